@@ -1,0 +1,55 @@
+// A table before it is text: cells with their meaning, so that one writer can align and another can quote.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "formats/columns.h"
+#include "libvmscan/model/region.h"
+
+namespace vmscan::formats {
+
+/// A cell: a number (bytes, count or address), a text, or unknown.
+struct Cell {
+  Bytes number;      // unknown: prints as "?" in a table, as an empty cell in CSV
+  std::string text;  // for CellKind::Text and Type
+};
+
+struct Row {
+  enum class Kind : std::uint8_t { Top, Block, Total };
+  Kind kind = Kind::Top;
+  std::optional<RegionType> type;  // colours the row
+  std::vector<Cell> cells;         // one for each column
+  std::string group;               // text of a column that is not in `columns`: "region" or "block" in CSV
+};
+
+struct Table {
+  std::vector<Column> columns;
+  std::vector<Row> rows;
+};
+
+enum class Units { Auto, B, K, M, G };
+
+struct TableStyle {
+  Units units = Units::K;
+  bool color = false;
+  std::size_t width = 0;  // columns of the terminal; 0: as wide as it needs
+  bool header = true;
+};
+
+/// Aligned text. When it would be wider than style.width, long texts are shortened in the middle, then the least
+/// important columns are left out; their titles are returned in `left_out`. Ends each line with LF.
+std::string write_table(const Table& table, const TableStyle& style, std::vector<std::string>* left_out = nullptr);
+
+/// RFC 4180 with LF line ends: a header of column names, integers in bytes, addresses as 0x…, unknown is empty.
+std::string write_csv(const Table& table, bool header = true);
+
+/// "1,234,567", or with units: K without a suffix in a column ("1,206"), Auto as "1.2 M". Rounds up to a whole K, so that
+/// something is never shown as nothing.
+std::string format_size(Bytes bytes, Units units);
+std::string format_count(Bytes count);
+
+}  // namespace vmscan::formats

@@ -1,0 +1,90 @@
+// What was found, not judged: the output of every producer and the only input of build_snapshot().
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "libvmscan/model/pages.h"
+#include "libvmscan/model/snapshot.h"
+
+namespace vmscan {
+
+/// What smaps says of one mapping, in bytes (proc(5)). A key that the kernel does not print stays unknown.
+struct SmapsFacts {
+  Bytes rss, pss, dirty, referenced, huge, swap, swap_pss, anonymous, locked;
+  Bytes private_pages, shared_pages;  // clean and dirty
+  Bytes hugetlb;                      // private and shared
+  Bytes kernel_page_size;
+  bool vm_locked = false;  // VmFlags "lo"
+};
+
+/// One line of /proc/PID/maps, or what another source says of one mapping.
+struct Mapping {
+  Range range;
+  bool read = false, write = false, execute = false, shared = false;
+  std::uint64_t offset = 0;     // bytes into the file
+  std::uint32_t device_major = 0, device_minor = 0;
+  std::uint64_t inode = 0;      // 0: no file behind it
+  std::string path;             // as printed, decoded, without " (deleted)"; may be a name in brackets
+  bool deleted = false;
+  std::optional<SmapsFacts> smaps;
+  std::optional<PageCounts> counted;  // only sums are known of this mapping; then its pages are not in Facts::pages
+
+  bool accessible() const { return read || write || execute; }
+};
+
+struct ElfSegment {                 // PT_LOAD
+  Address address = 0;              // p_vaddr
+  std::uint64_t offset = 0, file_size = 0, memory_size = 0;
+  bool read = false, write = false, execute = false;
+};
+
+struct ElfSection {                 // SHF_ALLOC
+  std::string name;
+  Range range;                      // addresses before relocation
+};
+
+/// The headers of one ELF file that is mapped, read from the file or from memory.
+struct ElfImage {
+  std::vector<ElfSegment> segments;
+  std::vector<ElfSection> sections;
+  std::optional<Range> relro;       // PT_GNU_RELRO, before relocation
+  std::string build_id;             // lower-case hex
+  unsigned pointer_bits = 64;
+  std::uint64_t file_size = 0;
+};
+
+/// A file as maps names it.
+struct FileKey {
+  std::uint32_t device_major = 0, device_minor = 0;
+  std::uint64_t inode = 0;
+  friend auto operator<=>(const FileKey&, const FileKey&) = default;
+};
+
+struct Facts {
+  Target target;
+  std::optional<std::int64_t> captured_at_unix_ms;
+  Consistency consistency = Consistency::Unknown;
+
+  bool mappings_known = true;
+  std::vector<Mapping> mappings;
+  bool pages_known = false;           // whether `pages` covers the mappings (but those with `counted`)
+  PageRuns pages;
+  std::map<FileKey, ElfImage> images;
+  bool shared_swap_unknown = false;   // swapped shared memory may exist and no source told how much
+  bool locked_known = false;          // nothing is locked, or smaps told what is
+
+  std::optional<Range> address_space;
+  Bytes lowest_mappable;              // vm.mmap_min_addr
+  Bytes stack_guard_gap;              // bytes the kernel keeps free below a growing stack
+
+  KernelCounters kernel;
+  std::vector<Limit> limits;
+  std::vector<Thread> threads;
+  std::vector<Note> notes;
+};
+
+}  // namespace vmscan

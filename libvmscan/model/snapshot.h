@@ -1,0 +1,59 @@
+// The picture of one address space at one moment: what every view, format and comparison works on.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "libvmscan/model/region.h"
+#include "libvmscan/model/target.h"
+
+namespace vmscan {
+
+/// Whether the map changed while it was read.
+enum class Consistency : std::uint8_t { Unknown, Stable, Racy };
+constexpr std::array<std::string_view, 3> consistency_names{"unknown", "stable", "racy"};
+
+struct Snapshot {
+  Target target;
+  std::optional<std::int64_t> captured_at_unix_ms;
+  Consistency consistency = Consistency::Unknown;
+  std::string label;  // given by the user
+
+  /// False when the map could not be read: then `regions` is empty and every sum over it unknown.
+  bool regions_known = true;
+  std::vector<Region> regions;         // sorted by address, never overlapping; neither Free nor PageTable
+  std::optional<Range> address_space;  // what the process may use; Free is what no region covers of it
+  Bytes page_table;                    // kernel memory of the page tables
+
+  KernelCounters kernel;
+  std::vector<Limit> limits;
+  std::vector<Thread> threads;
+  std::vector<Note> notes;
+};
+
+/// One line of the summary.
+struct TypeTotal {
+  RegionType type = RegionType::PrivateData;
+  Bytes size;
+  Usage usage;
+  Bytes regions;  // number of regions
+  Bytes blocks;   // number of blocks
+  Bytes largest;  // size of the largest region; for Free, of the largest hole
+};
+
+struct Summary {
+  std::array<TypeTotal, region_types.size()> rows;  // indexed by RegionType
+  TypeTotal total;                                  // all but Free; `type` has no meaning here
+};
+
+/// Sums per type. Page Table counts as committed and private, but not in the working set: the kernel leaves page
+/// tables out of Rss, and the total must be what the kernel says.
+Summary summarize(const Snapshot& snapshot);
+
+/// The holes between the regions inside address_space, in address order, as regions of type Free.
+std::vector<Region> free_regions(const Snapshot& snapshot);
+
+}  // namespace vmscan

@@ -1,0 +1,50 @@
+// The two interfaces of everything that can be looked at.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <span>
+#include <string_view>
+
+#include "libvmscan/model/facts.h"
+#include "libvmscan/model/result.h"
+
+namespace vmscan {
+
+/// Reads the memory of a target.
+class MemoryReader {
+ public:
+  virtual ~MemoryReader() = default;
+  /// Reads at most `buffer.size()` bytes at `address`. Returns how many were read from the start; 0 is a hole.
+  Result<std::size_t> read_some(Address address, std::span<std::byte> buffer) const { return do_read(address, buffer); }
+
+ private:
+  virtual Result<std::size_t> do_read(Address address, std::span<std::byte> buffer) const = 0;
+};
+
+/// Ways into the kernel that not every kernel has. All are probed; a test switches one off to prove the fallback.
+struct KernelFeatures {
+  bool pagemap_scan = true;  // PAGEMAP_SCAN (Linux 6.7)
+  bool smaps = true;
+};
+
+struct CollectOptions {
+  bool smaps = false;     // fill the columns that only smaps has; stalls the target while it is read
+  bool sections = true;   // read section names of images
+  unsigned threads = 0;   // for reading page tables; 0: as many as help
+  KernelFeatures features;
+  /// Called with one line about a step and what it cost, for --verbose. May be empty.
+  std::function<void(std::string_view)> trace;
+};
+
+/// One target: a live process, a core, a dump.
+class Source {
+ public:
+  virtual ~Source() = default;
+  /// Reads what there is. An Error when there is nothing to show; otherwise what is missing is a Note.
+  virtual Result<Facts> collect(const CollectOptions& options) = 0;
+  /// Null: this source holds no bytes of memory.
+  virtual const MemoryReader* memory() const { return nullptr; }
+};
+
+}  // namespace vmscan
