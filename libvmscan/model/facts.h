@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,8 +32,8 @@ struct Mapping {
   std::uint64_t inode = 0;      // 0: no file behind it
   std::string path;             // as printed, decoded, without " (deleted)"; may be a name in brackets
   bool deleted = false;
-  std::optional<SmapsFacts> smaps;
-  std::optional<PageCounts> counted;  // only sums are known of this mapping; then its pages are not in Facts::pages
+  std::shared_ptr<const SmapsFacts> smaps;    // null: not read
+  std::shared_ptr<const PageCounts> counted;  // when set, only these sums are known and Facts::pages does not count
 
   bool accessible() const { return read || write || execute; }
 };
@@ -74,6 +76,7 @@ struct Facts {
   bool pages_known = false;           // whether `pages` covers the mappings (but those with `counted`)
   PageRuns pages;
   std::map<FileKey, ElfImage> images;
+  std::set<std::pair<std::uint32_t, std::uint32_t>> memory_devices;  // devices of file systems kept in RAM (tmpfs …)
   bool shared_swap_unknown = false;   // swapped shared memory may exist and no source told how much
   bool locked_known = false;          // nothing is locked, or smaps told what is
 

@@ -1,0 +1,131 @@
+#include "libvmscan/classify/account.h"
+
+#include <algorithm>
+#include <array>
+#include <span>
+
+namespace vmscan {
+namespace {
+
+/// Where the pages of a piece are, as far as it is known.
+std::optional<PageCounts> pages_of(const Pieces& pieces, const Piece& piece) {
+  const Mapping& mapping = pieces.mapping(piece);
+  if (mapping.counted) return piece.range == mapping.range ? std::optional(*mapping.counted) : std::nullopt;
+  if (!pieces.facts.pages_known) return std::nullopt;
+  return pieces.facts.pages.count(piece.range);
+}
+
+/// Only smaps knows what shared memory has swapped out.
+Bytes swapped_of(const Pieces& pieces, const Piece& piece, const PageCounts& counts) {
+  const Mapping& mapping = pieces.mapping(piece);
+  const bool maybe_shared_memory = mapping.shared || mapping.inode != 0;
+  if (!maybe_shared_memory) return counts.swapped;
+  if (mapping.smaps && mapping.smaps->swap && piece.range == mapping.range) return mapping.smaps->swap;
+  return pieces.facts.shared_swap_unknown && mapping.shared ? Bytes{} : Bytes{counts.swapped};
+}
+
+Bytes committed_of(const Pieces& pieces, const Piece& piece, const std::optional<PageCounts>& counts) {
+  if (pieces.accessible(piece)) return piece.range.size();
+  return counts ? Bytes{counts->in_ram() + counts->swapped} : Bytes{};
+}
+
+Bytes private_of(const Pieces& pieces, const Piece& piece, const std::optional<PageCounts>& counts) {
+  const Mapping& mapping = pieces.mapping(piece);
+  if (mapping.shared) return 0;
+  if (mapping.write && !piece.guard) return piece.range.size();
+  return counts ? Bytes{counts->anonymous()} : Bytes{};
+}
+
+Bytes locked_of(const Pieces& pieces, const Piece& piece, Bytes total_ws) {
+  if (!pieces.facts.locked_known) return {};
+  const Mapping& mapping = pieces.mapping(piece);
+  if (pieces.facts.kernel.locked == Bytes{0}) return 0;
+  if (!mapping.smaps) return {};
+  return mapping.smaps->vm_locked ? total_ws : Bytes{0};
+}
+
+Usage usage_of(const Pieces& pieces, const Piece& piece) {
+  const std::optional<PageCounts> counts = pages_of(pieces, piece);
+  Usage usage;
+  usage.committed = committed_of(pieces, piece, counts);
+  usage.private_bytes = private_of(pieces, piece, counts);
+  if (!counts) return usage;
+  usage.total_ws = counts->in_ram();
+  usage.private_ws = counts->anonymous_exclusive;
+  usage.shareable_ws = counts->in_ram() - counts->anonymous_exclusive;
+  usage.shared_ws = counts->anonymous_shared + counts->file_shared;
+  usage.locked_ws = locked_of(pieces, piece, usage.total_ws);
+  usage.swap = swapped_of(pieces, piece, *counts);
+  usage.hugetlb = counts->hugetlb;
+  return usage;
+}
+
+struct SmapsColumn {
+  Bytes SmapsFacts::*from;
+  Bytes Usage::*to;
+  Bytes Usage::*weight;  // by which a cut mapping is shared out
+};
+
+constexpr std::array<SmapsColumn, 5> smaps_columns{{
+    {&SmapsFacts::pss, &Usage::pss, &Usage::total_ws},
+    {&SmapsFacts::dirty, &Usage::dirty, &Usage::total_ws},
+    {&SmapsFacts::referenced, &Usage::referenced, &Usage::total_ws},
+    {&SmapsFacts::huge, &Usage::huge, &Usage::total_ws},
+    {&SmapsFacts::swap_pss, &Usage::swap_pss, &Usage::swap},
+}};
+
+/// Shares `whole` out over the parts in proportion to their weights, so that it still adds up.
+void apportion(Bytes whole, std::span<Usage> parts, const SmapsColumn& column) {
+  unsigned __int128 all = 0, before = 0;
+  for (const Usage& part : parts) {
+    if (!(part.*column.weight).known()) return;
+    all += *(part.*column.weight);
+  }
+  std::uint64_t given = 0;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    before += *(parts[i].*column.weight);
+    const bool last = i + 1 == parts.size();
+    const auto up_to = last ? *whole : all == 0 ? 0 : static_cast<std::uint64_t>(*whole * before / all);
+    parts[i].*column.to = up_to - given;
+    given = up_to;
+  }
+}
+
+void add_smaps_columns(const Mapping& mapping, std::span<Usage> parts) {
+  for (const SmapsColumn& column : smaps_columns) {
+    const Bytes whole = (*mapping.smaps).*column.from;
+    if (whole) apportion(whole, parts, column);
+  }
+}
+
+}  // namespace
+
+State state_of(const Pieces& pieces, const Piece& piece) {
+  return pieces.accessible(piece) ? State::Committed : State::Reserved;
+}
+
+Protection protection_of(const Pieces& pieces, const Piece& piece) {
+  const Mapping& mapping = pieces.mapping(piece);
+  return {.read = mapping.read, .write = mapping.write, .execute = mapping.execute,
+          .copy_on_write = mapping.write && !mapping.shared && mapping.inode != 0, .guard = piece.guard};
+}
+
+std::vector<Usage> account(const Pieces& pieces, std::size_t& apportioned) {
+  std::vector<Usage> usages;
+  usages.reserve(pieces.pieces.size());
+  for (const Piece& piece : pieces.pieces) usages.push_back(usage_of(pieces, piece));
+  apportioned = 0;
+  for (std::size_t begin = 0; begin < pieces.pieces.size();) {
+    const std::uint32_t index = pieces.pieces[begin].mapping;
+    std::size_t end = begin + 1;
+    while (end < pieces.pieces.size() && pieces.pieces[end].mapping == index) ++end;
+    if (pieces.facts.mappings[index].smaps) {
+      add_smaps_columns(pieces.facts.mappings[index], std::span(usages).subspan(begin, end - begin));
+      apportioned += end - begin > 1;
+    }
+    begin = end;
+  }
+  return usages;
+}
+
+}  // namespace vmscan

@@ -1,0 +1,43 @@
+#include "libvmscan/classify/rules.h"
+
+#include <array>
+
+namespace vmscan {
+namespace {
+
+using enum RegionType;
+
+constexpr std::array<Rule, 18> table{{
+    {"kernel_code", Image, "code that the kernel maps into every process", claim_kernel_code},
+    {"kernel_data", Shareable, "data that the kernel shows to every process", claim_kernel_data},
+    {"elf_load", Image, "segments of one ELF file with a common bias, their gaps and .bss", claim_elf_loads},
+    {"executable_file", Image, "a file mapped executable whose headers could not be read", claim_executable_files},
+    {"named_stack", Stack, "the name of the mapping says so", claim_named_stack},
+    {"named_managed_heap", ManagedHeap, "the name of the mapping says so", claim_named_managed_heap},
+    {"named_heap", Heap, "the name of the mapping says so", claim_named_heap},
+    {"main_stack", Stack, "the kernel calls it [stack]", claim_main_stack},
+    {"thread_stack_pointer", Stack, "a thread's stack pointer lies in it and a guard lies below", claim_thread_stacks},
+    {"brk_heap", Heap, "the kernel calls it [heap]: grown by brk", claim_brk_heap},
+    {"arena_shape", Heap, "looks like an arena of glibc malloc: begins at its boundary, its tail is reserved up to the next", claim_arena_shape},
+    {"memfd", Shareable, "a file made by memfd_create, which has no disk", claim_memfd},
+    {"sysv_shm", Shareable, "System V shared memory", claim_sysv},
+    {"shared_anonymous", Shareable, "shared memory without a file", claim_shared_anonymous},
+    {"device", Shareable, "memory of a device or of another kernel object", claim_device},
+    {"memory_file", Shareable, "a file of a file system that lives in RAM", claim_memory_file},
+    {"mapped_file", MappedFile, "a file, mapped as data", claim_mapped_files},
+    {"private_anonymous", PrivateData, "private memory that no other rule explains", claim_private_data},
+}};
+
+}  // namespace
+
+std::span<const Rule> rules() { return table; }
+
+std::string_view meaning_of_rule(std::string_view name) {
+  for (const Rule& rule : table)
+    if (rule.name == name) return rule.meaning;
+  if (name == rule_below_lowest_mappable) return "below vm.mmap_min_addr, where nothing may be mapped";
+  if (name == rule_stack_guard_gap) return "the gap that the kernel keeps below a growing stack";
+  return {};
+}
+
+}  // namespace vmscan

@@ -1,0 +1,63 @@
+// Structures and constants of ELF files, as the System V ABI gives them; our own, so that every host can read cores.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace vmscan::elf {
+
+inline constexpr unsigned char magic[4] = {0x7f, 'E', 'L', 'F'};
+inline constexpr std::size_t ident_class = 4;  // 1: 32-bit, 2: 64-bit
+inline constexpr std::size_t ident_data = 5;   // 1: little-endian
+
+inline constexpr std::uint32_t pt_load = 1;
+inline constexpr std::uint32_t pt_note = 4;
+inline constexpr std::uint32_t pt_gnu_relro = 0x6474e552;
+inline constexpr std::uint32_t pf_x = 1, pf_w = 2, pf_r = 4;
+
+inline constexpr std::uint32_t sht_null = 0;
+inline constexpr std::uint64_t shf_alloc = 2;
+inline constexpr std::uint64_t shf_tls = 0x400;
+inline constexpr std::uint32_t sht_nobits = 8;
+
+inline constexpr std::uint32_t nt_gnu_build_id = 3;
+
+struct Header32 {
+  unsigned char ident[16];
+  std::uint16_t type, machine;
+  std::uint32_t version, entry, phoff, shoff, flags;
+  std::uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
+};
+struct Header64 {
+  unsigned char ident[16];
+  std::uint16_t type, machine;
+  std::uint32_t version;
+  std::uint64_t entry, phoff, shoff;
+  std::uint32_t flags;
+  std::uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
+};
+struct Segment32 {
+  std::uint32_t type, offset, vaddr, paddr, filesz, memsz, flags, align;
+};
+struct Segment64 {
+  std::uint32_t type, flags;
+  std::uint64_t offset, vaddr, paddr, filesz, memsz, align;
+};
+struct Section32 {
+  std::uint32_t name, type, flags, addr, offset, size, link, info, addralign, entsize;
+};
+struct Section64 {
+  std::uint32_t name, type;
+  std::uint64_t flags, addr, offset, size;
+  std::uint32_t link, info;
+  std::uint64_t addralign, entsize;
+};
+struct NoteHeader {
+  std::uint32_t namesz, descsz, type;
+};
+
+static_assert(sizeof(Header32) == 52 && sizeof(Header64) == 64);
+static_assert(sizeof(Segment32) == 32 && sizeof(Segment64) == 56);
+static_assert(sizeof(Section32) == 40 && sizeof(Section64) == 64);
+
+}  // namespace vmscan::elf

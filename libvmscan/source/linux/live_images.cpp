@@ -1,0 +1,113 @@
+// ELF headers of what is mapped, from the file as the target sees it (its root directory, so containers work), and only
+// if it is still the very file that is mapped; from map_files for files that were deleted or replaced.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "libvmscan/source/elf/elf_image.h"
+#include "libvmscan/source/linux/live_process.h"
+
+namespace vmscan {
+namespace {
+
+struct Candidate {
+  const Mapping* mapping = nullptr;  // the first one of the file
+  std::size_t mappings = 0;
+  bool executable = false;
+  bool exact_device = true;
+};
+
+/// Files worth opening: with executable mappings, or mapped in several parts, as a loader does.
+std::map<FileKey, Candidate> find_candidates(const std::vector<Mapping>& mappings) {
+  std::map<FileKey, Candidate> candidates;
+  for (const Mapping& mapping : mappings) {
+    if (mapping.inode == 0 || !mapping.path.starts_with('/')) continue;
+    Candidate& candidate = candidates[{mapping.device_major, mapping.device_minor, mapping.inode}];
+    if (candidate.mapping == nullptr) candidate.mapping = &mapping;
+    ++candidate.mappings;
+    candidate.executable |= mapping.execute;
+  }
+  std::erase_if(candidates, [](const auto& item) { return !item.second.executable && item.second.mappings < 2; });
+  return candidates;
+}
+
+/// Whether `status` is the file of the mapping. On overlay file systems and btrfs stat shows another device than maps:
+/// there the inode has to do.
+bool is_mapped_file(const struct stat& status, const Mapping& mapping) {
+  if (!S_ISREG(status.st_mode) || status.st_ino != mapping.inode) return false;
+  const bool same_device = major(status.st_dev) == mapping.device_major && minor(status.st_dev) == mapping.device_minor;
+  const bool nameless_device = mapping.device_major == 0 || major(status.st_dev) == 0;
+  return same_device || nameless_device;
+}
+
+/// Looks before it opens: opening a device or a pipe could have effects.
+Fd open_mapped_file(const ProcDir& proc, const Mapping& mapping, std::uint64_t& size) {
+  const std::string inside = "root" + mapping.path;
+  const std::string link = fmt::format("map_files/{:x}-{:x}", mapping.range.begin, mapping.range.end);
+  for (const std::string& name : {inside, link}) {
+    struct stat status {};
+    if (::fstatat(proc.fd(), name.c_str(), &status, 0) != 0 || !is_mapped_file(status, mapping)) continue;
+    Fd fd(::openat(proc.fd(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+    if (!fd.valid() || ::fstat(fd.get(), &status) != 0 || !is_mapped_file(status, mapping)) continue;
+    size = static_cast<std::uint64_t>(status.st_size);
+    return fd;
+  }
+  return Fd();
+}
+
+/// "name (deleted)" may be the name of a file that is there.
+void settle_deleted_names(const ProcDir& proc, std::vector<Mapping>& mappings) {
+  for (Mapping& mapping : mappings) {
+    if (!mapping.deleted || !mapping.path.starts_with('/')) continue;
+    struct stat status {};
+    const std::string literal = mapping.path + " (deleted)";
+    if (::fstatat(proc.fd(), ("root" + literal).c_str(), &status, 0) != 0 || !is_mapped_file(status, mapping)) continue;
+    mapping.path = literal;
+    mapping.deleted = false;
+  }
+}
+
+std::size_t read_at(int fd, std::uint64_t offset, std::span<std::byte> buffer) {
+  std::size_t done = 0;
+  while (done < buffer.size() && offset + done <= std::uint64_t{1} << 62) {
+    const ssize_t n = ::pread(fd, buffer.data() + done, buffer.size() - done, static_cast<off_t>(offset + done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) break;
+    done += static_cast<std::size_t>(n);
+  }
+  return done;
+}
+
+}  // namespace
+
+void collect_images(const ProcDir& proc, bool sections, Facts& facts) {
+  settle_deleted_names(proc, facts.mappings);
+  std::vector<std::string> unread;
+  for (const auto& [key, candidate] : find_candidates(facts.mappings)) {
+    if (facts.memory_devices.contains({key.device_major, key.device_minor}) && !candidate.executable) continue;
+    std::uint64_t size = 0;
+    const Fd fd = open_mapped_file(proc, *candidate.mapping, size);
+    if (!fd.valid()) {
+      if (candidate.executable) unread.push_back(candidate.mapping->path);
+      continue;
+    }
+    Result<ElfImage> image = read_elf_image(
+        [&](std::uint64_t offset, std::span<std::byte> buffer) { return read_at(fd.get(), offset, buffer); }, sections);
+    if (!image) continue;  // a file of another kind
+    image->file_size = size;
+    facts.images.emplace(key, std::move(*image));
+  }
+  if (!unread.empty())
+    facts.notes.push_back({"images_unread",
+                           fmt::format("{} executable files could not be read ({}{}): their .bss and section names are missing",
+                                       unread.size(), unread.front(), unread.size() > 1 ? ", …" : "")});
+}
+
+}  // namespace vmscan

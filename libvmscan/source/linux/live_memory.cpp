@@ -1,0 +1,231 @@
+#include "libvmscan/source/linux/live_memory.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <thread>
+
+#include "libvmscan/source/linux/pagemap_scan.h"
+#include "libvmscan/source/linux/procmap_query.h"
+#include "libvmscan/source/linux/step_timer.h"
+#include "libvmscan/source/linux/text/maps_text.h"
+#include "libvmscan/source/linux/text/smaps_text.h"
+
+namespace vmscan {
+namespace {
+
+constexpr std::size_t max_map_bytes = std::size_t{1} << 30;
+constexpr int torn_tries = 4;
+constexpr std::uint64_t threads_pay_bytes = std::uint64_t{512} << 20;
+constexpr std::uint64_t unbounded_walk_bytes = std::uint64_t{64} << 30;  // without PAGEMAP_SCAN: 1 ms per GiB
+constexpr std::uint64_t countable_bytes = std::uint64_t{8} << 30;       // there, sums of smaps replace the walk
+constexpr Address kernel_half = Address{1} << 63;                       // [vsyscall] lies there and has no page tables
+
+bool swap_in_use() {
+  struct sysinfo info {};
+  return ::sysinfo(&info) != 0 || info.totalswap != info.freeswap;
+}
+
+bool made_by_kernel(const Mapping& mapping) {
+  return mapping.path.starts_with("[vvar") || mapping.path == "[vsyscall]";
+}
+
+bool anonymous(const Mapping& mapping) { return mapping.inode == 0 && !mapping.shared; }
+
+bool may_be_hugetlb(const Mapping& mapping, const Facts& facts) {
+  if (mapping.inode == 0) return false;
+  return mapping.deleted || mapping.path.starts_with("/dev/") || mapping.path.starts_with("/memfd:") ||
+         facts.memory_devices.contains({mapping.device_major, mapping.device_minor});
+}
+
+unsigned thread_count(const CollectOptions& options, const KernelCounters& counters) {
+  if (options.threads > 0) return options.threads;
+  if (counters.rss.value_or(0) < threads_pay_bytes) return 1;
+  return std::clamp(std::thread::hardware_concurrency(), 1U, 4U);
+}
+
+/// What smaps tells of the pages of a mapping, when it was not walked. It does not say which file pages of a private
+/// mapping became anonymous one by one, so only mappings without such a mixture can be counted like this.
+PageCounts counts_from(const SmapsFacts& facts, bool is_anonymous) {
+  PageCounts counts;
+  const std::uint64_t sole = facts.private_pages.value_or(0), several = facts.shared_pages.value_or(0);
+  (is_anonymous ? counts.anonymous_exclusive : counts.file_exclusive) = sole;
+  (is_anonymous ? counts.anonymous_shared : counts.file_shared) = several;
+  counts.swapped = facts.swap.value_or(0);
+  return counts;
+}
+
+bool without_pages(const SmapsFacts& facts) {
+  return facts.rss == Bytes{0} && facts.swap == Bytes{0} && facts.hugetlb.value_or(0) == 0;
+}
+
+std::uint64_t span_of(const std::vector<Mapping>& mappings) {
+  std::uint64_t span = 0;
+  for (const Mapping& mapping : mappings)
+    if (mapping.range.begin < kernel_half) span += mapping.range.size();
+  return span;
+}
+
+}  // namespace
+
+Result<LiveMemory> LiveMemory::open(const ProcDir& proc, std::string directory) {
+  Result<Fd> maps = proc.open_file(directory + "maps");
+  if (!maps) return std::unexpected(maps.error());
+  LiveMemory memory(proc, std::move(directory), std::move(*maps));
+  Result<Fd> pagemap = proc.open_file(memory.directory_ + "pagemap");
+  if (pagemap) memory.pagemap_ = std::move(*pagemap);
+  return memory;
+}
+
+Result<std::string> LiveMemory::read_text() const {
+  std::string text;
+  if (::lseek(maps_.get(), 0, SEEK_SET) < 0) return fail(ErrorCode::Io, fmt::format("maps: {}", std::strerror(errno)));
+  const int error = read_all(maps_.get(), text, max_map_bytes);
+  if (error == ESRCH || proc_->gone())
+    return fail(ErrorCode::Vanished, fmt::format("pid {}: the process has ended", proc_->pid()));
+  if (error != 0) return fail(ErrorCode::Io, fmt::format("/proc/{}/maps: {}", proc_->pid(), std::strerror(error)));
+  return text;
+}
+
+Result<void> LiveMemory::read_map(Facts& facts) {
+  for (int attempt = 0; attempt < torn_tries; ++attempt) {
+    Result<std::string> text = read_text();
+    if (!text) return std::unexpected(text.error());
+    MapsText map = parse_maps(*text);
+    text_ = std::move(*text);
+    const bool good = map.ordered && map.notes.empty();
+    facts.mappings = std::move(map.mappings);
+    if (good) return {};
+    if (attempt + 1 == torn_tries) facts.notes.insert(facts.notes.end(), map.notes.begin(), map.notes.end());
+  }
+  return {};
+}
+
+bool LiveMemory::map_unchanged() const {
+  const Result<std::string> text = read_text();
+  return text && *text == text_;
+}
+
+void LiveMemory::find_hugetlb(const KernelCounters& counters, Facts& facts) {
+  hugetlb_.assign(facts.mappings.size(), false);
+  if (counters.hugetlb == Bytes{0}) return;
+  for (std::size_t i = 0; i < facts.mappings.size(); ++i) {
+    const Mapping& mapping = facts.mappings[i];
+    if (!may_be_hugetlb(mapping, facts)) continue;
+    auto size = query_page_size(maps_.get(), mapping.range.begin);
+    if (!size) {
+      if (!smaps_read_ && !read_smaps(facts)) return;
+      if (mapping.smaps && mapping.smaps->kernel_page_size) size = *mapping.smaps->kernel_page_size;
+    }
+    hugetlb_[i] = size && *size > facts.target.page_size;
+  }
+}
+
+Result<void> LiveMemory::read_smaps(Facts& facts) {
+  const Result<Fd> fd = proc_->open_file(directory_ + "smaps");
+  if (!fd) return std::unexpected(fd.error());
+  SmapsParser parser;
+  std::string buffer(1 << 16, '\0');
+  for (ssize_t n = 0; (n = ::read(fd->get(), buffer.data(), buffer.size())) != 0;) {
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail(ErrorCode::Vanished, fmt::format("/proc/{}/smaps: {}", proc_->pid(), std::strerror(errno)));
+    parser.feed(std::string_view(buffer).substr(0, static_cast<std::size_t>(n)));
+  }
+  const std::vector<SmapsEntry> entries = parser.finish();
+  auto entry = entries.begin();
+  std::size_t missing = 0;
+  for (Mapping& mapping : facts.mappings) {
+    while (entry != entries.end() && entry->range.begin < mapping.range.begin) ++entry;
+    const bool same = entry != entries.end() && entry->range == mapping.range;
+    if (same) mapping.smaps = entry->facts;
+    missing += !same;
+  }
+  if (missing > 0)
+    facts.notes.push_back({"smaps_changed", fmt::format("{} mappings changed before smaps was read: their smaps columns are unknown", missing)});
+  smaps_read_ = true;
+  return {};
+}
+
+std::vector<PageWalkMapping> LiveMemory::plan_walk(bool bounded_by_smaps, Facts& facts) const {
+  std::vector<PageWalkMapping> plan;
+  plan.reserve(facts.mappings.size());
+  for (std::size_t i = 0; i < facts.mappings.size(); ++i) {
+    Mapping& mapping = facts.mappings[i];
+    PageWalkMapping item{.range = mapping.range,
+                         .shared = mapping.shared || made_by_kernel(mapping),
+                         .anonymous = anonymous(mapping),
+                         .hugetlb = hugetlb_[i],
+                         .skip = mapping.range.begin >= kernel_half};
+    if (bounded_by_smaps && mapping.smaps && !item.skip) {
+      const bool countable = (item.anonymous || mapping.shared) && mapping.range.size() > countable_bytes;
+      item.skip = without_pages(*mapping.smaps) || countable;
+      if (countable) mapping.counted = std::make_shared<PageCounts>(counts_from(*mapping.smaps, item.anonymous));
+    }
+    plan.push_back(item);
+  }
+  return plan;
+}
+
+Result<void> LiveMemory::settle_zero_pages(const std::vector<std::uint64_t>& maybe_zero_bytes, const CollectOptions& options,
+                                           Facts& facts) {
+  const bool doubt = std::any_of(maybe_zero_bytes.begin(), maybe_zero_bytes.end(), [](std::uint64_t n) { return n > 0; });
+  if (!doubt) return {};
+  if (!smaps_read_ && options.features.smaps)
+    if (auto read = read_smaps(facts); !read && read.error().code == ErrorCode::Vanished) return read;
+  if (!smaps_read_)
+    facts.notes.push_back({"zero_pages_counted", "this kernel does not tell the shared zero page apart: pages that were only read "
+                                                 "may be counted in the working set although they take no memory"});
+  for (std::size_t i = 0; i < maybe_zero_bytes.size(); ++i) {
+    Mapping& mapping = facts.mappings[i];
+    if (maybe_zero_bytes[i] == 0 || !mapping.smaps || !mapping.smaps->rss) continue;
+    PageCounts counts = facts.pages.count(mapping.range);
+    const std::uint64_t in_ram = counts.in_ram(), rss = *mapping.smaps->rss;
+    std::uint64_t zero = std::min(in_ram > rss ? in_ram - rss : 0, maybe_zero_bytes[i]);
+    for (std::uint64_t* part : {&counts.anonymous_shared, &counts.file_shared}) {
+      const std::uint64_t taken = std::min(*part, zero);
+      *part -= taken;
+      zero -= taken;
+    }
+    mapping.counted = std::make_shared<PageCounts>(counts);
+  }
+  return {};
+}
+
+Result<void> LiveMemory::read_pages(const CollectOptions& options, const KernelCounters& counters, Facts& facts) {
+  StepTimer timer(options.trace);
+  find_hugetlb(counters, facts);
+  const PagemapScan scan(pagemap_.get(), facts.target.page_size);
+  const PageWalkOptions walk{.pagemap_fd = pagemap_.get(),
+                             .page_size = facts.target.page_size,
+                             .use_scan = pagemap_.valid() && options.features.pagemap_scan && scan.available(),
+                             .swap_possible = swap_in_use(),
+                             .threads = thread_count(options, counters)};
+  const bool bounded_by_smaps = !walk.use_scan && span_of(facts.mappings) > unbounded_walk_bytes;
+  const bool locked = counters.locked != Bytes{0};
+  if (options.features.smaps && (options.smaps || locked || bounded_by_smaps) && !smaps_read_) {
+    if (auto read = read_smaps(facts); !read && read.error().code == ErrorCode::Vanished) return read;
+    timer.step("smaps");
+  }
+  facts.locked_known = !locked || smaps_read_;
+  facts.shared_swap_unknown = walk.swap_possible && !smaps_read_;
+  if (!pagemap_.valid()) {
+    facts.notes.push_back({"pages_unknown", "/proc/PID/pagemap may not be read here: the working set is unknown"});
+    return {};
+  }
+  PageWalkResult pages = walk_pages(plan_walk(bounded_by_smaps, facts), walk);
+  timer.step(fmt::format("pagemap ({} runs, {} threads, PAGEMAP_SCAN {})", pages.pages.runs().size(), walk.threads,
+                         walk.use_scan ? "used" : "not used"));
+  if (pages.address_space_gone || proc_->gone())
+    return fail(ErrorCode::Vanished, fmt::format("pid {}: the process has ended", proc_->pid()));
+  facts.pages_known = pages.error == 0;
+  if (pages.error != 0)
+    facts.notes.push_back({"pages_unknown", fmt::format("pagemap: {}: the working set is unknown", std::strerror(pages.error))});
+  facts.pages = std::move(pages.pages);
+  return settle_zero_pages(pages.maybe_zero_bytes, options, facts);
+}
+
+}  // namespace vmscan

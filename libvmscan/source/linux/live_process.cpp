@@ -1,0 +1,159 @@
+#include "libvmscan/source/linux/live_process.h"
+
+#include <fmt/format.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <span>
+
+#include "libvmscan/source/linux/live_memory.h"
+#include "libvmscan/source/linux/step_timer.h"
+#include "libvmscan/source/linux/text/maps_text.h"
+#include "libvmscan/source/process.h"
+
+namespace vmscan {
+namespace {
+
+constexpr int exec_tries = 5;
+constexpr std::uint64_t at_pagesz = 6;
+
+std::int64_t now_unix_ms() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+}
+
+Bytes system_number(const char* path) {
+  const std::string text = read_system_file(path);
+  std::string_view rest = text;
+  std::uint64_t value = 0;
+  return take_decimal(rest, value) ? Bytes{value} : Bytes{};
+}
+
+/// The part of the address space that a process may map (Documentation/arch/x86/x86_64/mm.rst, arch/arm64/memory.rst).
+std::optional<Range> address_space(const Target& target, const std::vector<Mapping>& mappings) {
+  constexpr Address kernel_half = Address{1} << 63;
+  Address top = 0;
+  for (const Mapping& mapping : mappings)
+    if (mapping.range.end <= kernel_half) top = std::max(top, mapping.range.end);
+  if (target.pointer_bits == 32U) return Range{0, 0xffffe000};
+  const Address page = target.page_size;
+  if (target.machine == "x86_64") {
+    const Address four_levels = (Address{1} << 47) - page, five_levels = (Address{1} << 56) - page;
+    return Range{0, top <= four_levels ? four_levels : five_levels};
+  }
+  if (target.machine == "aarch64") return Range{0, Address{1} << (top <= Address{1} << 48 ? 48 : 52)};
+  return std::nullopt;
+}
+
+void collect_word_size(const ProcDir& proc, const std::string& memory, Target& target) {
+  const auto auxv = proc.read(memory + "auxv");
+  if (!auxv) return;
+  const std::span bytes = std::as_bytes(std::span(*auxv));
+  target.pointer_bits = auxv_pointer_bits(bytes);
+  if (target.pointer_bits)
+    if (const auto size = auxv_value(bytes, *target.pointer_bits, at_pagesz)) target.page_size = *size;
+}
+
+void collect_system(const ProcDir& proc, Facts& facts) {
+  facts.memory_devices = parse_memory_devices(proc.read("mountinfo").value_or(std::string{}));
+  facts.lowest_mappable = system_number("/proc/sys/vm/mmap_min_addr");
+  // stack_guard_gap= is a boot parameter that no file shows; 256 pages unless it was given (mm/mmap.c).
+  facts.stack_guard_gap = 256 * facts.target.page_size;
+}
+
+Note denied_note(const Facts& facts) {
+  const std::string owner = facts.target.user_id ? fmt::format("user {}", *facts.target.user_id) : "its user";
+  return {"map_denied", fmt::format("its memory map may not be read: run as {} or as root (sudo), or with CAP_SYS_PTRACE; "
+                                    "only the kernel's totals are known", owner)};
+}
+
+}  // namespace
+
+Result<Facts> LiveProcess::collect(const CollectOptions& options) {
+  for (int attempt = 0;; ++attempt) {
+    Facts facts;
+    const Result<Outcome> outcome = collect_once(options, facts);
+    if (!outcome) return std::unexpected(outcome.error());
+    if (*outcome == Outcome::Done) return facts;
+    if (attempt + 1 == exec_tries) {
+      facts.consistency = Consistency::Racy;
+      facts.notes.push_back({"exec_meanwhile", "the process kept executing other programs while it was read"});
+      return facts;
+    }
+  }
+}
+
+Result<LiveProcess::Outcome> LiveProcess::collect_once(const CollectOptions& options, Facts& facts) {
+  StepTimer timer(options.trace);
+  const auto stat_text = proc_.read("stat");
+  if (!stat_text) return std::unexpected(stat_text.error());
+  const auto status_text = proc_.read("status");
+  if (!status_text) return std::unexpected(status_text.error());
+  const auto stat = parse_stat(*stat_text);
+  if (!stat) return fail(ErrorCode::Malformed, fmt::format("/proc/{}/stat: not understood", proc_.pid()));
+  const StatusText status = parse_status(*status_text);
+
+  facts.captured_at_unix_ms = now_unix_ms();
+  collect_target(proc_, *stat, status, facts);
+  timer.step("target");
+  Outcome outcome = Outcome::Done;
+  if (facts.target.kind == TargetKind::Process) {
+    const auto memory = collect_memory(options, *stat, status, facts);
+    if (!memory) return memory;
+    outcome = *memory;
+  } else {
+    facts.pages_known = facts.locked_known = true;
+    facts.consistency = Consistency::Stable;
+    const bool zombie = facts.target.kind == TargetKind::Zombie;
+    facts.notes.push_back(zombie ? Note{"zombie", "it has ended and only waits for its parent to take note: its memory is given back"}
+                                 : Note{"kernel_thread", "a kernel thread: it has no address space of its own"});
+  }
+  collect_limits(proc_, status, facts);
+  return outcome;
+}
+
+Result<LiveProcess::Outcome> LiveProcess::collect_memory(const CollectOptions& options, const StatText& stat,
+                                                         const StatusText& status, Facts& facts) {
+  StepTimer timer(options.trace);
+  const std::string directory = memory_directory(proc_, stat);
+  facts.kernel = directory.empty() ? status.counters : parse_status(proc_.read(directory + "status").value_or("")).counters;
+  Result<LiveMemory> memory = LiveMemory::open(proc_, directory);
+  if (!memory && memory.error().code != ErrorCode::AccessDenied) return std::unexpected(memory.error());
+  if (!memory) {
+    facts.mappings_known = false;
+    facts.notes.push_back(denied_note(facts));
+    return Outcome::Done;
+  }
+  collect_word_size(proc_, directory, facts.target);
+  collect_system(proc_, facts);
+  if (auto read = memory->read_map(facts); !read) return std::unexpected(read.error());
+  timer.step(fmt::format("maps ({} mappings)", facts.mappings.size()));
+  if (auto read = memory->read_pages(options, facts.kernel, facts); !read) {
+    if (read.error().code != ErrorCode::Vanished || proc_.gone()) return std::unexpected(read.error());
+    return Outcome::Again;
+  }
+  timer.step("pages");
+  facts.address_space = address_space(facts.target, facts.mappings);
+  collect_threads(proc_, facts);
+  timer.step("threads");
+  facts.consistency = memory->map_unchanged() ? Consistency::Stable : Consistency::Racy;
+  timer.step("maps again");
+  const auto now = parse_stat(proc_.read("stat").value_or(""));
+  if (!now) return fail(ErrorCode::Vanished, fmt::format("pid {}: the process has ended", proc_.pid()));
+  if (now->start_code != stat.start_code || (facts.mappings.empty() && now->state != 'Z')) return Outcome::Again;
+  collect_images(proc_, options.sections, facts);
+  timer.step(fmt::format("{} images", facts.images.size()));
+  return Outcome::Done;
+}
+
+Result<std::unique_ptr<Source>> open_process(std::uint32_t pid) {
+  Result<ProcDir> proc = ProcDir::open(pid);
+  if (!proc) return std::unexpected(proc.error());
+  return std::make_unique<LiveProcess>(std::move(*proc));
+}
+
+std::uint32_t current_pid() { return static_cast<std::uint32_t>(::getpid()); }
+
+}  // namespace vmscan

@@ -1,0 +1,48 @@
+// A live Linux process as a Source.
+#pragma once
+
+#include <string>
+
+#include "libvmscan/source/linux/proc_dir.h"
+#include "libvmscan/source/linux/process_memory.h"
+#include "libvmscan/source/linux/text/proc_text.h"
+#include "libvmscan/source/source.h"
+
+namespace vmscan {
+
+class LiveProcess : public Source {
+ public:
+  explicit LiveProcess(ProcDir proc) : proc_(std::move(proc)), memory_(proc_) {}
+  LiveProcess(const LiveProcess&) = delete;
+  LiveProcess& operator=(const LiveProcess&) = delete;
+
+  /// Errors: Vanished, AccessDenied (not even /proc/PID/stat may be read), Io. A map that may not be read is not an
+  /// error: Facts::mappings_known is false then, with a note.
+  Result<Facts> collect(const CollectOptions& options) override;
+  const MemoryReader* memory() const override { return &memory_; }
+
+ private:
+  enum class Outcome { Done, Again };  // Again: another program was executed meanwhile
+  Result<Outcome> collect_once(const CollectOptions& options, Facts& facts);
+  Result<Outcome> collect_memory(const CollectOptions& options, const StatText& stat, const StatusText& status, Facts& facts);
+
+  ProcDir proc_;
+  ProcessMemory memory_;
+};
+
+// The steps of a capture; each fills its part of the facts and adds notes for what it may not read.
+
+/// Who it is: kind, names, ids, start time.
+void collect_target(const ProcDir& proc, const StatText& stat, const StatusText& status, Facts& facts);
+/// Resources with their limits.
+void collect_limits(const ProcDir& proc, const StatusText& status, Facts& facts);
+/// Threads, their names and stack pointers.
+void collect_threads(const ProcDir& proc, Facts& facts);
+/// ELF headers of the mapped files that look like loaded images.
+void collect_images(const ProcDir& proc, bool sections, Facts& facts);
+
+/// "" or "task/TID/": where the files that show the address space are. A process whose main thread has exited shows it
+/// only through another thread.
+std::string memory_directory(const ProcDir& proc, const StatText& stat);
+
+}  // namespace vmscan

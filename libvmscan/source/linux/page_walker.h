@@ -1,0 +1,41 @@
+// Reads which pages of a process are where, from /proc/PID/pagemap, for little work and a short hold of its locks:
+// small mappings directly, in reads of 64 KiB that cover many of them; large ones by looking for the next page in use with
+// PAGEMAP_SCAN and reading pagemap from there for as long as it stays dense.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "libvmscan/model/facts.h"
+
+namespace vmscan {
+
+struct PageWalkOptions {
+  int pagemap_fd = -1;
+  std::uint64_t page_size = 4096;
+  bool use_scan = true;       // PAGEMAP_SCAN is available
+  bool swap_possible = true;  // something is swapped out on this system
+  unsigned threads = 1;
+};
+
+/// What the walk needs to know of one mapping.
+struct PageWalkMapping {
+  Range range;
+  bool shared = false;     // or made by the kernel
+  bool anonymous = false;  // private without a file
+  bool hugetlb = false;
+  bool skip = false;       // known to have no pages, or counted in another way
+};
+
+struct PageWalkResult {
+  PageRuns pages;
+  /// Bytes in pages that may be the zero page, by mapping, when there is no PAGEMAP_SCAN to tell. They are in `pages`.
+  std::vector<std::uint64_t> maybe_zero_bytes;
+  bool address_space_gone = false;  // the process ended or called exec meanwhile
+  int error = 0;                    // errno of a read that failed for another reason; 0: none
+};
+
+/// `mappings` are sorted and do not overlap.
+PageWalkResult walk_pages(const std::vector<PageWalkMapping>& mappings, const PageWalkOptions& options);
+
+}  // namespace vmscan

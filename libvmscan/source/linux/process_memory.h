@@ -1,0 +1,22 @@
+// Reads the memory of a live process with process_vm_readv(2). Reading a page that is not in RAM changes the target (it
+// maps the zero page or pulls a file page in): callers account first and read only what is in RAM.
+#pragma once
+
+#include "libvmscan/source/linux/proc_dir.h"
+#include "libvmscan/source/source.h"
+
+namespace vmscan {
+
+class ProcessMemory : public MemoryReader {
+ public:
+  /// `proc` must live as long as this.
+  explicit ProcessMemory(const ProcDir& proc) : proc_(proc) {}
+
+ private:
+  /// Errors: AccessDenied (needs ptrace attach rights), Vanished (also when the pid has gone to another process).
+  Result<std::size_t> do_read(Address address, std::span<std::byte> buffer) const override;
+
+  const ProcDir& proc_;
+};
+
+}  // namespace vmscan
