@@ -5,8 +5,8 @@ set(_expected "#include <expected>\nint main() { return std::expected<int, int>(
 check_cxx_source_compiles("${_expected}" VMSCAN_HAVE_EXPECTED)
 if(NOT VMSCAN_HAVE_EXPECTED AND CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   # libstdc++ offers std::expected from __cpp_concepts 202002 on; Clang 16 to 18 can compile it and say 201907.
-  set(VMSCAN_CLANG_CONCEPTS -D__cpp_concepts=202002L -Wno-builtin-macro-redefined)
-  set(CMAKE_REQUIRED_FLAGS "-D__cpp_concepts=202002L -Wno-builtin-macro-redefined")
+  set(VMSCAN_CLANG_CONCEPTS -U__cpp_concepts -D__cpp_concepts=202002L -Wno-builtin-macro-redefined)
+  set(CMAKE_REQUIRED_FLAGS "-U__cpp_concepts -D__cpp_concepts=202002L -Wno-builtin-macro-redefined")
   check_cxx_source_compiles("${_expected}" VMSCAN_HAVE_EXPECTED_WITH_CONCEPTS)
   unset(CMAKE_REQUIRED_FLAGS)
 endif()

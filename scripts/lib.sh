@@ -10,6 +10,7 @@ set -o pipefail
 
 say() { printf 'vmscan: %s\n' "$*" >&2; }
 die() { say "$@" && exit 2; }
+die_missing() { say "$@" && exit 3; }  # what is needed is missing and could not be installed
 
 # need PACKAGE WHAT WHY: notes that PACKAGE (its name in Debian and Ubuntu) is missing when WHAT is: a command, or a file
 # below the include directories, or an absolute path in which * is allowed.
@@ -72,11 +73,11 @@ install_missing() {
   local line="apt-get install --no-install-recommends ${missing[*]}" log=$build/install.log list
   printf -v list ', %s' "${reasons[@]}"
   say "installing ${list:2}"
-  type -P apt-get >/dev/null || die "no apt-get here: install these by hand (names in Debian): ${missing[*]}"
-  may_be_root || die "only root may install packages, and sudo is not available. As root: $line"
+  type -P apt-get >/dev/null || die_missing "no apt-get here: install these by hand (names in Debian): ${missing[*]}"
+  may_be_root || die_missing "only root may install packages, and sudo is not available. As root: $line"
   if ! apt_install "${missing[@]}" >"$log" 2>&1 9>&-; then
     tail -n 20 "$log" >&2
-    die "could not install them. As root: $line"
+    die_missing "could not install them. As root: $line"
   fi
   missing=() reasons=()
 }

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# For scripts/test, after lib.sh: the real programs that the system tests look at. What cannot be installed is named, and its tests are skipped.
+# For scripts/test, after lib.sh: the real programs that the system tests look at. What cannot be
+# installed is named, and its tests are skipped.
 # shellcheck disable=SC2154  # root and build come from lib.sh
 
 need_programs() {
