@@ -1,0 +1,50 @@
+# shellcheck shell=bash
+# For scripts/test, after lib.sh: the real programs that the system tests look at. What cannot be
+# installed is named, and its tests are skipped.
+# shellcheck disable=SC2154  # root and build come from lib.sh
+
+need_programs() {
+  need chromium chromium "browser"
+  need nodejs node "node"
+  need "$(java_package)" java "Java"
+  need golang-go go "Go"
+  need postgresql '/usr/lib/postgresql/*/bin/postgres' "database"
+  need redis-server redis-server "database"
+  need nginx-light /usr/sbin/nginx "web server"
+  need mono-runtime mono "Mono"
+  need mono-mcs mcs "compiler for Mono"
+  if [[ $(uname -m) == x86_64 ]]; then
+    need gcc-multilib '/usr/include/x86_64-linux-gnu/gnu/stubs-32.h' "32-bit programs"
+    need gcc-multilib '/usr/lib/gcc/x86_64-linux-gnu/*/32/libgcc.a' "32-bit programs"
+    need g++-multilib '/usr/lib/gcc/x86_64-linux-gnu/*/32/libstdc++.a' "32-bit programs"
+  fi
+}
+
+java_package() {
+  if apt-cache show openjdk-17-jre-headless >/dev/null 2>&1; then
+    echo openjdk-17-jre-headless
+  else
+    echo default-jre-headless
+  fi
+}
+
+# Installs the programs all at once or, when that fails, one by one. Their services are not started.
+install_programs() {
+  lock build 9 build
+  need_programs
+  local packages=("${missing[@]}") package list log=$build/install-programs.log
+  if ((${#packages[@]})); then
+    printf -v list ', %s' "${reasons[@]}"
+    say "installing programs for the system tests: ${list:2}"
+    if ! type -P apt-get >/dev/null || ! may_be_root; then
+      say "that needs apt-get and root; as root: apt-get install --no-install-recommends ${packages[*]}"
+    elif ! as_root bash "$root/scripts/install-without-starting" "${packages[@]}" </dev/null >"$log" 2>&1 9>&-; then
+      for package in "${packages[@]}"; do
+        as_root bash "$root/scripts/install-without-starting" "$package" </dev/null >>"$log" 2>&1 9>&- ||
+          say "$package could not be installed: $(grep '^E: ' "$log" | tail -n 1)"
+      done
+    fi
+    missing=() reasons=()
+  fi
+  exec 9>&-
+}
