@@ -19,7 +19,7 @@ class JsonWriter {
   void end_object();
   void begin_array();
   void end_array();
-  void key(std::string_view name);  // a plain ASCII name
+  void key(std::string_view name);
 
   void string(std::string_view text);  // bytes that are not UTF-8 become U+FFFD
   void number(std::uint64_t value);

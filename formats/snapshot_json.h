@@ -10,6 +10,8 @@
 
 namespace vmscan::formats {
 
+inline constexpr std::string_view snapshot_schema = "vmscan.snapshot/1";
+
 /// One line with LF at its end; the same snapshot gives the same bytes. Unknown columns are left out.
 std::string write_snapshot(const Snapshot& snapshot);
 

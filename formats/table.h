@@ -15,7 +15,7 @@ namespace vmscan::formats {
 /// A cell: a number (bytes, count or address), a text, or unknown.
 struct Cell {
   Bytes number;      // unknown: prints as "?" in a table, as an empty cell in CSV
-  std::string text;  // for CellKind::Text and Type
+  std::string text;  // for CellKind::Text, and for Type in a row without a type
 };
 
 struct Row {
@@ -23,11 +23,12 @@ struct Row {
   Kind kind = Kind::Top;
   std::optional<RegionType> type;  // colours the row
   std::vector<Cell> cells;         // one for each column
-  std::string group;               // text of a column that is not in `columns`: "region" or "block" in CSV
+  std::string_view group;          // text of the column Table::group_name
 };
 
 struct Table {
   std::vector<Column> columns;
+  std::string_view group_name;  // a first column that only CSV has ("row": "region" or "block"); empty: none
   std::vector<Row> rows;
 };
 
@@ -40,15 +41,16 @@ struct TableStyle {
   bool header = true;
 };
 
-/// Aligned text. When it would be wider than style.width, long texts are shortened in the middle, then the least
-/// important columns are left out; their titles are returned in `left_out`. Ends each line with LF.
+/// Aligned text; 0 is an empty cell, unknown is "?". When it would be wider than style.width, long texts are shortened in
+/// the middle, then the least important columns are left out; their titles are returned in `left_out`. Ends each line
+/// with LF. Whatever the texts hold, no control character gets out.
 std::string write_table(const Table& table, const TableStyle& style, std::vector<std::string>* left_out = nullptr);
 
 /// RFC 4180 with LF line ends: a header of column names, integers in bytes, addresses as 0x…, unknown is empty.
 std::string write_csv(const Table& table, bool header = true);
 
-/// "1,234,567", or with units: K without a suffix in a column ("1,206"), Auto as "1.2 M". Rounds up to a whole K, so that
-/// something is never shown as nothing.
+/// "1,234,567", or with units: K without a suffix ("1,206"), M and G with one decimal ("1,206.3"), Auto as "1.2 M".
+/// Rounds up, so that something is never shown as nothing. "?" when unknown.
 std::string format_size(Bytes bytes, Units units);
 std::string format_count(Bytes count);
 

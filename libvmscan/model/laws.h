@@ -13,4 +13,10 @@ namespace vmscan {
 /// is the sum of its rows. Returns one sentence for each broken law, at most 20; empty when all hold.
 std::vector<std::string> broken_laws(const Snapshot& snapshot);
 
+/// Only the laws about addresses and types: what every walk over a snapshot relies on.
+std::vector<std::string> broken_structure(const Snapshot& snapshot);
+
+/// The first law that the usage of this region and its blocks breaks, as a sentence; empty when all hold.
+std::string broken_usage(const Region& region);
+
 }  // namespace vmscan
