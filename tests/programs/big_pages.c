@@ -1,0 +1,76 @@
+// big_pages SIZE[K|M|G] [mapper]: that much memory in 4 KiB pages, all written. With `mapper`, a thread maps, touches
+// and unmaps 64 KiB without end; each step prints the longest and the mean time one turn took since the last step.
+#include "target.h"
+
+#include <pthread.h>
+#include <time.h>
+
+static struct {
+  pthread_mutex_t lock;
+  double longest_us, sum_us;
+  unsigned long count;
+} waits = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static double now_us(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (double)time.tv_sec * 1e6 + (double)time.tv_nsec / 1e3;
+}
+
+static void* map_and_unmap(void* unused) {
+  (void)unused;
+  for (;;) {
+    const double begin = now_us();
+    char* const memory = mmap(NULL, 64 * KIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    must(memory != MAP_FAILED, "mmap");
+    *(volatile char*)memory = 1;
+    munmap(memory, 64 * KIB);
+    const double took = now_us() - begin;
+    pthread_mutex_lock(&waits.lock);
+    if (took > waits.longest_us) waits.longest_us = took;
+    waits.sum_us += took;
+    ++waits.count;
+    pthread_mutex_unlock(&waits.lock);
+  }
+  return NULL;
+}
+
+static void tell_waits(void) {
+  pthread_mutex_lock(&waits.lock);
+  tell("waits", NULL, 0, "longest_us=%.1f mean_us=%.2f count=%lu", waits.longest_us,
+       waits.count ? waits.sum_us / (double)waits.count : 0.0, waits.count);
+  waits.longest_us = waits.sum_us = 0;
+  waits.count = 0;
+  pthread_mutex_unlock(&waits.lock);
+}
+
+static size_t parse_size(const char* text) {
+  char* end;
+  const size_t number = strtoul(text, &end, 0);
+  return number * (*end == 'G' ? GIB : *end == 'M' ? MIB : *end == 'K' ? KIB : 1);
+}
+
+static void need_memory(size_t size) {
+  FILE* const info = fopen("/proc/meminfo", "r");
+  must(info != NULL, "/proc/meminfo");
+  char line[256];
+  unsigned long available_kib = 0;
+  while (fgets(line, sizeof line, info)) sscanf(line, "MemAvailable: %lu", &available_kib);
+  fclose(info);
+  if (available_kib / 8 * 7 < size / 1024) skip("%lu MiB of memory are not enough for this size", available_kib / 1024);
+}
+
+int main(int argc, char** argv) {
+  const size_t size = parse_size(argc > 1 ? argv[1] : "64M");
+  need_memory(size);
+  char* const memory = map_anonymous(size);
+  write_pages(memory, size);
+  tell("pages", memory, size, "%s", "");
+  if (argc > 2) {
+    pthread_t thread;
+    must(pthread_create(&thread, NULL, map_and_unmap, NULL) == 0, "pthread_create");
+    usleep(100000);
+    tell_waits();
+  }
+  while (ready()) tell_waits();
+}

@@ -1,0 +1,159 @@
+"""What holds for every snapshot whatever its source: the laws, over the JSON documents that vmscan writes."""
+
+USAGE = (
+    "committed private total_ws private_ws shareable_ws shared_ws locked_ws swap hugetlb "
+    "pss dirty referenced huge swap_pss"
+).split()
+TYPES = "image mapped_file shareable heap managed_heap stack private_data page_table unusable free".split()
+WORKING_SET = "total_ws private_ws shareable_ws shared_ws locked_ws hugetlb".split()
+
+
+def add(values):
+    """The sum; a sum over an unknown is unknown."""
+    result = 0
+    for value in values:
+        if value is None:
+            return None
+        result += value
+    return result
+
+
+def address(item):
+    """The address of a region or block, None for one that has none (page tables)."""
+    text = item.get("address")
+    return None if text is None else int(text, 16)
+
+
+def span(item):
+    begin = address(item)
+    return begin, begin + item["size"]
+
+
+def _name(item):
+    return f"{item.get('type') or item.get('state') or 'row'} {item.get('address', '')}".strip()
+
+
+def _at_most(item, small, large, broken):
+    low, high = item.get(small), item.get(large)
+    if low is not None and high is not None and low > high:
+        broken.append(f"{_name(item)}: {small} {low} > {large} {high}")
+
+
+def _usage_laws(item, broken):
+    for column in USAGE + ["size"]:
+        value = item.get(column)
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+            broken.append(f"{_name(item)}: {column} is {value!r}, not a count of bytes")
+            return
+    total, private, shareable = (item.get(c) for c in ("total_ws", "private_ws", "shareable_ws"))
+    if None not in (total, private, shareable) and total != private + shareable:
+        broken.append(f"{_name(item)}: total_ws {total} != private_ws {private} + shareable_ws {shareable}")
+    for small, large in (
+        ("shared_ws", "shareable_ws"),
+        ("total_ws", "committed"),
+        ("committed", "size"),
+        ("private", "size"),
+        ("locked_ws", "total_ws"),
+        ("hugetlb", "total_ws"),
+    ):
+        _at_most(item, small, large, broken)
+
+
+def _block_laws(region, broken):
+    blocks = region.get("blocks")
+    if blocks is None:
+        return
+    begin, end = span(region)
+    at = begin
+    for block in blocks:
+        _usage_laws(block, broken)
+        if address(block) != at:
+            broken.append(f"{_name(region)}: a block begins at {block['address']}, the one before ends at {at:#x}")
+        at = span(block)[1]
+    if at != end:
+        broken.append(f"{_name(region)}: its blocks end at {at:#x}, not at {end:#x}")
+    for column in USAGE:
+        expected = add(block.get(column) for block in blocks)
+        if expected != region.get(column):
+            broken.append(f"{_name(region)}: {column} {region.get(column)} is not the sum of its blocks {expected}")
+
+
+def _region_laws(document):
+    broken = []
+    previous_end = 0
+    for region in document["regions"]:
+        if region["type"] not in TYPES:
+            broken.append(f"{_name(region)}: not a type")
+        if address(region) is None:
+            continue
+        begin, end = span(region)
+        if begin >= end:
+            broken.append(f"{_name(region)}: empty")
+        if begin < previous_end:
+            broken.append(f"{_name(region)}: begins before {previous_end:#x}, where the region before it ends")
+        previous_end = max(previous_end, end)
+        if region["type"] != "free" and not region.get("rule"):
+            broken.append(f"{_name(region)}: no rule")
+        _usage_laws(region, broken)
+        _block_laws(region, broken)
+    return broken
+
+
+def _summary_laws(document):
+    broken = []
+    rows = document["rows"]
+    for row in rows + [document["total"]]:
+        _usage_laws(row, broken)
+    types = [row["type"] for row in rows]
+    if types != [name for name in TYPES if name in types]:
+        broken.append(f"types twice, unknown or not in order: {types}")
+    for column in USAGE + ["size", "regions", "blocks"]:
+        expected = add(row.get(column) for row in rows if row["type"] != "free")
+        if expected != document["total"].get(column):
+            broken.append(f"total: {column} {document['total'].get(column)} is not the sum of the rows {expected}")
+    for row in rows:
+        if row["type"] == "page_table" and any(row.get(column) for column in WORKING_SET):
+            broken.append("page_table: counts in the working set")
+        if row.get("largest") is not None and row.get("size") is not None and row["largest"] > row["size"]:
+            broken.append(f"{row['type']}: largest {row['largest']} > size {row['size']}")
+    return broken
+
+
+def broken_laws(document):
+    """One sentence for each law that a summary, details or snapshot document breaks; empty when all hold."""
+    kind = document.get("schema")
+    if kind == "vmscan.summary/1":
+        return _summary_laws(document)
+    if kind in ("vmscan.details/1", "vmscan.snapshot/1"):
+        return _region_laws(document)
+    return [f"unknown schema {kind!r}"]
+
+
+def broken_between(summary, details):
+    """Where the rows of a summary are not the sums of the regions, both taken of the same stopped process.
+
+    Not of shared_ws: other processes may map the same files between the two. The row of a type without regions may
+    call the columns unknown that nobody asked for.
+    """
+    broken = []
+    rows = {row["type"]: row for row in summary["rows"]}
+    for name in TYPES:
+        if name in ("free", "page_table"):
+            continue
+        regions = [region for region in details["regions"] if region["type"] == name]
+        row = rows.get(name)
+        if row is None:
+            if regions:
+                broken.append(f"{name}: no row for {len(regions)} regions")
+            continue
+        for column in [*USAGE, "size"]:
+            expected = add(region.get(column) for region in regions)
+            unasked = not regions and row.get(column) is None
+            if column != "shared_ws" and not unasked and row.get(column) != expected:
+                broken.append(f"{name}: {column} {row.get(column)} is not the sum of the regions {expected}")
+        if row.get("regions") != len(regions):
+            broken.append(f"{name}: {row.get('regions')} regions counted, {len(regions)} listed")
+        largest = max((region["size"] for region in regions), default=0)
+        if regions and row.get("largest") != largest:
+            broken.append(f"{name}: largest {row.get('largest')}, not {largest}")
+    return broken
