@@ -109,8 +109,14 @@ def settle(pid):
 
 
 def end_tree(process):
-    """Ends the process and everything below it, by pid."""
-    for pid in reversed(vmscan.tree(process.pid)):
+    """Ends the process and everything below it, by pid; stopped first, or a master would start its workers again."""
+    held = []
+    while new := [pid for pid in vmscan.tree(process.pid) if pid not in held]:
+        held += new
+        for pid in new:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+    for pid in held:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     process.wait()
