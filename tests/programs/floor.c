@@ -1,6 +1,6 @@
 // floor PID: what the reads cost that every capture must make, with nothing around them: /proc/PID/maps, and
-// /proc/PID/pagemap of every mapped page, in pieces of 64 KiB. A mapping that is larger than all that is in RAM is first
-// scanned for its pages (PAGEMAP_SCAN, Linux 6.7), and only those are read.
+// /proc/PID/pagemap of every mapped page, in pieces of 64 KiB. A mapping that is larger than all that is in RAM is
+// first scanned for its pages (PAGEMAP_SCAN, Linux 6.7), and only those are read.
 #include "target.h"
 
 #include <fcntl.h>
@@ -51,8 +51,10 @@ static unsigned long scan_present(int pagemap, unsigned long begin, unsigned lon
     scan.returned = is_present | is_swapped | is_huge;
     const long count = ioctl(pagemap, PAGEMAP_SCAN_REQUEST, &scan);
     if (count < 0) return present + count_present(pagemap, at, end);
-    for (long i = 0; i < count; ++i)
-      present += count_present(pagemap, found[i].begin, found[i].categories & is_huge ? found[i].begin + 4096 : found[i].end);
+    for (long i = 0; i < count; ++i) {
+      const int huge = (found[i].categories & is_huge) != 0;  // one entry tells of all its pages
+      present += count_present(pagemap, found[i].begin, huge ? found[i].begin + 4096 : found[i].end);
+    }
     at = count < found_at_most ? end : scan.walk_end;
   }
   return present;

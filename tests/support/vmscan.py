@@ -324,6 +324,29 @@ def stopped_tree(pid):
                 os.kill(each, signal.SIGCONT)
 
 
+def end_tree(process):
+    """Ends a started process and everything below it, by pid; stopped first, or a master would start workers again."""
+    held = []
+    while new := [pid for pid in tree(process.pid) if pid not in held]:
+        held += new
+        for pid in new:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+    for pid in held:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    process.wait()
+    deadline = time.monotonic() + 10
+    while any(set(thread_states(pid)) - {"Z", "X"} for pid in held) and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+CHROMIUM = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-default-apps --disable-sync"
+).split()
+
+
 # ---- what the machine has ----------------------------------------------------------------------------------------
 
 
