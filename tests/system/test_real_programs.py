@@ -123,7 +123,6 @@ class RealPrograms(unittest.TestCase):
             process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=output, stderr=output, cwd=self.home, **options
             )
-        self.addCleanup(process.stdin.close)
         self.addCleanup(vmscan.end_tree, process)
         settle(process.pid)
         if process.poll() is not None or len(vmscan.tree(process.pid)) < at_least:
