@@ -86,8 +86,8 @@ Error unknown_column(View view, std::string_view name) {
   std::vector<std::string_view> names;
   for (const Column& column : all_columns(view)) names.push_back(column.name);
   const auto near = nearest(folded_name(name), names);
-  if (near) return {ErrorCode::Malformed, fmt::format("unknown column {}; did you mean '{}'?", quoted(name), *near)};
-  return {ErrorCode::Malformed, fmt::format("unknown column {}; there are {}", quoted(name), fmt::join(names, ", "))};
+  if (near) return {ErrorCode::Malformed, fmt::format("unknown column {}; did you mean '{}'?", quote(name), *near)};
+  return {ErrorCode::Malformed, fmt::format("unknown column {}; there are {}", quote(name), fmt::join(names, ", "))};
 }
 
 using Choice = std::vector<const Column*>;
@@ -164,7 +164,7 @@ Result<SortOrder> parse_sort(View view, std::string_view text) {
   const std::string direction = folded_name(text.substr(colon + 1));
   if (direction != "asc" && direction != "desc") {
     return fail(ErrorCode::Malformed,
-                fmt::format("unknown sort direction {}; there are asc and desc", quoted(text.substr(colon + 1))));
+                fmt::format("unknown sort direction {}; there are asc and desc", quote(text.substr(colon + 1))));
   }
   order.descending = direction == "desc";
   return order;

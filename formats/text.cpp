@@ -134,7 +134,7 @@ std::string shorten(std::string_view text, std::size_t width) {
                      last_code_points(text, width - 1 - kept_in_front));
 }
 
-std::string quoted(std::string_view text) {
+std::string quote(std::string_view text) {
   constexpr std::size_t longest = 60;
   const bool cut = text.size() > longest;
   return fmt::format("'{}{}'", escape_for_terminal(text.substr(0, longest)), cut ? ellipsis : std::string_view());

@@ -18,8 +18,8 @@ std::size_t display_width(std::string_view text);
 /// "/usr/lib/x86_64-linux-gnu/libc.so.6" becomes "/usr/…/libc.so.6".
 std::string shorten(std::string_view text, std::size_t width);
 
-/// Quoted, escaped and cut to a length that fits an error message.
-std::string quoted(std::string_view text);
+/// In quotes, escaped and cut to a length that fits an error message.
+std::string quote(std::string_view text);
 
 /// Lower case, with "_" for "-" and blank: the form in which names are compared.
 std::string folded_name(std::string_view name);

@@ -1,5 +1,6 @@
 // big_pages SIZE[K|M|G] [mapper]: that much memory in 4 KiB pages, all written. With `mapper`, a thread maps, touches
-// and unmaps 64 KiB without end; each step prints the longest and the mean time one turn took since the last step.
+// and unmaps 64 KiB without end from the first step on; each further step prints the longest and the mean time that one
+// turn took since the step before.
 #include "target.h"
 
 #include <pthread.h>
@@ -66,11 +67,8 @@ int main(int argc, char** argv) {
   char* const memory = map_anonymous(size);
   write_pages(memory, size);
   tell("pages", memory, size, "%s", "");
-  if (argc > 2) {
-    pthread_t thread;
-    must(pthread_create(&thread, NULL, map_and_unmap, NULL) == 0, "pthread_create");
-    usleep(100000);
-    tell_waits();
-  }
+  if (!ready() || argc < 3) return 0;
+  pthread_t thread;
+  must(pthread_create(&thread, NULL, map_and_unmap, NULL) == 0, "pthread_create");
   while (ready()) tell_waits();
 }

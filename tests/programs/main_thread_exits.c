@@ -30,6 +30,7 @@ int main(void) {
   memory = map_anonymous(size);
   write_pages(memory, size);
   pthread_t one, two;
-  must(pthread_create(&one, NULL, sleeper, NULL) == 0 && pthread_create(&two, NULL, speaker, NULL) == 0, "pthread_create");
+  must(pthread_create(&one, NULL, sleeper, NULL) == 0, "pthread_create");
+  must(pthread_create(&two, NULL, speaker, NULL) == 0, "pthread_create");
   pthread_exit(NULL);
 }

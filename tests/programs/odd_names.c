@@ -18,7 +18,8 @@ static void map_named(const char* label, const char* name, int deleted) {
   read_pages(memory, page_size());
   close(fd);
   if (deleted) unlink(path);
-  printf("%s 0x%lx 0x%lx deleted=%d path_hex=", label, (unsigned long)memory, (unsigned long)memory + page_size(), deleted);
+  const unsigned long begin = (unsigned long)memory;
+  printf("%s 0x%lx 0x%lx deleted=%d path_hex=", label, begin, begin + page_size(), deleted);
   for (int i = 0; i < length; ++i) printf("%02x", (unsigned char)path[i]);
   printf("\n");
 }

@@ -50,8 +50,9 @@ __attribute__((unused)) static void must(int succeeded, const char* what) {
   _exit(1);
 }
 
-__attribute__((unused, format(printf, 4, 5))) static void tell(const char* name, const volatile void* begin, size_t size,
-                                                               const char* format, ...) {
+/// Prints the line of one thing; `format` is of what follows the two addresses.
+__attribute__((unused, format(printf, 4, 5))) static void tell(const char* name, const volatile void* begin,
+                                                               size_t size, const char* format, ...) {
   va_list arguments;
   va_start(arguments, format);
   printf("%s 0x%llx 0x%llx", name, (unsigned long long)(uintptr_t)begin, (unsigned long long)((uintptr_t)begin + size));

@@ -4,7 +4,9 @@ import os
 import re
 from dataclasses import dataclass, field
 
-_HEADER = re.compile(rb"^([0-9a-f]+)-([0-9a-f]+) ([r-])([w-])([x-])([ps]) ([0-9a-f]+) ([0-9a-f]+):([0-9a-f]+) (\d+)(?: +(.*))?$")
+_HEADER = re.compile(
+    rb"^([0-9a-f]+)-([0-9a-f]+) ([r-])([w-])([x-])([ps]) ([0-9a-f]+) ([0-9a-f]+):([0-9a-f]+) (\d+)(?: (.*))?$"
+)
 _FIELD = re.compile(rb"^([A-Za-z_]+): +(\d+)( kB)?$")
 
 
@@ -77,7 +79,7 @@ class Mapping:
 
 
 def _parse_header(match):
-    path = (match.group(11) or b"").replace(b"\\012", b"\n")
+    path = (match.group(11) or b"").lstrip(b" ").replace(b"\\012", b"\n")
     return Mapping(
         begin=int(match.group(1), 16),
         end=int(match.group(2), 16),

@@ -324,6 +324,52 @@ def stopped_tree(pid):
                 os.kill(each, signal.SIGCONT)
 
 
+def end_tree(process):
+    """Ends a started process and everything below it, by pid. It may first end by itself and clean up (/dev/shm)."""
+    started = {pid: start_time(pid) for pid in tree(process.pid)}
+    if process.stdin:
+        process.stdin.close()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(1)
+    if process.poll() is None:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(3)
+    _kill_all(started)
+    process.wait()
+
+
+def _kill_all(started):
+    """Kills the processes and what they started since; stopped first, or a master would start its workers again."""
+    born = {pid: since for pid, since in started.items() if start_time(pid) == since}
+    for signal_number in (signal.SIGSTOP, signal.SIGKILL):
+        for pid in list(born):
+            for child in tree(pid)[1:]:
+                born.setdefault(child, start_time(child))
+        for pid, since in born.items():
+            if since is not None and start_time(pid) == since:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal_number)
+    deadline = time.monotonic() + 10
+    while any(set(thread_states(pid)) - {"Z", "X"} for pid in born) and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def start_time(pid):
+    """When the process was started, in clock ticks; None when there is no such process."""
+    try:
+        text = pathlib.Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return None
+    return int(text[text.rindex(b")") + 2 :].split()[19])
+
+
+CHROMIUM = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-default-apps --disable-sync"
+).split()
+
+
 # ---- what the machine has ----------------------------------------------------------------------------------------
 
 

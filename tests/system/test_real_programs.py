@@ -7,7 +7,6 @@ import contextlib
 import os
 import pathlib
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -108,14 +107,6 @@ def settle(pid):
         time.sleep(0.2)
 
 
-def end_tree(process):
-    """Ends the process and everything below it, by pid."""
-    for pid in reversed(vmscan.tree(process.pid)):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    process.wait()
-
-
 class RealPrograms(unittest.TestCase):
     def setUp(self):
         self.home = tempfile.mkdtemp(prefix="vmscan-real-", dir="/var/tmp")
@@ -132,8 +123,7 @@ class RealPrograms(unittest.TestCase):
             process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=output, stderr=output, cwd=self.home, **options
             )
-        self.addCleanup(process.stdin.close)
-        self.addCleanup(end_tree, process)
+        self.addCleanup(vmscan.end_tree, process)
         settle(process.pid)
         if process.poll() is not None or len(vmscan.tree(process.pid)) < at_least:
             said = pathlib.Path(self.home, "output").read_text(encoding="utf-8", errors="replace")
@@ -152,7 +142,8 @@ class RealPrograms(unittest.TestCase):
                 current = smaps.smaps(each)
                 mappings += len(current)
                 total += sum(mapping.resident for mapping in current)
-        print(f"  {self.id().rpartition('.')[2]}: {len(pids)} processes, {mappings} mappings, {total >> 10} KiB", flush=True)
+        name = self.id().rpartition(".")[2]
+        print(f"  {name}: {len(pids)} processes, {mappings} mappings, {total >> 10} KiB", flush=True)
         self.assertTrue(pids)
         self.assertFalse(differences, f"{len(differences)} differences\n" + "\n".join(differences[:40]))
 
@@ -160,9 +151,7 @@ class RealPrograms(unittest.TestCase):
         program = vmscan.need("chromium")
         page = "data:text/html,<canvas></canvas><script>x=[];for(i=0;i<1e5;i++)x.push({a:i})</script>"
         pid = self.start(
-            program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-            "--disable-background-networking", "--disable-component-update", "--disable-sync",
-            "--disable-default-apps", "--remote-debugging-pipe", f"--user-data-dir={self.home}/profile", page,
+            program, *vmscan.CHROMIUM, "--remote-debugging-pipe", f"--user-data-dir={self.home}/profile", page,
             at_least=3,
             **pipes_for_debugging(self),
         )
