@@ -64,7 +64,10 @@ void write_rows(JsonWriter& json, const std::vector<const TypeTotal*>& rows) {
 }  // namespace
 
 Table summary_table(const Snapshot& snapshot, const ViewOptions& options) {
-  const Summary summary = summarize(snapshot);
+  return summary_table(summarize(snapshot), options);
+}
+
+Table summary_table(const Summary& summary, const ViewOptions& options) {
   Table table;
   const auto columns = options.columns.empty() ? default_columns(View::Summary) : options.columns;
   for (const Column* column : columns) table.columns.push_back(*column);
@@ -76,7 +79,10 @@ Table summary_table(const Snapshot& snapshot, const ViewOptions& options) {
 }
 
 std::string summary_json(const Snapshot& snapshot, const ViewOptions& options) {
-  const Summary summary = summarize(snapshot);
+  return summary_json(snapshot, summarize(snapshot), options);
+}
+
+std::string summary_json(const Snapshot& snapshot, const Summary& summary, const ViewOptions& options) {
   std::string out;
   JsonWriter json(out);
   json.begin_object();

@@ -26,11 +26,15 @@ struct ViewOptions {
 };
 
 Table summary_table(const Snapshot& snapshot, const ViewOptions& options);
+/// Of sums that are already there, such as those of several processes.
+Table summary_table(const Summary& summary, const ViewOptions& options);
 Table details_table(const Snapshot& snapshot, const ViewOptions& options);
 
 /// Documents "vmscan.summary/1" and "vmscan.details/1" (formats/SCHEMA.md), one line with LF at its end. Types, top,
 /// sort, free and address choose rows as in the tables; all columns are always there; the total stays over everything.
 std::string summary_json(const Snapshot& snapshot, const ViewOptions& options);
+/// The same with sums that are already there; all but the rows is taken from `head`.
+std::string summary_json(const Snapshot& head, const Summary& summary, const ViewOptions& options);
 std::string details_json(const Snapshot& snapshot, const ViewOptions& options);
 
 }  // namespace vmscan::formats

@@ -47,6 +47,9 @@ struct TypeTotal {
 struct Summary {
   std::array<TypeTotal, region_types.size()> rows;  // indexed by RegionType
   TypeTotal total;                                  // all but Free; `type` has no meaning here
+
+  /// Adds another process, row by row; memory that both share is counted in both.
+  Summary& operator+=(const Summary& other);
 };
 
 /// Sums per type. Page Table counts as committed and private, but not in the working set: the kernel leaves page

@@ -111,6 +111,19 @@ Summary summarize(const Snapshot& snapshot) {
   return summary;
 }
 
+Summary& Summary::operator+=(const Summary& other) {
+  const auto add = [](TypeTotal& to, const TypeTotal& from) {
+    to.size += from.size;
+    to.usage += from.usage;
+    to.regions += from.regions;
+    to.blocks += from.blocks;
+    to.largest = to.largest && from.largest ? Bytes{std::max(*to.largest, *from.largest)} : Bytes{};
+  };
+  for (std::size_t i = 0; i < rows.size(); ++i) add(rows[i], other.rows[i]);
+  add(total, other.total);
+  return *this;
+}
+
 std::vector<Region> free_regions(const Snapshot& snapshot) {
   std::vector<Region> holes;
   const Usage nothing = usage_of_nothing(snapshot);

@@ -206,7 +206,8 @@ Result<void> LiveMemory::read_pages(const CollectOptions& options, const KernelC
                              .threads = thread_count(options, counters)};
   const bool bounded_by_smaps = !walk.use_scan && span_of(facts.mappings) > unbounded_walk_bytes;
   const bool locked = counters.locked != Bytes{0};
-  if (options.features.smaps && (options.smaps || locked || bounded_by_smaps) && !smaps_read_) {
+  const bool swap = options.swap && walk.swap_possible;
+  if (options.features.smaps && (options.smaps || locked || swap || bounded_by_smaps) && !smaps_read_) {
     if (auto read = read_smaps(facts); !read && read.error().code == ErrorCode::Vanished) return read;
     timer.step("smaps");
   }

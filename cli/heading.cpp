@@ -1,0 +1,108 @@
+#include "cli/heading.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "formats/json_writer.h"
+#include "formats/table.h"
+#include "formats/text.h"
+#include "formats/type_colors.h"
+
+namespace vmscan::cli {
+namespace {
+
+using formats::display_width;
+using formats::escape_for_terminal;
+
+std::string who(const Snapshot& snapshot) {
+  const Target& target = snapshot.target;
+  std::string text = escape_for_terminal(target.name.empty() ? "?" : target.name);
+  if (target.pid) text += fmt::format("  pid {}", *target.pid);
+  if (target.namespace_pids.size() > 1) text += fmt::format(" ({} inside)", target.namespace_pids.back());
+  if (!snapshot.label.empty()) text += fmt::format("  [{}]", escape_for_terminal(snapshot.label));
+  return text;
+}
+
+std::string arguments(const Target& target) {
+  std::string text;
+  for (const std::string& argument : target.arguments) text += (text.empty() ? "" : " ") + escape_for_terminal(argument);
+  return text;
+}
+
+std::string state(const Snapshot& snapshot) {
+  std::string text;
+  if (snapshot.captured_at_unix_ms) {
+    text = formats::format_time(*snapshot.captured_at_unix_ms);  // 2026-11-21T08:00:12.345Z
+    if (text.size() == 24) text = text.substr(0, 10) + " " + text.substr(11, 8) + "Z";
+  }
+  for (const Limit& limit : snapshot.limits)
+    if (limit.name == "mappings" && limit.used) {
+      text += fmt::format("   {} mappings", formats::format_count(limit.used));
+      if (limit.limit) text += fmt::format(" of {}", formats::format_count(limit.limit));
+    }
+  if (snapshot.consistency != Consistency::Unknown)
+    text += fmt::format("   {}", consistency_names[static_cast<std::size_t>(snapshot.consistency)]);
+  return text;
+}
+
+struct Bar {
+  std::string_view title;
+  Bytes Usage::*member;
+};
+constexpr std::array<Bar, 3> all_bars{{
+    {"Committed", &Usage::committed},
+    {"Private", &Usage::private_bytes},
+    {"Working set", &Usage::total_ws},
+}};
+
+constexpr std::string_view cell = "▇";
+constexpr std::size_t title_width = 13, number_width = 18, widest_bar = 72, narrowest_bar = 10;
+
+/// Shares `cells` out over the types: whole cells, the sum rounded as a whole.
+std::string draw(const Summary& summary, const Bar& bar, std::uint64_t scale, std::size_t cells, bool color) {
+  std::string text;
+  double sum = 0;
+  std::size_t drawn = 0;
+  for (const TypeTotal& row : summary.rows) {
+    if (row.type == RegionType::Free) continue;
+    sum += static_cast<double>((row.usage.*bar.member).value_or(0)) * static_cast<double>(cells) / static_cast<double>(scale);
+    const auto up_to = static_cast<std::size_t>(sum + 0.5);
+    if (up_to <= drawn) continue;
+    if (color) text += fmt::format("\x1b[38;5;{}m", formats::color_of(row.type));
+    for (; drawn < up_to; ++drawn) text += cell;
+  }
+  if (color && !text.empty()) text += "\x1b[0m";
+  return text + std::string(cells - std::min(drawn, cells), ' ');
+}
+
+}  // namespace
+
+std::string title_line(const Snapshot& snapshot, std::size_t width) {
+  std::string left = who(snapshot);
+  const std::string right = state(snapshot), middle = arguments(snapshot.target);
+  const std::size_t taken = display_width(left) + display_width(right) + 4;
+  const std::size_t room = width == 0 ? 60 : width > taken + 2 ? width - taken - 2 : 0;
+  if (!middle.empty() && room >= 12) left += "  " + formats::shorten(middle, room);
+  const std::size_t used = display_width(left) + display_width(right);
+  if (width != 0 && used + 2 > width) return left + "\n" + right + "\n";
+  return left + std::string(width == 0 ? 4 : width - used, ' ') + right + "\n";
+}
+
+std::string bars(const Summary& summary, std::size_t width, bool color) {
+  std::uint64_t scale = 0;
+  for (const Bar& bar : all_bars) scale = std::max(scale, (summary.total.usage.*bar.member).value_or(0));
+  if (scale == 0 || width < title_width + number_width + narrowest_bar) return {};
+  const std::size_t cells = std::min(widest_bar, width - title_width - number_width);
+  std::string text;
+  for (const Bar& bar : all_bars) {
+    const Bytes sum = summary.total.usage.*bar.member;
+    if (!sum) continue;
+    text += fmt::format("{:<{}}{} {:>{}} K\n", bar.title, title_width, draw(summary, bar, scale, cells, color),
+                        formats::format_size(sum, formats::Units::K), number_width - 3);
+  }
+  return text;
+}
+
+}  // namespace vmscan::cli

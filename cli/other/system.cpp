@@ -1,0 +1,103 @@
+// What standard C++ alone can do of cli/system.h.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <thread>
+
+#include "cli/system.h"
+
+namespace vmscan::cli {
+
+bool stdout_is_terminal() { return false; }
+bool stderr_is_terminal() { return false; }
+std::optional<std::size_t> terminal_width() { return std::nullopt; }
+void ignore_broken_pipes() {}
+
+Expected<void> write_stdout(std::string_view text, bool* closed) {
+  if (closed != nullptr) *closed = false;
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
+    return failure(exit_usage, "standard output: cannot be written");
+  return {};
+}
+
+bool file_exists(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::exists(path, error);
+}
+
+Expected<std::string> read_file(const std::string& path) {
+  std::string text;
+  if (path == "-") {
+    char buffer[4096];
+    for (std::size_t n = 0; (n = std::fread(buffer, 1, sizeof buffer, stdin)) > 0;) text.append(buffer, n);
+    return text;
+  }
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return failure(exit_usage, fmt::format("{}: cannot be read", path));
+  text.assign(std::istreambuf_iterator<char>(file), {});
+  return text;
+}
+
+Expected<void> check_output(const std::string& path, Existing existing) {
+  if (existing == Existing::Refuse && file_exists(path))
+    return failure(exit_usage, fmt::format("{}: the file exists: --force replaces it", path));
+  return {};
+}
+
+Expected<void> write_file(const std::string& path, std::string_view text, Existing existing) {
+  if (auto checked = check_output(path, existing); !checked) return checked;
+  const std::string temporary = path + ".tmp";
+  std::error_code error;
+  {
+    std::ofstream file(temporary, std::ios::binary | std::ios::trunc);
+    file.write(text.data(), static_cast<std::streamsize>(text.size()));
+    file.close();
+    if (!file) error = std::make_error_code(std::errc::io_error);
+  }
+  if (!error) std::filesystem::rename(temporary, path, error);
+  if (!error) return {};
+  const std::string why = error.message();
+  std::filesystem::remove(temporary, error);
+  return failure(exit_usage, fmt::format("{}: {}", path, why));
+}
+
+struct SeriesFile::State {
+  std::ofstream file;
+  std::string path;
+};
+
+SeriesFile::SeriesFile(std::unique_ptr<State> state) : state_(std::move(state)) {}
+SeriesFile::SeriesFile(SeriesFile&&) noexcept = default;
+SeriesFile& SeriesFile::operator=(SeriesFile&&) noexcept = default;
+SeriesFile::~SeriesFile() = default;
+
+Expected<SeriesFile> SeriesFile::open(const std::string& path, Existing existing) {
+  if (auto checked = check_output(path, existing); !checked) return std::unexpected(checked.error());
+  auto state = std::make_unique<State>();
+  state->path = path;
+  state->file.open(path, std::ios::binary | (existing == Existing::Append ? std::ios::app : std::ios::trunc));
+  if (!state->file) return failure(exit_usage, fmt::format("{}: cannot be written", path));
+  return SeriesFile(std::move(state));
+}
+
+Expected<void> SeriesFile::append(std::string_view line) {
+  state_->file.write(line.data(), static_cast<std::streamsize>(line.size())).flush();
+  if (!state_->file) return failure(exit_usage, fmt::format("{}: cannot be written", state_->path));
+  return {};
+}
+
+void catch_interrupts() {}
+bool interrupted() { return false; }
+
+Expected<Child> Child::start(const std::vector<std::string>&) {
+  return failure(exit_usage, "programs cannot be started on this system yet");
+}
+std::optional<int> Child::status() { return status_; }
+int Child::wait() { return exit_usage; }
+
+void wait_until(Clock::time_point deadline, Child*) { std::this_thread::sleep_until(deadline); }
+
+}  // namespace vmscan::cli

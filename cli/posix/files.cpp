@@ -1,0 +1,189 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+
+#include "cli/system.h"
+
+namespace vmscan::cli {
+namespace {
+
+std::unexpected<Failure> file_failure(const std::string& path, int number) {
+  const bool denied = number == EACCES || number == EPERM;
+  return failure(denied ? exit_permission : exit_usage, fmt::format("{}: {}", path, std::strerror(number)));
+}
+
+/// Returns errno, or 0.
+int write_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t n = ::write(fd, text.data(), text.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return errno;
+    text.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return 0;
+}
+
+/// Not every file can be flushed to a disk (a pipe, some file systems); that is no failure.
+int flush(int fd) { return ::fsync(fd) == 0 || errno == EINVAL || errno == EROFS || errno == ENOTSUP ? 0 : errno; }
+
+class File {
+ public:
+  explicit File(int fd) : fd_(fd) {}
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  ~File() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int get() const { return fd_; }
+  int close() {
+    const int fd = fd_;
+    fd_ = -1;
+    return ::close(fd) == 0 ? 0 : errno;
+  }
+
+ private:
+  int fd_;
+};
+
+bool is_other_than_regular(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode);
+}
+
+Expected<void> write_directly(const std::string& path, std::string_view text) {
+  const File file(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
+  if (file.get() < 0) return file_failure(path, errno);
+  if (const int number = write_all(file.get(), text); number != 0 && number != EPIPE) return file_failure(path, number);
+  return {};
+}
+
+/// A link is followed, so that what it points to is replaced and not the link.
+std::string real_path(const std::string& path) {
+  char* resolved = ::realpath(path.c_str(), nullptr);
+  if (resolved == nullptr) return path;
+  std::string result = resolved;
+  std::free(resolved);
+  return result;
+}
+
+int write_and_rename(const std::string& path, const std::string& temporary, std::string_view text, bool replace) {
+  File file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  if (file.get() < 0) return errno;
+  int number = write_all(file.get(), text);
+  if (number == 0) number = flush(file.get());
+  if (const int closed = file.close(); number == 0) number = closed;
+  if (number == 0 && replace && ::rename(temporary.c_str(), path.c_str()) != 0) number = errno;
+  if (number == 0 && !replace && ::link(temporary.c_str(), path.c_str()) != 0) {
+    // link() never replaces a file that came meanwhile; where there are no hard links, rename() has to do.
+    const bool no_links = errno == EPERM || errno == ENOTSUP || errno == EMLINK;
+    number = no_links ? (::rename(temporary.c_str(), path.c_str()) == 0 ? 0 : errno) : errno;
+  }
+  if (number != 0 || !replace) ::unlink(temporary.c_str());
+  return number;
+}
+
+}  // namespace
+
+Expected<void> write_stdout(std::string_view text, bool* closed) {
+  const int number = write_all(STDOUT_FILENO, text);
+  if (closed != nullptr) *closed = number == EPIPE;
+  if (number != 0 && number != EPIPE) return file_failure("standard output", number);
+  return {};
+}
+
+bool file_exists(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0;
+}
+
+Expected<std::string> read_file(const std::string& path) {
+  const bool standard_input = path == "-";
+  const File file(standard_input ? ::dup(STDIN_FILENO) : ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  if (file.get() < 0) return file_failure(path, errno);
+  struct stat status {};
+  std::string text;
+  if (::fstat(file.get(), &status) == 0 && S_ISDIR(status.st_mode)) return file_failure(path, EISDIR);
+  std::size_t size = 0;
+  text.resize(S_ISREG(status.st_mode) ? static_cast<std::size_t>(status.st_size) + 1 : std::size_t{1} << 16);
+  for (;;) {
+    if (size == text.size()) text.resize(text.size() * 2);
+    const ssize_t n = ::read(file.get(), text.data() + size, text.size() - size);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return file_failure(standard_input ? "standard input" : path, errno);
+    if (n == 0) break;
+    size += static_cast<std::size_t>(n);
+  }
+  text.resize(size);
+  return text;
+}
+
+Expected<void> check_output(const std::string& path, Existing existing) {
+  if (is_other_than_regular(path)) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) return file_failure(path, EISDIR);
+    return {};
+  }
+  if (existing == Existing::Refuse && file_exists(path))
+    return failure(exit_usage, fmt::format("{}: the file exists: --force replaces it", path));
+  const std::size_t slash = path.rfind('/');
+  const std::string directory = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+  if (::access(directory.c_str(), W_OK | X_OK) != 0) return file_failure(path, errno);
+  return {};
+}
+
+Expected<void> write_file(const std::string& path, std::string_view text, Existing existing) {
+  if (auto checked = check_output(path, existing); !checked) return checked;
+  if (is_other_than_regular(path)) return write_directly(path, text);
+  const std::string target = real_path(path);
+  const std::string temporary = fmt::format("{}.{}.tmp", target, ::getpid());
+  ::unlink(temporary.c_str());
+  if (const int number = write_and_rename(target, temporary, text, existing == Existing::Replace))
+    return file_failure(path, number);
+  return {};
+}
+
+struct SeriesFile::State {
+  State(int fd, std::string name) : file(fd), path(std::move(name)) {}
+  File file;
+  std::string path;
+};
+
+SeriesFile::SeriesFile(std::unique_ptr<State> state) : state_(std::move(state)) {}
+SeriesFile::SeriesFile(SeriesFile&&) noexcept = default;
+SeriesFile& SeriesFile::operator=(SeriesFile&&) noexcept = default;
+SeriesFile::~SeriesFile() = default;
+
+Expected<SeriesFile> SeriesFile::open(const std::string& path, Existing existing) {
+  if (auto checked = check_output(path, existing); !checked) return std::unexpected(checked.error());
+  int flags = O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY;
+  if (is_other_than_regular(path)) flags = O_WRONLY | O_CLOEXEC | O_NOCTTY;
+  else if (existing == Existing::Refuse) flags |= O_EXCL;
+  else if (existing == Existing::Replace) flags |= O_TRUNC;
+  auto state = std::make_unique<State>(::open(path.c_str(), flags, 0666), path);
+  const int fd = state->file.get();
+  if (fd < 0) return file_failure(path, errno);
+  // A line that an earlier capture was killed in stays a line of its own.
+  const off_t size = ::lseek(fd, 0, SEEK_END);
+  char last = '\n';
+  if (existing == Existing::Append && size > 0 && ::pread(fd, &last, 1, size - 1) == 1 && last != '\n')
+    if (const int number = write_all(fd, "\n")) return file_failure(path, number);
+  return SeriesFile(std::move(state));
+}
+
+Expected<void> SeriesFile::append(std::string_view line) {
+  const int fd = state_->file.get();
+  const off_t before = ::lseek(fd, 0, SEEK_END);
+  int number = write_all(fd, line);
+  if (number == 0) number = flush(fd);
+  if (number == 0) return {};
+  if (before >= 0 && ::ftruncate(fd, before) != 0) return file_failure(state_->path + " (its last line is not whole)", number);
+  return file_failure(state_->path, number);
+}
+
+}  // namespace vmscan::cli

@@ -1,0 +1,249 @@
+// vmscan snapshot: saves what is there, once or as a series.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <optional>
+
+#include "cli/commands.h"
+#include "cli/log.h"
+#include "cli/schedule.h"
+#include "cli/system.h"
+#include "cli/target.h"
+#include "formats/json_writer.h"
+#include "formats/snapshot_json.h"
+#include "formats/table.h"
+#include "formats/text.h"
+
+namespace vmscan::cli {
+namespace {
+
+constexpr std::string_view help = R"(Saves a snapshot that every command reads back, once or on a schedule, one line of JSON each.
+
+Examples:
+  vmscan snapshot 1234 -o before.json                   once
+  vmscan snapshot 1234 -o day.jsonl --interval 1m       a series, until the process ends
+  vmscan snapshot 1234 -o run.jsonl --interval 5s --count 20
+  vmscan snapshot -o run.jsonl --interval 1s -- ./server --port 8080
+                                                        launches a program and passes its exit status on
+
+A series is appended line by line: whatever ends it, every line before the last is whole. Snapshots hold no contents of
+memory, but they hold the command line.)";
+
+struct SnapshotArguments {
+  TargetOptions targets;
+  ScheduleArguments schedule;
+  std::string output, label;
+  bool force = false, append = false, full = false, quiet = false, verbose = false;
+  std::vector<std::string> command;  // behind "--"
+};
+
+Existing existing_of(const SnapshotArguments& arguments) {
+  if (arguments.append) return Existing::Append;
+  return arguments.force ? Existing::Replace : Existing::Refuse;
+}
+
+/// Where the lines go: to a file as a whole, to a growing file, or to standard output.
+class Sink {
+ public:
+  static Expected<Sink> open(const SnapshotArguments& arguments, const Schedule& schedule) {
+    Sink sink;
+    sink.path_ = arguments.output;
+    sink.existing_ = existing_of(arguments);
+    if (sink.path_.empty()) return sink;
+    if (sink.path_.ends_with(".zst")) return failure(exit_usage, fmt::format("{}: this version does not compress: leave out .zst", sink.path_));
+    if (schedule.series || arguments.append) {
+      auto file = SeriesFile::open(sink.path_, sink.existing_);
+      if (!file) return std::unexpected(file.error());
+      sink.series_ = std::move(*file);
+      return sink;
+    }
+    if (const auto checked = check_output(sink.path_, sink.existing_); !checked) return std::unexpected(checked.error());
+    return sink;
+  }
+
+  Expected<void> write(const std::string& line) {
+    if (path_.empty()) return write_stdout(line, &closed_);
+    return series_ ? series_->append(line) : write_file(path_, line, existing_);
+  }
+  /// The reader of standard output is gone.
+  bool closed() const { return closed_; }
+  void name(const std::string& path) { path_ = path; }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+  Existing existing_ = Existing::Refuse;
+  std::optional<SeriesFile> series_;
+  bool closed_ = false;
+};
+
+/// On a terminal, one line of JSON is no use: it goes to a file that says what it is.
+std::string default_name(const Snapshot& snapshot) {
+  std::string time = formats::format_time(snapshot.captured_at_unix_ms.value_or(0)).substr(0, 19) + "Z";
+  std::erase_if(time, [](char c) { return c == '-' || c == ':'; });
+  std::string name = snapshot.target.name.empty() ? "process" : snapshot.target.name;
+  std::replace_if(name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '_'; }, '_');
+  return fmt::format("{}-{}-{}.json", name, snapshot.target.pid.value_or(0), time);
+}
+
+/// "3 of 20  12:00:05Z  312,456 K in RAM", on one line of the terminal that each snapshot writes anew.
+class Progress {
+ public:
+  Progress(bool shown, const Schedule& schedule) : shown_(shown && schedule.series && stderr_is_terminal()), count_(schedule.count) {}
+  ~Progress() {
+    if (drawn_) std::fputs("\n", stderr);
+  }
+  void show(std::uint64_t number, const Snapshot& snapshot) {
+    if (!shown_) return;
+    const std::string of = count_ ? fmt::format(" of {}", *count_) : std::string{};
+    const std::string line = fmt::format("\r\x1b[Ksnapshot {}{}  {}  {} K in RAM  (Ctrl-C ends)", number, of,
+                                         formats::format_time(snapshot.captured_at_unix_ms.value_or(0)).substr(11, 8) + "Z",
+                                         formats::format_size(summarize(snapshot).total.usage.total_ws, formats::Units::K));
+    std::fputs(line.c_str(), stderr);
+    drawn_ = true;
+  }
+
+ private:
+  bool shown_;
+  std::optional<std::uint64_t> count_;
+  bool drawn_ = false;
+};
+
+struct Run {
+  OpenTarget& target;
+  const SnapshotArguments& arguments;
+  const Schedule& schedule;
+  const CollectOptions& collect;
+  Sink& sink;
+  Child* child;  // null when nothing was launched
+};
+
+bool has_ended(const Snapshot& snapshot) { return snapshot.target.kind == TargetKind::Zombie; }
+
+Expected<void> save(const Run& run, Snapshot& snapshot) {
+  snapshot.label = run.arguments.label.empty() ? snapshot.label : run.arguments.label;
+  if (!snapshot.regions_known)
+    for (const Note& note : snapshot.notes)
+      if (note.code == "map_denied")
+        return failure(exit_permission, fmt::format("pid {}: permission denied: {}", snapshot.target.pid.value_or(0), note.message));
+  return run.sink.write(formats::write_snapshot(snapshot));
+}
+
+int take_one(const Run& run) {
+  auto snapshot = take_snapshot(run.target, run.collect);
+  if (!snapshot) return report(snapshot.error());
+  const bool named = run.sink.path().empty() && stdout_is_terminal();
+  if (named) run.sink.name(default_name(*snapshot));
+  if (const auto saved = save(run, *snapshot); !saved) return report(saved.error());
+  if (named && !run.arguments.quiet) report_note(fmt::format("saved as {}", run.sink.path()));
+  if (!run.arguments.quiet)
+    for (const Note& note : snapshot->notes) report_note(note.message);
+  return exit_done;
+}
+
+/// What ended a series before its count or duration was reached.
+int ended_early(const Run& run, std::uint64_t taken, const std::string& why) {
+  if (run.schedule.until_exit || run.child != nullptr) return exit_done;
+  return report({exit_gone, fmt::format("{} after {} snapshots; they are saved", why, taken)});
+}
+
+int take_series(const Run& run) {
+  const Clock::time_point start = Clock::now();
+  const Beat beat(start, run.schedule.interval);
+  Progress progress(!run.arguments.quiet, run.schedule);
+  for (std::uint64_t taken = 0;;) {
+    auto snapshot = take_snapshot(run.target, run.collect);
+    if (!snapshot && snapshot.error().exit_code == exit_gone && (taken > 0 || run.child != nullptr))
+      return ended_early(run, taken, snapshot.error().message);
+    if (!snapshot) return report(snapshot.error());
+    if (has_ended(*snapshot) && (taken > 0 || run.child != nullptr))
+      return ended_early(run, taken, fmt::format("pid {}: the process has ended", snapshot->target.pid.value_or(0)));
+    if (const auto saved = save(run, *snapshot); !saved) return report(saved.error());
+    progress.show(++taken, *snapshot);
+    const bool enough = run.schedule.count && taken >= *run.schedule.count;
+    const Clock::time_point next = beat.next(Clock::now());
+    const bool over = run.schedule.duration && next > start + *run.schedule.duration;
+    if (enough || over || interrupted() || run.sink.closed()) return exit_done;
+    wait_until(next, run.child);
+    if (interrupted()) return exit_done;
+  }
+}
+
+Expected<OpenTarget> single_target(const SnapshotArguments& arguments) {
+  const auto specs = target_specs(arguments.targets);
+  if (!specs) return std::unexpected(specs.error());
+  if (specs->size() > 1 || arguments.targets.all) return failure(exit_usage, "snapshot takes one target");
+  auto targets = open_targets(specs->front(), false);
+  if (!targets) return std::unexpected(targets.error());
+  return std::move(targets->front());
+}
+
+int run_launched(const SnapshotArguments& arguments, const Schedule& schedule, const CollectOptions& collect, Sink& sink) {
+  auto child = Child::start(arguments.command);
+  if (!child) return report(child.error());
+  auto targets = open_targets({TargetSpec::Kind::Pid, std::to_string(child->pid())}, false);
+  int exit_code = exit_done;
+  if (targets)
+    exit_code = take_series({targets->front(), arguments, schedule, collect, sink, &*child});
+  else
+    exit_code = report(targets.error());
+  const int status = child->wait();
+  return exit_code != exit_done ? exit_code : status;
+}
+
+int run_settled(const SnapshotArguments& arguments, const Schedule& schedule) {
+  CollectOptions collect;
+  collect.smaps = arguments.full;
+  collect.trace = make_trace(arguments.verbose);
+  const bool launches = !arguments.command.empty();
+  if (arguments.append && arguments.output.empty()) return report({exit_usage, "--append: to which file? Name it with -o"});
+  if (launches && (!arguments.targets.any.empty() || !arguments.targets.pids.empty()))
+    return report({exit_usage, "name a target or a command behind '--', not both"});
+  std::optional<OpenTarget> target;
+  if (!launches) {
+    auto opened = single_target(arguments);
+    if (!opened) return report(opened.error());
+    target = std::move(*opened);
+    if (schedule.series && target->source == nullptr) return report({exit_usage, "a saved snapshot does not change: a series needs a process"});
+  }
+  auto sink = Sink::open(arguments, schedule);
+  if (!sink) return report(sink.error());
+  if (schedule.series) catch_interrupts();
+  if (launches) return run_launched(arguments, schedule, collect, *sink);
+  const Run run{*target, arguments, schedule, collect, *sink, nullptr};
+  return schedule.series ? take_series(run) : take_one(run);
+}
+
+}  // namespace
+
+int run_snapshot(std::span<const std::string> arguments) {
+  SnapshotArguments options;
+  const auto dashes = std::find(arguments.begin(), arguments.end(), "--");
+  const auto own = arguments.first(static_cast<std::size_t>(dashes - arguments.begin()));
+  if (dashes != arguments.end()) options.command.assign(dashes + 1, arguments.end());
+
+  Parser parser("snapshot", "TARGET [OPTIONS]  |  vmscan snapshot [OPTIONS] -- COMMAND ARGUMENTS...", help);
+  options.targets.add_to(parser);
+  parser.group("Schedule");
+  parser.option("--interval", options.schedule.interval, "TIME", "time between snapshots: 250ms, 5s, 1m (1s when not told)");
+  parser.option("--count", options.schedule.count, "N", "end after N snapshots");
+  parser.option("--duration", options.schedule.duration, "TIME", "end after this time");
+  parser.flag("--until-exit", options.schedule.until_exit, "end when the process ends");
+  parser.group("Output");
+  parser.option("-o,--output", options.output, "FILE", "where to; without it standard output, or a new file when that is a terminal");
+  parser.option("--label", options.label, "TEXT", "a name that the snapshots carry");
+  parser.flag("--append", options.append, "add to the file if it exists");
+  parser.flag("--force", options.force, "replace the file if it exists");
+  parser.group("Other");
+  parser.flag("--full", options.full, "PSS, Dirty, Referenced, Huge and Swap PSS too; reading these makes the target wait");
+  parser.flag("-q,--quiet", options.quiet, "no notes and no progress");
+  parser.flag("-v,--verbose", options.verbose, "tell on stderr what each step cost");
+  if (const auto done = parser.parse(own)) return *done;
+  if (dashes != arguments.end() && options.command.empty()) return report({exit_usage, "no command behind '--'"});
+  const auto schedule = settle(options.schedule, !options.command.empty());
+  if (!schedule) return report(schedule.error());
+  return run_settled(options, *schedule);
+}
+
+}  // namespace vmscan::cli

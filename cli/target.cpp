@@ -1,0 +1,175 @@
+#include "cli/target.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+#include <optional>
+
+#include "cli/system.h"
+#include "formats/snapshot_json.h"
+#include "formats/text.h"
+#include "libvmscan/classify/build_snapshot.h"
+#include "libvmscan/source/process.h"
+
+namespace vmscan::cli {
+namespace {
+
+constexpr std::size_t names_listed = 5;
+
+template <class T>
+std::optional<T> whole(std::string_view text) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+bool all_digits(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+Expected<OpenTarget> open_pid(std::string_view text) {
+  const auto pid = whole<std::uint32_t>(text);
+  if (!pid || *pid == 0) return failure(exit_usage, fmt::format("{}: not a pid", formats::quote(text)));
+  auto source = open_process(*pid);
+  if (!source) return failure(source.error());
+  return OpenTarget{.source = std::move(*source), .saved = {}, .notes = {}};
+}
+
+std::string list_of(std::span<const ProcessName> processes) {
+  std::string list;
+  for (const ProcessName& process : processes.first(std::min(processes.size(), names_listed)))
+    list += fmt::format("{}{} {}", list.empty() ? "" : ", ", process.pid, process.name);
+  return processes.size() > names_listed ? list + ", …" : list;
+}
+
+Expected<std::vector<OpenTarget>> open_name(const std::string& prefix, bool all) {
+  const auto processes = find_processes(prefix);
+  if (!processes) return failure(processes.error());
+  std::vector<OpenTarget> targets;
+  for (const ProcessName& process : *processes) {
+    auto source = open_process(process.pid);
+    if (!source) continue;  // it has just ended
+    targets.push_back({.source = std::move(*source), .saved = {}, .notes = {}});
+    if (all) continue;
+    const std::span<const ProcessName> others = std::span(*processes).subspan(static_cast<std::size_t>(&process - processes->data()) + 1);
+    if (!others.empty())
+      targets.back().notes.push_back({"other_processes", fmt::format("pid {} is the first of {} processes whose name begins with {}: also {} "
+                                                                     "(--all takes them all)",
+                                                                     process.pid, others.size() + 1, formats::quote(prefix), list_of(others))});
+    break;
+  }
+  if (targets.empty())
+    return failure(exit_gone, fmt::format("{}: no process has a name that begins so, and there is no such file", formats::quote(prefix)));
+  return targets;
+}
+
+struct FilePart {
+  std::string path;
+  std::optional<std::int64_t> index;  // FILE@N; negative counts from the end
+};
+
+/// A file that is really called "name@3" comes first.
+FilePart split_index(const std::string& text) {
+  const std::size_t at = text.rfind('@');
+  if (at == std::string::npos || at == 0 || file_exists(text)) return {text, std::nullopt};
+  const auto index = whole<std::int64_t>(std::string_view(text).substr(at + 1));
+  return index ? FilePart{text.substr(0, at), index} : FilePart{text, std::nullopt};
+}
+
+std::string_view known_but_unread(std::string_view text) {
+  if (text.starts_with("\x7f" "ELF")) return "an ELF file (perhaps a core): this version reads only snapshots";
+  if (text.starts_with("MDMP")) return "a minidump: this version reads only snapshots";
+  if (text.starts_with("\x28\xb5\x2f\xfd")) return "compressed with zstd: decompress it first (zstd -d)";
+  if (text.starts_with("\x1f\x8b")) return "compressed with gzip: decompress it first (gunzip)";
+  if (text.starts_with("<?xml") || text.starts_with("<root")) return "an XML file (perhaps VMMap's): this version reads only snapshots";
+  return {};
+}
+
+Expected<OpenTarget> open_file(const std::string& text) {
+  const FilePart part = split_index(text);
+  auto content = read_file(part.path);
+  if (!content) return std::unexpected(content.error());
+  const std::string name = part.path == "-" ? "standard input" : part.path;
+  if (content->empty()) return failure(exit_usage, fmt::format("{}: the file is empty", name));
+  if (!formats::looks_like_snapshot(*content)) {
+    const std::string_view known = known_but_unread(*content);
+    return failure(exit_usage, fmt::format("{}: {}", name, known.empty() ? "not a snapshot of vmscan, nor anything else that it knows" : known));
+  }
+  const auto series = formats::Series::open(std::move(*content));
+  if (!series) return failure(exit_usage, fmt::format("{}: {}", name, series.error().message));
+  const auto size = static_cast<std::int64_t>(series->size());
+  const std::int64_t wanted = part.index.value_or(-1);
+  const std::int64_t index = wanted < 0 ? size + wanted : wanted - 1;
+  if (index < 0 || index >= size)
+    return failure(exit_usage, fmt::format("{}: there is no snapshot {}: the file holds {} (1 is the first, -1 the last)", name, wanted, size));
+  auto snapshot = series->at(static_cast<std::size_t>(index));
+  if (!snapshot) return failure(exit_usage, fmt::format("{}: {}", name, snapshot.error().message));
+  OpenTarget target{.source = nullptr, .saved = std::move(*snapshot), .notes = {}};
+  if (size > 1 && !part.index)
+    target.notes.push_back({"last_of_series", fmt::format("{} holds {} snapshots: this is the last ({}@1 is the first)", name, size, part.path)});
+  return target;
+}
+
+template <class T>
+Expected<std::vector<OpenTarget>> one(Expected<T> target) {
+  if (!target) return std::unexpected(target.error());
+  std::vector<OpenTarget> targets;
+  targets.push_back(std::move(*target));
+  return targets;
+}
+
+bool looks_like_file(const std::string& text) {
+  return text == "-" || text.find('/') != std::string::npos || file_exists(split_index(text).path);
+}
+
+}  // namespace
+
+void TargetOptions::add_to(Parser& parser) {
+  parser.positionals("TARGET", any, "pid, 'self', beginning of a process name, snapshot file, FILE@N (N-th of a series, -1 the last), '-'");
+  parser.group("Target");
+  parser.option("--pid", pids, "PID", "a process by its pid");
+  parser.option("--name", names, "NAME", "a process by the beginning of its name");
+  parser.option("--file", files, "FILE", "a saved snapshot");
+  parser.flag("-a,--all", all, "every process whose name begins so, not only the first");
+}
+
+Expected<std::vector<TargetSpec>> target_specs(const TargetOptions& options) {
+  std::vector<TargetSpec> specs;
+  const auto add = [&](TargetSpec::Kind kind, const std::vector<std::string>& texts) {
+    for (const std::string& text : texts) specs.push_back({kind, text});
+  };
+  add(TargetSpec::Kind::Any, options.any);
+  add(TargetSpec::Kind::Pid, options.pids);
+  add(TargetSpec::Kind::Name, options.names);
+  add(TargetSpec::Kind::File, options.files);
+  if (specs.empty()) return failure(exit_usage, "no target: name a pid, 'self', a process or a snapshot file");
+  for (const TargetSpec& spec : specs)
+    if (spec.text.empty()) return failure(exit_usage, "an empty target: name a pid, 'self', a process or a snapshot file");
+  return specs;
+}
+
+Expected<std::vector<OpenTarget>> open_targets(const TargetSpec& spec, bool all) {
+  const bool any = spec.kind == TargetSpec::Kind::Any;
+  if (spec.kind == TargetSpec::Kind::Pid || (any && all_digits(spec.text))) return one(open_pid(spec.text));
+  if (any && spec.text == "self") return one(open_pid(std::to_string(current_pid())));
+  if (spec.kind == TargetSpec::Kind::File || (any && looks_like_file(spec.text))) return one(open_file(spec.text));
+  return open_name(spec.text, all);
+}
+
+Expected<Snapshot> take_snapshot(OpenTarget& target, const CollectOptions& options) {
+  Snapshot snapshot;
+  if (target.source == nullptr) {
+    snapshot = target.saved;
+  } else {
+    auto facts = target.source->collect(options);
+    if (!facts) return failure(facts.error());
+    snapshot = build_snapshot(std::move(*facts));
+  }
+  snapshot.notes.insert(snapshot.notes.begin(), target.notes.begin(), target.notes.end());
+  return snapshot;
+}
+
+}  // namespace vmscan::cli

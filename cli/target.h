@@ -1,0 +1,45 @@
+// TARGET, the same for every subcommand: a pid, "self", the beginning of a process name, a file by its content, FILE@N for
+// one snapshot of a series, "-" for standard input. --pid, --name and --file settle a doubt.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/failure.h"
+#include "cli/parser.h"
+#include "libvmscan/source/source.h"
+
+namespace vmscan::cli {
+
+struct TargetOptions {
+  std::vector<std::string> any, pids, names, files;
+  bool all = false;
+
+  void add_to(Parser& parser);
+};
+
+struct TargetSpec {
+  enum class Kind { Any, Pid, Name, File };
+  Kind kind = Kind::Any;
+  std::string text;
+};
+
+/// A target that was found: a source that can be captured again and again, or a snapshot that was saved.
+struct OpenTarget {
+  std::unique_ptr<Source> source;  // null: `saved` is it
+  Snapshot saved;
+  std::vector<Note> notes;         // on how it was found; every snapshot of it carries them
+};
+
+/// In the order of the command line: positional ones first.
+Expected<std::vector<TargetSpec>> target_specs(const TargetOptions& options);
+
+/// Opens one target; with `all`, each process whose name begins so. Failures: exit code 3 for processes that are not
+/// there, 2 for files that are not understood, 4 for what may not be read.
+Expected<std::vector<OpenTarget>> open_targets(const TargetSpec& spec, bool all);
+
+/// Captures, or returns what was saved.
+Expected<Snapshot> take_snapshot(OpenTarget& target, const CollectOptions& options);
+
+}  // namespace vmscan::cli

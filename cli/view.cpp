@@ -1,0 +1,249 @@
+#include "cli/view.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+
+#include "cli/heading.h"
+#include "cli/log.h"
+#include "cli/quantities.h"
+#include "cli/system.h"
+#include "formats/nearest.h"
+#include "formats/text.h"
+
+namespace vmscan::cli {
+namespace {
+
+/// Notes that say that something could not be read; the others only explain.
+constexpr std::array<std::string_view, 11> partial_codes{
+    "map_denied",     "pages_unknown",        "thread_stacks_denied", "images_unread",   "bad_mapping_line", "overlapping_mappings",
+    "smaps_changed",  "zero_pages_counted",   "exec_meanwhile",       "incomplete_line", "unknown_type",
+};
+
+template <class T, std::size_t N>
+Expected<T> choose(std::string_view option, std::string_view text, const std::array<std::pair<std::string_view, T>, N>& choices) {
+  std::vector<std::string_view> names;
+  std::string list;
+  for (const auto& [name, value] : choices) {
+    if (formats::folded_name(name) == formats::folded_name(text)) return value;
+    names.push_back(name);
+    list += (list.empty() ? "" : ", ") + std::string(name);
+  }
+  const auto near = formats::nearest(text, names);
+  const std::string hint = near ? fmt::format("did you mean {}?", *near) : fmt::format("choose one of {}", list);
+  return failure(exit_usage, fmt::format("{} {}: {}", option, formats::quote(text), hint));
+}
+
+bool has_value(const char* variable) {
+  const char* value = std::getenv(variable);
+  return value != nullptr && *value != '\0';
+}
+
+/// no-color.org and bixense.com/clicolors; a flag wins over both.
+Expected<bool> wants_color(const std::string& choice, bool terminal) {
+  constexpr std::array<std::pair<std::string_view, int>, 3> choices{{{"auto", 2}, {"always", 1}, {"never", 0}}};
+  const auto chosen = choose<int>("--color", choice.empty() ? "auto" : choice, choices);
+  if (!chosen) return std::unexpected(chosen.error());
+  if (*chosen != 2) return *chosen == 1;
+  if (has_value("NO_COLOR")) return false;
+  const char* force = std::getenv("CLICOLOR_FORCE");
+  if (force != nullptr && *force != '\0' && std::string_view(force) != "0") return true;
+  const char* term = std::getenv("TERM");
+  return terminal && !(term != nullptr && std::string_view(term) == "dumb");
+}
+
+Expected<Format> format_of(const ViewArguments& arguments) {
+  constexpr std::array<std::pair<std::string_view, Format>, 3> choices{{{"table", Format::Table}, {"csv", Format::Csv}, {"json", Format::Json}}};
+  if (arguments.json && arguments.csv) return failure(exit_usage, "--json and --csv: choose one");
+  if (arguments.json) return Format::Json;
+  if (arguments.csv) return Format::Csv;
+  return choose<Format>("--format", arguments.format.empty() ? "table" : arguments.format, choices);
+}
+
+Expected<formats::TableStyle> style_of(const ViewArguments& arguments, bool terminal) {
+  using enum formats::Units;
+  constexpr std::array<std::pair<std::string_view, formats::Units>, 5> units{{{"auto", Auto}, {"B", B}, {"K", K}, {"M", M}, {"G", G}}};
+  formats::TableStyle style;
+  const auto unit = choose<formats::Units>("--units", arguments.units.empty() ? "K" : arguments.units, units);
+  if (!unit) return std::unexpected(unit.error());
+  style.units = *unit;
+  const auto color = wants_color(arguments.color, terminal);
+  if (!color) return std::unexpected(color.error());
+  style.color = *color;
+  style.header = !arguments.no_header;
+  style.width = terminal ? terminal_width().value_or(0) : 0;
+  if (arguments.width == "0") style.width = 0;
+  if (!arguments.width.empty() && arguments.width != "0") {
+    const auto width = parse_count("--width", arguments.width);
+    if (!width) return std::unexpected(width.error());
+    style.width = static_cast<std::size_t>(std::min<std::uint64_t>(*width, 1'000'000));
+  }
+  return style;
+}
+
+bool from_smaps(const formats::Column* column) {
+  return column != nullptr && std::any_of(usage_columns.begin(), usage_columns.end(), [&](const UsageColumn& usage) {
+           return usage.from_smaps && usage.member == column->usage;
+         });
+}
+
+std::string all_usage_columns() {
+  std::string names = "+";
+  for (const UsageColumn& column : usage_columns) names += (names.size() == 1 ? "" : ",") + std::string(column.name);
+  return names;
+}
+
+Expected<void> settle_view(const ViewArguments& arguments, formats::View view, ViewSettings& settings) {
+  const std::string choice = arguments.full && arguments.columns.empty() ? all_usage_columns() : arguments.columns;
+  if (!choice.empty()) {
+    auto columns = formats::choose_columns(view, choice);
+    if (!columns) return failure(exit_usage, columns.error().message);
+    settings.view.columns = std::move(*columns);
+  }
+  if (!arguments.sort.empty()) {
+    const auto sort = formats::parse_sort(view, arguments.sort);
+    if (!sort) return failure(exit_usage, sort.error().message);
+    settings.view.sort = *sort;
+  }
+  if (!arguments.top.empty()) {
+    const auto top = parse_count("--top", arguments.top);
+    if (!top) return std::unexpected(top.error());
+    settings.view.top = static_cast<std::size_t>(*top);
+  }
+  for (const std::string& name : arguments.types) {
+    const auto type = parse_region_type(name);
+    if (!type) {
+      std::vector<std::string_view> names;
+      for (const RegionTypeName& known : region_types) names.push_back(known.name);
+      const auto near = formats::nearest(formats::folded_name(name), names);
+      return failure(exit_usage, fmt::format("--type {}: unknown type: {}", formats::quote(name),
+                                             near ? fmt::format("did you mean {}?", *near) : fmt::format("choose of {}", fmt::join(names, ", "))));
+    }
+    settings.view.types.push_back(*type);
+  }
+  return {};
+}
+
+}  // namespace
+
+void ViewArguments::add_to(Parser& parser, formats::View view) {
+  const bool details = view == formats::View::Details;
+  targets.add_to(parser);
+  parser.group("What is shown");
+  parser.option("-t,--type", types, "TYPE", "only this type (image, mapped_file, shareable, heap, managed_heap, stack, private_data, page_table, unusable, free); repeatable");
+  parser.option("--columns", columns, "LIST", "columns: a,b,c or +a,b to add or -a,b to take away (write --columns=-a)");
+  parser.option("--sort", sort, "COL[:asc|desc]", "order by a column");
+  parser.option("--top", top, "N", details ? "only the first N regions" : "only the first N types");
+  parser.flag("--full", full, "PSS, Dirty, Referenced, Huge and Swap PSS too; reading these makes the target wait");
+  parser.group("Output");
+  parser.option("--format", format, "FORMAT", "table (default), csv or json");
+  parser.flag("--json", json, "same as --format json");
+  parser.flag("--csv", csv, "same as --format csv");
+  parser.option("-o,--output", output, "FILE", "write to a file, as a whole or not at all");
+  parser.flag("--force", force, "replace the file if it exists");
+  parser.option("--units", units, "UNIT", "of sizes in a table: K (default), auto, B, M, G");
+  parser.option("--color", color, "WHEN", "auto (default), always, never");
+  parser.option("--width", width, "N", "fit tables into N columns; 0: as wide as they need");
+  parser.flag("--no-header", no_header, "rows only");
+  parser.group("Other");
+  parser.flag("--strict", strict, "exit code 5 when something could not be read");
+  parser.flag("-q,--quiet", quiet, "no notes on stderr");
+  parser.flag("-v,--verbose", verbose, "tell on stderr what each step cost");
+}
+
+Expected<ViewSettings> settle(const ViewArguments& arguments, formats::View view) {
+  ViewSettings settings;
+  const auto format = format_of(arguments);
+  if (!format) return std::unexpected(format.error());
+  settings.format = *format;
+  settings.on_terminal = *format == Format::Table && arguments.output.empty() && stdout_is_terminal();
+  const auto style = style_of(arguments, settings.on_terminal);
+  if (!style) return std::unexpected(style.error());
+  settings.style = *style;
+  if (const auto settled = settle_view(arguments, view, settings); !settled) return std::unexpected(settled.error());
+  const auto& columns = settings.view.columns;
+  settings.collect.smaps = arguments.full || from_smaps(settings.view.sort.column) || std::any_of(columns.begin(), columns.end(), from_smaps);
+  settings.collect.swap = std::any_of(columns.begin(), columns.end(), [](const formats::Column* column) { return column->usage == &Usage::swap; });
+  settings.collect.trace = make_trace(arguments.verbose);
+  if (!arguments.output.empty())
+    if (const auto checked = check_output(arguments.output, arguments.force ? Existing::Replace : Existing::Refuse); !checked)
+      return std::unexpected(checked.error());
+  return settings;
+}
+
+std::vector<Snapshot> take_snapshots(const ViewArguments& arguments, const ViewSettings& settings, int& exit_code) {
+  std::vector<Snapshot> snapshots;
+  const auto failed = [&](const Failure& failure) { exit_code = std::max(exit_code, report(failure)); };
+  const auto specs = target_specs(arguments.targets);
+  if (!specs) return failed(specs.error()), snapshots;
+  for (const TargetSpec& spec : *specs) {
+    auto targets = open_targets(spec, arguments.targets.all);
+    if (!targets) {
+      failed(targets.error());
+      continue;
+    }
+    for (OpenTarget& target : *targets) {
+      auto snapshot = take_snapshot(target, settings.collect);
+      if (!snapshot)
+        failed(snapshot.error());
+      else
+        snapshots.push_back(std::move(*snapshot));
+    }
+  }
+  return snapshots;
+}
+
+void ViewOutput::add_table(const Snapshot& snapshot, const formats::Table& table, const std::string& bars, bool several) {
+  if (settings_.format == Format::Csv) {
+    formats::Table rows = table;
+    if (several) {
+      rows.columns.insert(rows.columns.begin(), {formats::Column{"pid", "PID", formats::CellKind::Count, nullptr},
+                                                 formats::Column{"name", "Name", formats::CellKind::Text, nullptr}});
+      for (formats::Row& row : rows.rows)
+        row.cells.insert(row.cells.begin(), {formats::Cell{snapshot.target.pid ? Bytes{*snapshot.target.pid} : Bytes{}, {}},
+                                             formats::Cell{{}, snapshot.target.name}});
+    }
+    text_ += formats::write_csv(rows, settings_.style.header && !header_written_);
+    header_written_ = true;
+    return;
+  }
+  if (!text_.empty()) text_ += '\n';
+  if (settings_.style.header) text_ += title_line(snapshot, settings_.style.width);
+  if (!bars.empty()) text_ += bars + '\n';
+  std::vector<std::string> left_out;
+  text_ += formats::write_table(table, settings_.style, &left_out);
+  if (!left_out.empty() && settings_.style.header) {
+    const std::string line = fmt::format("not shown at this width: {}", fmt::join(left_out, ", "));
+    text_ += settings_.style.color ? fmt::format("\x1b[2m{}\x1b[0m\n", line) : line + "\n";
+  }
+}
+
+int ViewOutput::finish() {
+  if (text_.empty()) return exit_done;
+  const auto written = arguments_.output.empty()
+                           ? write_stdout(text_)
+                           : write_file(arguments_.output, text_, arguments_.force ? Existing::Replace : Existing::Refuse);
+  return written ? exit_done : report(written.error());
+}
+
+bool is_partial(const Snapshot& snapshot) {
+  return std::any_of(snapshot.notes.begin(), snapshot.notes.end(), [](const Note& note) {
+    return std::find(partial_codes.begin(), partial_codes.end(), note.code) != partial_codes.end();
+  });
+}
+
+int tell_notes(const Snapshot& snapshot, const ViewArguments& arguments, const ViewSettings& settings) {
+  const std::string who = snapshot.target.pid ? fmt::format("pid {}: ", *snapshot.target.pid) : std::string{};
+  for (const Note& note : snapshot.notes) {
+    if (note.code == "map_denied") continue;  // told as the failure that it is
+    if (!arguments.quiet && settings.format != Format::Json) report_note(who + note.message);
+  }
+  if (!snapshot.regions_known)
+    for (const Note& note : snapshot.notes)
+      if (note.code == "map_denied") return report({exit_permission, who + "permission denied: " + note.message});
+  return arguments.strict && is_partial(snapshot) ? exit_partial : exit_done;
+}
+
+}  // namespace vmscan::cli

@@ -1,0 +1,68 @@
+// What summary and details have in common: their options, and the way from targets to text.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/failure.h"
+#include "cli/parser.h"
+#include "cli/target.h"
+#include "formats/views.h"
+
+namespace vmscan::cli {
+
+enum class Format { Table, Csv, Json };
+
+/// The options as they were typed.
+struct ViewArguments {
+  TargetOptions targets;
+  std::string format, output, columns, sort, top, units, color, width;
+  std::vector<std::string> types;
+  bool json = false, csv = false, force = false, no_header = false, full = false, quiet = false, verbose = false, strict = false;
+
+  void add_to(Parser& parser, formats::View view);
+};
+
+/// The options once they make sense.
+struct ViewSettings {
+  Format format = Format::Table;
+  formats::ViewOptions view;
+  formats::TableStyle style;
+  CollectOptions collect;
+  bool on_terminal = false;  // a table that is printed to a terminal
+};
+
+Expected<ViewSettings> settle(const ViewArguments& arguments, formats::View view);
+
+/// Collects the text of all targets and puts it where it belongs.
+class ViewOutput {
+ public:
+  ViewOutput(const ViewArguments& arguments, const ViewSettings& settings) : arguments_(arguments), settings_(settings) {}
+
+  /// A table of one snapshot with its title, or its rows of CSV. `several`: rows say whose they are.
+  void add_table(const Snapshot& snapshot, const formats::Table& table, const std::string& bars, bool several);
+  void add_json(const std::string& document) { text_ += document; }
+  void add_text(const std::string& text) { text_ += text; }
+  /// Writes to -o or to standard output; returns the exit code.
+  int finish();
+
+ private:
+  const ViewArguments& arguments_;
+  const ViewSettings& settings_;
+  std::string text_;
+  bool header_written_ = false;
+};
+
+/// Every snapshot of the targets, in order. The failure of one does not keep the others from being shown: each is
+/// reported on stderr, and `exit_code` is the worst. One whose map may not be read is among them and a failure as well.
+std::vector<Snapshot> take_snapshots(const ViewArguments& arguments, const ViewSettings& settings, int& exit_code);
+
+/// Prints the notes on stderr, unless they are in the output already (JSON) or --quiet; returns exit_partial when --strict
+/// asks for whole results and something is missing.
+int tell_notes(const Snapshot& snapshot, const ViewArguments& arguments, const ViewSettings& settings);
+
+/// Whether something of the snapshot could not be read, as --strict sees it.
+bool is_partial(const Snapshot& snapshot);
+
+}  // namespace vmscan::cli
