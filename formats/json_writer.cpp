@@ -8,17 +8,32 @@ namespace {
 
 /// Whether a text can stand between quotes as it is.
 bool is_plain(std::string_view text) {
-  for (const char c : text) {
-    if (c < 0x20 || c > 0x7E || c == '"' || c == '\\') return false;
-  }
-  return true;
+  bool plain = true;
+  for (const char c : text) plain &= c >= 0x20 && c <= 0x7E && c != '"' && c != '\\';  // no branch: most are plain
+  return plain;
 }
 
-template <class Number>
-void append_number(std::string& out, Number value, int base = 10) {
-  char digits[24];
-  out.append(digits, std::to_chars(digits, digits + sizeof digits, value, base).ptr);
-}
+/// Collects a short piece, so that the output grows once for it.
+class Piece {
+ public:
+  static constexpr std::size_t longest_text = 48;
+
+  explicit Piece(bool& first) {
+    if (!first) put(',');
+    first = false;
+  }
+  void put(char c) { bytes_[size_++] = c; }
+  void put(std::string_view text) { size_ += text.copy(bytes_ + size_, longest_text); }
+  template <class Number>
+  void put_number(Number value, int base = 10) {
+    size_ = static_cast<std::size_t>(std::to_chars(bytes_ + size_, bytes_ + sizeof bytes_, value, base).ptr - bytes_);
+  }
+  void append_to(std::string& out) const { out.append(bytes_, size_); }
+
+ private:
+  char bytes_[longest_text + 8];
+  std::size_t size_ = 0;
+};
 
 }  // namespace
 
@@ -50,8 +65,17 @@ void JsonWriter::end_array() {
 }
 
 void JsonWriter::key(std::string_view name) {
-  string(name);
-  out_ += ':';
+  if (name.size() <= Piece::longest_text && is_plain(name)) {
+    Piece piece(first_);
+    piece.put('"');
+    piece.put(name);
+    piece.put('"');
+    piece.put(':');
+    piece.append_to(out_);
+  } else {
+    string(name);
+    out_ += ':';
+  }
   first_ = true;
 }
 
@@ -68,22 +92,25 @@ void JsonWriter::string(std::string_view text) {
 }
 
 void JsonWriter::number(std::uint64_t value) {
-  separate();
-  append_number(out_, value);
+  Piece piece(first_);
+  piece.put_number(value);
+  piece.append_to(out_);
 }
 
 void JsonWriter::number(std::int64_t value) {
-  separate();
-  append_number(out_, value);
+  Piece piece(first_);
+  piece.put_number(value);
+  piece.append_to(out_);
 }
 
 void JsonWriter::bytes(Bytes value) { value.known() ? number(*value) : null(); }
 
 void JsonWriter::address(Address value) {
-  separate();
-  out_ += "\"0x";
-  append_number(out_, value, 16);
-  out_ += '"';
+  Piece piece(first_);
+  piece.put("\"0x");
+  piece.put_number(value, 16);
+  piece.put('"');
+  piece.append_to(out_);
 }
 
 void JsonWriter::boolean(bool value) {

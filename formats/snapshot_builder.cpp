@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 
 #include "formats/snapshot_fields.h"
 #include "formats/text.h"
@@ -67,9 +68,15 @@ void SnapshotBuilder::enter(Context context, std::string_view key) {
 }
 
 void SnapshotBuilder::leave(Context context) {
+  if (context == Context::Target) finish_target();
   if (context == Context::Region) finish_region();
   if (context == Context::Block) finish_block();
   if (context == Context::AddressSpace) finish_address_space();
+}
+
+void SnapshotBuilder::finish_target() {
+  const std::uint64_t size = snapshot_.target.page_size;
+  if (!std::has_single_bit(size)) fail(ErrorCode::Malformed, fmt::format("{} is not a power of two", size), ".page_size");
 }
 
 /// The range of a region or block, or nothing and a problem.

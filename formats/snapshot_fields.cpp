@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <bit>
 #include <charconv>
 #include <vector>
 
@@ -128,9 +127,7 @@ struct Assign {
   }
 
   static void page_size(Builder& b, const Scalar& value) {
-    const std::uint64_t size = number(b, value).value_or(Target{}.page_size);
-    if (!std::has_single_bit(size)) refuse(b, fmt::format("{} is not a power of two", size));
-    b.snapshot_.target.page_size = size;
+    b.snapshot_.target.page_size = number(b, value).value_or(Target{}.page_size);
   }
 
   static void region_type(Builder& b, const Scalar& value) {
@@ -258,7 +255,9 @@ std::vector<Field> Assign::small_fields(Context context) {
               {"limit", [](Builder& b, const Scalar& v) { b.snapshot_.limits.back().limit = bytes(b, v); }},
               {"unlimited", [](Builder& b, const Scalar& v) { b.snapshot_.limits.back().unlimited = boolean(b, v); }}};
     case Context::Thread:
-      return {{"id", [](Builder& b, const Scalar& v) { b.snapshot_.threads.back().id = small_number(b, v).value_or(0); }},
+      return {{"id", [](Builder& b, const Scalar& v) {
+                 b.snapshot_.threads.back().id = small_number(b, v).value_or(0);
+               }},
               {"name", [](Builder& b, const Scalar& v) { text(b, v, b.snapshot_.threads.back().name); }},
               {"stack_pointer", [](Builder& b, const Scalar& v) {
                  b.snapshot_.threads.back().stack_pointer = address(b, v);

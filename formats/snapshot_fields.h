@@ -113,6 +113,7 @@ class SnapshotBuilder {
 
   Usage& usage() { return in_block_ ? block_.usage : region_.usage; }
   PendingRange& range() { return in_block_ ? block_range_ : region_range_; }
+  void finish_target();
   void finish_region();
   void finish_block();
   void finish_address_space();

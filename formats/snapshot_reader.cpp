@@ -25,7 +25,7 @@ class Walker {
   bool number_unsigned(std::uint64_t value) {
     return scalar({.kind = Scalar::Kind::Number, .number = value, .digits = {}});
   }
-  bool number_integer(std::int64_t value) { return bad_number(fmt::to_string(value)); }  // only called for negative ones
+  bool number_integer(std::int64_t value) { return bad_number(fmt::to_string(value)); }  // only for negative ones
   bool number_float(double, const std::string& digits) { return bad_number(digits); }
   bool string(std::string& text) { return scalar({.kind = Scalar::Kind::Text, .text = &text, .digits = {}}); }
   bool binary(Json::binary_t&) { return false; }  // not in JSON text
@@ -179,7 +179,9 @@ class Walker {
 Result<Snapshot> read_snapshot(std::string_view text) {
   // The parser would take a NUL for the end, and what follows for read.
   const std::size_t nul = text.find('\0');
-  if (nul != std::string_view::npos) return fail(ErrorCode::Malformed, fmt::format("not JSON: byte {} is NUL", nul + 1));
+  if (nul != std::string_view::npos) {
+    return fail(ErrorCode::Malformed, fmt::format("not JSON at byte {}: a NUL", nul + 1));
+  }
   SnapshotBuilder builder;
   Walker walker(builder, text.size());
   if (!Json::sax_parse(text.begin(), text.end(), &walker)) return std::unexpected(walker.error());
