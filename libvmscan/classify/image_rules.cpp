@@ -85,7 +85,7 @@ void claim_load(Pieces& pieces, const ImageLoad& load, const Rule& rule) {
 
 void claim_kernel_code(Pieces& pieces, const Rule& rule) {
   claim_each(pieces, rule, [](const Mapping& mapping) {
-    return mapping.path == "[vdso]" || mapping.path == "[vsyscall]" || mapping.path == "[uprobes]" ||
+    return mapping.path == "[vdso]" || mapping.path == "[uprobes]" ||
            mapping.path == "[sigpage]" || mapping.path == "[vectors]";
   });
 }

@@ -66,10 +66,8 @@ void collect_limits(const ProcDir& proc, const StatusText& status, Facts& facts)
     limit.used = used;
     facts.limits.push_back(std::move(limit));
   };
-  const auto counted = std::count_if(facts.mappings.begin(), facts.mappings.end(),
-                                     [](const Mapping& mapping) { return mapping.path != "[vsyscall]"; });
   facts.limits.push_back({.name = "mappings",
-                          .used = facts.mappings_known ? Bytes{static_cast<std::uint64_t>(counted)} : Bytes{},
+                          .used = facts.mappings_known ? Bytes{facts.mappings.size()} : Bytes{},
                           .limit = number_in("/proc/sys/vm/max_map_count")});
   add("address_space", "Max address space", status.counters.vm_size);
   add("data", "Max data size", status.data);

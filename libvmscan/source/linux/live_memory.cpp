@@ -23,7 +23,6 @@ constexpr int torn_tries = 4;
 constexpr std::uint64_t threads_pay_bytes = std::uint64_t{512} << 20;
 constexpr std::uint64_t unbounded_walk_bytes = std::uint64_t{64} << 30;  // without PAGEMAP_SCAN: 1 ms per GiB
 constexpr std::uint64_t countable_bytes = std::uint64_t{8} << 30;       // there, sums of smaps replace the walk
-constexpr Address kernel_half = Address{1} << 63;                       // [vsyscall] lies there and has no page tables
 
 bool swap_in_use() {
   struct sysinfo info {};
@@ -31,7 +30,7 @@ bool swap_in_use() {
 }
 
 bool made_by_kernel(const Mapping& mapping) {
-  return mapping.path.starts_with("[vvar") || mapping.path == "[vsyscall]";
+  return mapping.path.starts_with("[vvar");
 }
 
 bool anonymous(const Mapping& mapping) { return mapping.inode == 0 && !mapping.shared; }
@@ -65,8 +64,7 @@ bool without_pages(const SmapsFacts& facts) {
 
 std::uint64_t span_of(const std::vector<Mapping>& mappings) {
   std::uint64_t span = 0;
-  for (const Mapping& mapping : mappings)
-    if (mapping.range.begin < kernel_half) span += mapping.range.size();
+  for (const Mapping& mapping : mappings) span += mapping.range.size();
   return span;
 }
 
@@ -96,6 +94,8 @@ Result<void> LiveMemory::read_map(Facts& facts) {
     Result<std::string> text = read_text();
     if (!text) return std::unexpected(text.error());
     MapsText map = parse_maps(*text);
+    // Only maps shows this page of the kernel's half; smaps, pagemap and VmSize do not count it.
+    std::erase_if(map.mappings, [](const Mapping& mapping) { return mapping.path == "[vsyscall]"; });
     text_ = std::move(*text);
     const bool good = map.ordered && map.notes.empty();
     facts.mappings = std::move(map.mappings);
@@ -159,8 +159,8 @@ std::vector<PageWalkMapping> LiveMemory::plan_walk(bool bounded_by_smaps, Facts&
                          .shared = mapping.shared || made_by_kernel(mapping),
                          .anonymous = anonymous(mapping),
                          .hugetlb = hugetlb_[i],
-                         .skip = mapping.range.begin >= kernel_half};
-    if (bounded_by_smaps && mapping.smaps && !item.skip) {
+                         .skip = false};
+    if (bounded_by_smaps && mapping.smaps) {
       const bool countable = (item.anonymous || mapping.shared) && mapping.range.size() > countable_bytes;
       item.skip = without_pages(*mapping.smaps) || countable;
       if (countable) mapping.counted = std::make_shared<PageCounts>(counts_from(*mapping.smaps, item.anonymous));

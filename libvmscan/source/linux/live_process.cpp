@@ -33,10 +33,8 @@ Bytes system_number(const char* path) {
 
 /// The part of the address space that a process may map (Documentation/arch/x86/x86_64/mm.rst, arch/arm64/memory.rst).
 std::optional<Range> address_space(const Target& target, const std::vector<Mapping>& mappings) {
-  constexpr Address kernel_half = Address{1} << 63;
   Address top = 0;
-  for (const Mapping& mapping : mappings)
-    if (mapping.range.end <= kernel_half) top = std::max(top, mapping.range.end);
+  for (const Mapping& mapping : mappings) top = std::max(top, mapping.range.end);
   if (target.pointer_bits == 32U) return Range{0, 0xffffe000};
   const Address page = target.page_size;
   if (target.machine == "x86_64") {
