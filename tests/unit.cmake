@@ -22,8 +22,15 @@ else()
   if(NOT Catch2_FOUND)
     message(FATAL_ERROR "Catch2 not found: install catch2 (its name in Debian and Ubuntu), or set VMSCAN_TESTS=OFF")
   endif()
-  file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/catch2-3/catch2/catch.hpp
-       "#pragma once\n#include <catch2/catch_all.hpp>\nnamespace Catch {\nusing namespace Matchers;\n}\n")
+  file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/catch2-3/catch2/catch.hpp [=[
+#pragma once
+#include <catch2/catch_all.hpp>
+using Catch::Approx;
+namespace Catch {
+using namespace Matchers;
+inline auto Contains(const std::string& text) { return Matchers::ContainsSubstring(text); }
+}
+]=])
   target_include_directories(vmscan_unit SYSTEM PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/catch2-3)
   target_link_libraries(vmscan_unit PRIVATE Catch2::Catch2WithMain)
 endif()
