@@ -38,6 +38,10 @@ inline auto Contains(const std::string& text) { return Matchers::ContainsSubstri
 endif()
 
 foreach(_source IN LISTS _tests)
+  file(STRINGS ${_source} _cases REGEX "TEST_CASE|SCENARIO")
+  if(NOT _cases)  # what the tests share
+    continue()
+  endif()
   get_filename_component(_file ${_source} NAME_WE)
   string(REGEX REPLACE "^test_|_test$" "" _name ${_file})
   add_test(NAME unit.${_name} COMMAND vmscan_unit --filenames-as-tags ${_no_tests_fail} "[#${_file}]")
