@@ -10,7 +10,8 @@ set -o pipefail
 
 say() { printf 'vmscan: %s\n' "$*" >&2; }
 die() { say "$@" && exit 2; }
-die_missing() { say "$@" && exit 3; }  # what is needed is missing and could not be installed
+exit_missing=2                                      # scripts/check tells this from a failed step
+die_missing() { say "$@" && exit "$exit_missing"; }  # what is needed is missing and could not be installed
 
 # need PACKAGE WHAT WHY: notes that PACKAGE (its name in Debian and Ubuntu) is missing when WHAT is: a command, or a file
 # below the include directories, or an absolute path in which * is allowed.
@@ -72,9 +73,9 @@ install_missing() {
   ((${#missing[@]})) || return 0
   local line="apt-get install --no-install-recommends ${missing[*]}" log=$build/install.log list
   printf -v list ', %s' "${reasons[@]}"
+  type -P apt-get >/dev/null || die_missing "missing: ${list:2}. No apt-get here: install them by hand (Debian's names)"
+  may_be_root || die_missing "missing: ${list:2}. Only root may install them, and sudo is not available. As root: $line"
   say "installing ${list:2}"
-  type -P apt-get >/dev/null || die_missing "no apt-get here: install these by hand (names in Debian): ${missing[*]}"
-  may_be_root || die_missing "only root may install packages, and sudo is not available. As root: $line"
   if ! apt_install "${missing[@]}" >"$log" 2>&1 9>&-; then
     tail -n 20 "$log" >&2
     die_missing "could not install them. As root: $line"

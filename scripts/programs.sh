@@ -6,7 +6,7 @@
 need_programs() {
   need chromium chromium "browser"
   need nodejs node "node"
-  need "$(java_package)" java "Java"
+  need default-jre-headless java "Java"
   need golang-go go "Go"
   need postgresql '/usr/lib/postgresql/*/bin/postgres' "database"
   need redis-server redis-server "database"
@@ -14,17 +14,8 @@ need_programs() {
   need mono-runtime mono "Mono"
   need mono-mcs mcs "compiler for Mono"
   if [[ $(uname -m) == x86_64 ]]; then
-    need gcc-multilib '/usr/include/x86_64-linux-gnu/gnu/stubs-32.h' "32-bit programs"
     need gcc-multilib '/usr/lib/gcc/x86_64-linux-gnu/*/32/libgcc.a' "32-bit programs"
     need g++-multilib '/usr/lib/gcc/x86_64-linux-gnu/*/32/libstdc++.a' "32-bit programs"
-  fi
-}
-
-java_package() {
-  if apt-cache show openjdk-17-jre-headless >/dev/null 2>&1; then
-    echo openjdk-17-jre-headless
-  else
-    echo default-jre-headless
   fi
 }
 

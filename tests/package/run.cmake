@@ -1,4 +1,5 @@
 # Installs the build into an empty prefix, builds the project beside this file against it, and runs both programs.
+unset(ENV{DESTDIR})
 set(_work ${BUILD}/tests/package)
 set(_prefix ${_work}/prefix)
 file(REMOVE_RECURSE ${_work})
