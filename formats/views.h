@@ -18,10 +18,10 @@ struct ViewOptions {
   SortOrder sort{};
   std::optional<std::size_t> top{};      // keep the first N rows after sorting
   std::vector<RegionType> types{};       // empty: all
-  bool hide_zero_rows = true;          // summary: types of which there is nothing
-  bool expand = false;                 // details: blocks under their region
-  bool free = false;                   // details: Free regions too, as when `types` has Free
-  bool explain = false;                // details: columns rule and evidence
+  bool hide_zero_rows = true;            // summary: types of which there is nothing
+  bool expand = false;                   // details: blocks under their region
+  bool free = false;                     // details: Free regions too, as when `types` has Free
+  bool explain = false;                  // details: columns rule and evidence
   std::optional<Address> address{};      // details: only the region (or hole) with it, and its two neighbours
 };
 
