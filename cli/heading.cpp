@@ -77,6 +77,22 @@ std::string draw(const Summary& summary, const Bar& bar, std::uint64_t scale, st
   return text + std::string(cells - std::min(drawn, cells), ' ');
 }
 
+struct CounterTitle {
+  std::string_view title;
+  Bytes KernelCounters::*member;
+};
+constexpr std::array<CounterTitle, 9> counter_titles{{
+    {"Address space", &KernelCounters::vm_size},
+    {"In RAM (Rss)", &KernelCounters::rss},
+    {"  anonymous", &KernelCounters::rss_anon},
+    {"  files", &KernelCounters::rss_file},
+    {"  shared memory", &KernelCounters::rss_shmem},
+    {"Peak in RAM", &KernelCounters::peak_rss},
+    {"Swapped out", &KernelCounters::swap},
+    {"Locked", &KernelCounters::locked},
+    {"Page tables", &KernelCounters::page_tables},
+}};
+
 }  // namespace
 
 std::string title_line(const Snapshot& snapshot, std::size_t width) {
@@ -88,6 +104,14 @@ std::string title_line(const Snapshot& snapshot, std::size_t width) {
   const std::size_t used = display_width(left) + display_width(right);
   if (width != 0 && used + 2 > width) return left + "\n" + right + "\n";
   return left + std::string(width == 0 ? 4 : width - used, ' ') + right + "\n";
+}
+
+std::string kernel_totals(const Snapshot& snapshot, formats::Units units) {
+  std::string text = "The kernel's own totals; its regions may not be read:\n";
+  for (const CounterTitle& counter : counter_titles)
+    if (const Bytes value = snapshot.kernel.*counter.member)
+      text += fmt::format("  {:<16} {:>16}\n", counter.title, formats::format_size(value, units));
+  return text;
 }
 
 std::string bars(const Summary& summary, std::size_t width, bool color) {

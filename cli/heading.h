@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "formats/table.h"
 #include "libvmscan/model/snapshot.h"
 
 namespace vmscan::cli {
@@ -14,5 +15,8 @@ std::string title_line(const Snapshot& snapshot, std::size_t width);
 /// Committed, private and working set as bars, split in the colours of the types, all on one scale. Empty when the sums
 /// are unknown.
 std::string bars(const Summary& summary, std::size_t width, bool color);
+
+/// What the kernel tells everybody, for a process whose map may not be read: one line for each counter that is known.
+std::string kernel_totals(const Snapshot& snapshot, formats::Units units);
 
 }  // namespace vmscan::cli

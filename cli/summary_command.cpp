@@ -21,6 +21,8 @@ Examples:
 
 void add_view(const Snapshot& snapshot, const ViewSettings& settings, bool several, ViewOutput& output) {
   if (settings.format == Format::Json) return output.add_json(formats::summary_json(snapshot, settings.view));
+  if (settings.format == Format::Table && !snapshot.regions_known)
+    return output.add_text(title_line(snapshot, settings.style.width) + kernel_totals(snapshot, settings.style.units));
   std::string bar_lines;
   if (settings.on_terminal && settings.style.header)
     bar_lines = bars(summarize(snapshot), settings.style.width == 0 ? 200 : settings.style.width, settings.style.color);

@@ -15,8 +15,6 @@ namespace {
 
 constexpr std::uint64_t largest_number = std::uint64_t{1} << 63;
 
-constexpr std::array<std::string_view, 2> state_names{name_of(State::Committed), name_of(State::Reserved)};
-static_assert(static_cast<int>(State::Committed) == 0 && static_cast<int>(State::Reserved) == 1);
 
 /// "0x7f…": one to sixteen hexadecimal digits.
 std::optional<Address> parse_address(std::string_view text) {

@@ -51,8 +51,9 @@ constexpr std::string_view title_of(RegionType type) { return region_types[stati
 /// Accepts the JSON name and VMMap's spelling, in any case ("mapped_file", "Mapped File").
 std::optional<RegionType> parse_region_type(std::string_view text);
 
-enum class State : std::uint8_t { Committed, Reserved };
-constexpr std::string_view name_of(State state) { return state == State::Committed ? "committed" : "reserved"; }
+enum class State : std::uint8_t { Committed, Reserved, Free };
+inline constexpr std::array<std::string_view, 3> state_names{"committed", "reserved", "free"};
+constexpr std::string_view name_of(State state) { return state_names[static_cast<std::size_t>(state)]; }
 
 /// Access rights of a block, spelled as VMMap spells them on both systems.
 struct Protection {

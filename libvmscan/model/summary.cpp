@@ -81,14 +81,6 @@ void fill_total(Summary& summary) {
   }
 }
 
-/// What the kernel's own counters say when the map itself may not be read.
-void fill_total_from_kernel(Summary& summary, const Snapshot& snapshot) {
-  summary.total = TypeTotal{};
-  summary.total.size = snapshot.kernel.vm_size + snapshot.page_table;
-  summary.total.usage.total_ws = snapshot.kernel.rss + snapshot.kernel.hugetlb;
-  summary.total.usage.swap = snapshot.kernel.swap;
-}
-
 }  // namespace
 
 Summary summarize(const Snapshot& snapshot) {
@@ -98,7 +90,7 @@ Summary summarize(const Snapshot& snapshot) {
   const Usage nothing = usage_of_nothing(snapshot);
   if (!snapshot.regions_known) {
     fill_page_table(page_table, snapshot.page_table, nothing);
-    fill_total_from_kernel(summary, snapshot);
+    summary.total = TypeTotal{};
     return summary;
   }
   for (TypeTotal& row : summary.rows) {
@@ -133,6 +125,7 @@ std::vector<Region> free_regions(const Snapshot& snapshot) {
     region.type = RegionType::Free;
     region.rule = "free";
     region.usage = nothing;
+    region.blocks.push_back({.range = hole, .state = State::Free, .protection = {}, .usage = nothing, .details = {}});
     holes.push_back(std::move(region));
   });
   return holes;

@@ -154,8 +154,8 @@ def _compare_totals(pid, mappings, summary, differences):
 def compare_once(pid):
     """The differences, as readable lines; empty when vmscan and the kernel agree."""
     before = {(m.begin, m.end): m.mapped_often for m in _mappings(pid)}
-    details = vmscan.details(pid)
-    summary = vmscan.summary(pid)
+    details = vmscan.details(pid, "--columns", "+swap")
+    summary = vmscan.summary(pid, "--columns", "+swap")
     mappings = _mappings(pid)
     differences = laws.broken_between(summary, details)
     if [(m.begin, m.end) for m in mappings] != list(before):
