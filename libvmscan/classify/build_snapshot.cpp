@@ -15,6 +15,9 @@ namespace {
 /// somebody else's): then each run that touches is a region of its own, so that regions never overlap.
 std::vector<Region> regions_of(Pieces& pieces, const std::vector<Usage>& usages) {
   std::vector<Region> regions;
+  regions.reserve(pieces.claims.size());
+  std::vector<std::uint32_t> pieces_of(pieces.claims.size());
+  for (const Piece& piece : pieces.pieces) ++pieces_of[static_cast<std::size_t>(piece.claim)];
   std::int32_t open = Piece::unclaimed;
   for (std::size_t i = 0; i < pieces.pieces.size(); ++i) {
     Piece& piece = pieces.pieces[i];
@@ -23,6 +26,7 @@ std::vector<Region> regions_of(Pieces& pieces, const std::vector<Usage>& usages)
     if (!joins) {
       regions.push_back({.range = piece.range, .type = claim.type, .rule = std::string(claim.rule->name), .details = claim.details,
                          .evidence = claim.evidence, .build_id = claim.build_id, .blocks = {}, .usage = Usage::zero()});
+      regions.back().blocks.reserve(pieces_of[static_cast<std::size_t>(piece.claim)]);
       open = piece.claim;
     }
     Region& region = regions.back();

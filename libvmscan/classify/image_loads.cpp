@@ -82,8 +82,6 @@ void drop_rivals(std::vector<ImageLoad>& loads) {
 
 }  // namespace
 
-FileKey key_of(const Mapping& mapping) { return {mapping.device_major, mapping.device_minor, mapping.inode}; }
-
 std::vector<ImageLoad> find_image_loads(const std::vector<Mapping>& mappings, const std::map<FileKey, ElfImage>& images,
                                         std::uint64_t page_size) {
   Candidates candidates;

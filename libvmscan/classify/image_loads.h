@@ -24,6 +24,4 @@ struct ImageLoad {
 std::vector<ImageLoad> find_image_loads(const std::vector<Mapping>& mappings, const std::map<FileKey, ElfImage>& images,
                                         std::uint64_t page_size);
 
-FileKey key_of(const Mapping& mapping);
-
 }  // namespace vmscan

@@ -66,6 +66,8 @@ struct FileKey {
   friend auto operator<=>(const FileKey&, const FileKey&) = default;
 };
 
+inline FileKey key_of(const Mapping& mapping) { return {mapping.device_major, mapping.device_minor, mapping.inode}; }
+
 struct Facts {
   Target target;
   std::optional<std::int64_t> captured_at_unix_ms;

@@ -21,7 +21,6 @@ struct Candidate {
   const Mapping* mapping = nullptr;  // the first one of the file
   std::size_t mappings = 0;
   bool executable = false;
-  bool exact_device = true;
 };
 
 /// Files worth opening: with executable mappings, or mapped in several parts, as a loader does.
@@ -29,7 +28,7 @@ std::map<FileKey, Candidate> find_candidates(const std::vector<Mapping>& mapping
   std::map<FileKey, Candidate> candidates;
   for (const Mapping& mapping : mappings) {
     if (mapping.inode == 0 || !mapping.path.starts_with('/')) continue;
-    Candidate& candidate = candidates[{mapping.device_major, mapping.device_minor, mapping.inode}];
+    Candidate& candidate = candidates[key_of(mapping)];
     if (candidate.mapping == nullptr) candidate.mapping = &mapping;
     ++candidate.mappings;
     candidate.executable |= mapping.execute;
@@ -62,18 +61,6 @@ Fd open_mapped_file(const ProcDir& proc, const Mapping& mapping, std::uint64_t& 
   return Fd();
 }
 
-/// "name (deleted)" may be the name of a file that is there.
-void settle_deleted_names(const ProcDir& proc, std::vector<Mapping>& mappings) {
-  for (Mapping& mapping : mappings) {
-    if (!mapping.deleted || !mapping.path.starts_with('/')) continue;
-    struct stat status {};
-    const std::string literal = mapping.path + " (deleted)";
-    if (::fstatat(proc.fd(), ("root" + literal).c_str(), &status, 0) != 0 || !is_mapped_file(status, mapping)) continue;
-    mapping.path = literal;
-    mapping.deleted = false;
-  }
-}
-
 std::size_t read_at(int fd, std::uint64_t offset, std::span<std::byte> buffer) {
   std::size_t done = 0;
   while (done < buffer.size() && offset + done <= std::uint64_t{1} << 62) {
@@ -87,11 +74,26 @@ std::size_t read_at(int fd, std::uint64_t offset, std::span<std::byte> buffer) {
 
 }  // namespace
 
-void collect_images(const ProcDir& proc, bool sections, Facts& facts) {
-  settle_deleted_names(proc, facts.mappings);
+void settle_deleted_names(const ProcDir& proc, std::vector<Mapping>& mappings) {
+  std::map<std::pair<FileKey, std::string>, bool> really_deleted;
+  for (Mapping& mapping : mappings) {
+    if (!mapping.deleted || !mapping.path.starts_with('/')) continue;
+    const std::string literal = mapping.path + " (deleted)";
+    const auto [known, fresh] = really_deleted.try_emplace({key_of(mapping), literal}, true);
+    if (fresh) {
+      struct stat status {};
+      known->second = ::fstatat(proc.fd(), ("root" + literal).c_str(), &status, 0) != 0 || !is_mapped_file(status, mapping);
+    }
+    if (known->second) continue;
+    mapping.path = literal;
+    mapping.deleted = false;
+  }
+}
+
+ImagesFound find_images(const ProcDir& proc, bool sections, const std::vector<Mapping>& mappings) {
+  ImagesFound found;
   std::vector<std::string> unread;
-  for (const auto& [key, candidate] : find_candidates(facts.mappings)) {
-    if (facts.memory_devices.contains({key.device_major, key.device_minor}) && !candidate.executable) continue;
+  for (const auto& [key, candidate] : find_candidates(mappings)) {
     std::uint64_t size = 0;
     const Fd fd = open_mapped_file(proc, *candidate.mapping, size);
     if (!fd.valid()) {
@@ -102,12 +104,13 @@ void collect_images(const ProcDir& proc, bool sections, Facts& facts) {
         [&](std::uint64_t offset, std::span<std::byte> buffer) { return read_at(fd.get(), offset, buffer); }, sections);
     if (!image) continue;  // a file of another kind
     image->file_size = size;
-    facts.images.emplace(key, std::move(*image));
+    found.images.emplace(key, std::move(*image));
   }
   if (!unread.empty())
-    facts.notes.push_back({"images_unread",
+    found.notes.push_back({"images_unread",
                            fmt::format("{} executable files could not be read ({}{}): their .bss and section names are missing",
                                        unread.size(), unread.front(), unread.size() > 1 ? ", …" : "")});
+  return found;
 }
 
 }  // namespace vmscan

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <thread>
 
@@ -14,13 +15,14 @@
 #include "libvmscan/source/linux/step_timer.h"
 #include "libvmscan/source/linux/text/maps_text.h"
 #include "libvmscan/source/linux/text/smaps_text.h"
+#include "libvmscan/source/linux/zero_page.h"
 
 namespace vmscan {
 namespace {
 
 constexpr std::size_t max_map_bytes = std::size_t{1} << 30;
 constexpr int torn_tries = 4;
-constexpr std::uint64_t threads_pay_bytes = std::uint64_t{512} << 20;
+constexpr std::uint64_t threads_pay_bytes = std::uint64_t{32} << 20;   // below, starting a thread costs more than it saves
 constexpr std::uint64_t unbounded_walk_bytes = std::uint64_t{64} << 30;  // without PAGEMAP_SCAN: 1 ms per GiB
 constexpr std::uint64_t countable_bytes = std::uint64_t{8} << 30;       // there, sums of smaps replace the walk
 
@@ -106,8 +108,16 @@ Result<void> LiveMemory::read_map(Facts& facts) {
 }
 
 bool LiveMemory::map_unchanged() const {
-  const Result<std::string> text = read_text();
-  return text && *text == text_;
+  if (::lseek(maps_.get(), 0, SEEK_SET) < 0) return false;
+  std::array<char, 8192> piece;
+  std::string_view expected = text_;
+  for (;;) {
+    const ssize_t n = ::read(maps_.get(), piece.data(), piece.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return n == 0 && expected.empty();
+    if (!expected.starts_with(std::string_view(piece.data(), static_cast<std::size_t>(n)))) return false;
+    expected.remove_prefix(static_cast<std::size_t>(n));
+  }
 }
 
 void LiveMemory::find_hugetlb(const KernelCounters& counters, Facts& facts) {
@@ -203,6 +213,7 @@ Result<void> LiveMemory::read_pages(const CollectOptions& options, const KernelC
                              .page_size = facts.target.page_size,
                              .use_scan = pagemap_.valid() && options.features.pagemap_scan && scan.available(),
                              .swap_possible = swap_in_use(),
+                             .zero_page_frame = zero_page_frame(facts.target.page_size),
                              .threads = thread_count(options, counters)};
   const bool bounded_by_smaps = !walk.use_scan && span_of(facts.mappings) > unbounded_walk_bytes;
   const bool locked = counters.locked != Bytes{0};

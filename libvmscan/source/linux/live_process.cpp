@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <future>
 #include <span>
 
 #include "libvmscan/source/linux/live_memory.h"
@@ -127,7 +128,10 @@ Result<LiveProcess::Outcome> LiveProcess::collect_memory(const CollectOptions& o
   collect_word_size(proc_, directory, facts.target);
   collect_system(proc_, facts);
   if (auto read = memory->read_map(facts); !read) return std::unexpected(read.error());
+  settle_deleted_names(proc_, facts.mappings);
   timer.step(fmt::format("maps ({} mappings)", facts.mappings.size()));
+  // Beside the pages: opening a hundred libraries takes as long as reading their pages.
+  std::future<ImagesFound> images = std::async(std::launch::async, [&] { return find_images(proc_, options.sections, facts.mappings); });
   if (auto read = memory->read_pages(options, facts.kernel, facts); !read) {
     if (read.error().code != ErrorCode::Vanished || proc_.gone()) return std::unexpected(read.error());
     return Outcome::Again;
@@ -141,7 +145,9 @@ Result<LiveProcess::Outcome> LiveProcess::collect_memory(const CollectOptions& o
   const auto now = parse_stat(proc_.read("stat").value_or(""));
   if (!now) return fail(ErrorCode::Vanished, fmt::format("pid {}: the process has ended", proc_.pid()));
   if (now->start_code != stat.start_code || (facts.mappings.empty() && now->state != 'Z')) return Outcome::Again;
-  collect_images(proc_, options.sections, facts);
+  ImagesFound found = images.get();
+  facts.images = std::move(found.images);
+  facts.notes.insert(facts.notes.end(), found.notes.begin(), found.notes.end());
   timer.step(fmt::format("{} images", facts.images.size()));
   return Outcome::Done;
 }

@@ -1,7 +1,9 @@
 // A live Linux process as a Source.
 #pragma once
 
+#include <map>
 #include <string>
+#include <vector>
 
 #include "libvmscan/source/linux/proc_dir.h"
 #include "libvmscan/source/linux/process_memory.h"
@@ -38,8 +40,15 @@ void collect_target(const ProcDir& proc, const StatText& stat, const StatusText&
 void collect_limits(const ProcDir& proc, const StatusText& status, Facts& facts);
 /// Threads, their names and stack pointers.
 void collect_threads(const ProcDir& proc, Facts& facts);
-/// ELF headers of the mapped files that look like loaded images.
-void collect_images(const ProcDir& proc, bool sections, Facts& facts);
+/// Finds out which names that end in " (deleted)" really do.
+void settle_deleted_names(const ProcDir& proc, std::vector<Mapping>& mappings);
+
+struct ImagesFound {
+  std::map<FileKey, ElfImage> images;
+  std::vector<Note> notes;
+};
+/// ELF headers of the mapped files that look like loaded images. Changes nothing, so it may run beside other steps.
+ImagesFound find_images(const ProcDir& proc, bool sections, const std::vector<Mapping>& mappings);
 
 /// "" or "task/TID/": where the files that show the address space are. A process whose main thread has exited shows it
 /// only through another thread.

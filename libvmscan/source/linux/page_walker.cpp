@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <memory>
 #include <thread>
 
 #include "libvmscan/source/linux/pagemap_scan.h"
@@ -38,15 +39,17 @@ struct TaskResult {
 
 class Walker {
  public:
-  Walker(const std::vector<PageWalkMapping>& mappings, const PageWalkOptions& options, TaskResult& result)
-      : mappings_(mappings), options_(options), result_(result), scan_(options.pagemap_fd, options.page_size),
-        entries_(window_pages) {}
+  Walker(const std::vector<PageWalkMapping>& mappings, const PageWalkOptions& options)
+      : mappings_(mappings), options_(options), scan_(options.pagemap_fd, options.page_size),
+        entries_(std::make_unique_for_overwrite<std::uint64_t[]>(window_pages)) {}
 
-  void run(const Task& task) {
+  TaskResult run(const Task& task) {
+    result_ = {};
     if (task.large)
       run_large(task);
     else
       run_small(task);
+    return std::move(result_);
   }
 
  private:
@@ -54,7 +57,7 @@ class Walker {
 
   /// Reads the entries of `pages` pages from `begin` into entries_.
   bool read(Address begin, std::size_t pages) {
-    auto* out = reinterpret_cast<char*>(entries_.data());
+    auto* out = reinterpret_cast<char*>(entries_.get());
     std::size_t wanted = pages * sizeof(std::uint64_t);
     auto offset = static_cast<off_t>(begin / options_.page_size * sizeof(std::uint64_t));
     while (wanted > 0) {
@@ -104,7 +107,7 @@ class Walker {
   /// Turns the entries from `first_entry` on into runs over `range`; returns the number of pages in use.
   std::size_t decode(std::size_t index, Range range, std::size_t first_entry) {
     const PageWalkMapping& mapping = mappings_[index];
-    const pagemap::Context context{mapping.shared, mapping.anonymous, mapping.hugetlb, options_.swap_possible};
+    const pagemap::Context context{mapping.shared, mapping.anonymous, mapping.hugetlb, options_.swap_possible, options_.zero_page_frame};
     window_.clear();
     Range maybe_zero{range.end, range.begin};
     const std::size_t pages = pages_in(range);
@@ -133,8 +136,12 @@ class Walker {
     if (entry == 0)
       while (at < end && entries_[at] == 0) ++at;
     else if (entry & pagemap::present)
-      while (at < end && entries_[at] >> flag_shift == entry >> flag_shift) ++at;
+      while (at < end && entries_[at] >> flag_shift == entry >> flag_shift && is_zero_page(entries_[at]) == is_zero_page(entry)) ++at;
     return at - begin;
+  }
+
+  bool is_zero_page(std::uint64_t entry) const {
+    return options_.zero_page_frame != 0 && (entry & pagemap::frame) == options_.zero_page_frame;
   }
 
   /// Takes the zero page out of window_, where the kernel can tell it apart.
@@ -175,9 +182,9 @@ class Walker {
 
   const std::vector<PageWalkMapping>& mappings_;
   const PageWalkOptions& options_;
-  TaskResult& result_;
   PagemapScan scan_;
-  std::vector<std::uint64_t> entries_;
+  std::unique_ptr<std::uint64_t[]> entries_;
+  TaskResult result_;
   std::vector<PageRun> window_;
 };
 
@@ -219,7 +226,8 @@ PageWalkResult walk_pages(const std::vector<PageWalkMapping>& mappings, const Pa
   std::vector<TaskResult> results(tasks.size());
   std::atomic<std::size_t> next{0};
   const auto work = [&] {
-    for (std::size_t i = next++; i < tasks.size(); i = next++) Walker(mappings, options, results[i]).run(tasks[i]);
+    Walker walker(mappings, options);
+    for (std::size_t i = next++; i < tasks.size(); i = next++) results[i] = walker.run(tasks[i]);
   };
   {
     std::vector<std::jthread> workers;

@@ -15,6 +15,7 @@ struct PageWalkOptions {
   std::uint64_t page_size = 4096;
   bool use_scan = true;       // PAGEMAP_SCAN is available
   bool swap_possible = true;  // something is swapped out on this system
+  std::uint64_t zero_page_frame = 0;  // frame number of the zero page, for who may see frames; 0: unknown
   unsigned threads = 1;
 };
 

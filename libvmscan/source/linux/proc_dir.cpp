@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -18,19 +19,14 @@ Fd::~Fd() {
 }
 
 int read_all(int fd, std::string& out, std::size_t max_bytes) {
-  constexpr std::size_t step = std::size_t{1} << 16;
-  std::size_t size = out.size();
-  while (size < max_bytes) {
-    if (out.size() < size + step) out.resize(std::max(out.size() * 2, size + step));
-    const ssize_t n = ::read(fd, out.data() + size, std::min(out.size() - size, max_bytes - size));
+  std::array<char, 8192> piece;  // files of /proc come in pieces of at most a page
+  for (std::size_t left = max_bytes; left > 0;) {
+    const ssize_t n = ::read(fd, piece.data(), std::min(piece.size(), left));
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) {
-      out.resize(size);
-      return n < 0 ? errno : 0;
-    }
-    size += static_cast<std::size_t>(n);
+    if (n <= 0) return n < 0 ? errno : 0;
+    out.append(piece.data(), static_cast<std::size_t>(n));
+    left -= static_cast<std::size_t>(n);
   }
-  out.resize(size);
   return 0;
 }
 
@@ -79,11 +75,10 @@ Result<std::string> ProcDir::read(const std::string& name, std::size_t max_bytes
 }
 
 Result<std::string> ProcDir::link(const std::string& name) const {
-  std::string target(4096, '\0');
+  std::array<char, 4096> target;
   const ssize_t n = ::readlinkat(dir_.get(), name.c_str(), target.data(), target.size());
   if (n < 0) return std::unexpected(error(errno, name));
-  target.resize(static_cast<std::size_t>(n));
-  return target;
+  return std::string(target.data(), static_cast<std::size_t>(n));
 }
 
 Result<std::vector<std::string>> ProcDir::list(const std::string& name) const {

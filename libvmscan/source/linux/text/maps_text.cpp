@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 
 namespace vmscan {
@@ -114,6 +115,7 @@ Result<Mapping> parse_maps_line(std::string_view line) {
 
 MapsText parse_maps(std::string_view text) {
   MapsText result;
+  result.mappings.reserve(static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) + 1);
   Address end = 0;
   for (std::size_t number = 1; !text.empty(); ++number) {
     Result<Mapping> mapping = parse_maps_line(take_line(text));

@@ -12,6 +12,7 @@ inline constexpr std::uint64_t swapped = 1ULL << 62;
 inline constexpr std::uint64_t file_or_shared = 1ULL << 61;
 inline constexpr std::uint64_t guard = 1ULL << 58;
 inline constexpr std::uint64_t exclusive = 1ULL << 56;
+inline constexpr std::uint64_t frame = (1ULL << 55) - 1;  // frame number; 0 for who may not see it
 
 /// What of the mapping decides how its entries are read.
 struct Context {
@@ -19,6 +20,7 @@ struct Context {
   bool anonymous = false;      // private and without a file
   bool hugetlb = false;
   bool swap_possible = true;   // something is swapped out on this system at all
+  std::uint64_t zero_page_frame = 0;  // of the 4 KiB zero page; 0: unknown
 };
 
 /// A page that pagemap alone cannot tell from the zero page, which is present but not in Rss. The 4 KiB zero page looks
@@ -38,6 +40,8 @@ constexpr std::uint8_t condition(std::uint64_t entry, const Context& context) {
     if (file) result |= page::file;
     if (sole) result |= page::exclusive;
     if (context.hugetlb) return result | page::hugetlb;
+    const bool frame_tells = context.zero_page_frame != 0 && (entry & frame) != 0;
+    if (!file && !sole && frame_tells) return (entry & frame) == context.zero_page_frame ? std::uint8_t{0} : result;
     const bool small_zero = !file && !sole;
     const bool huge_zero = file && context.anonymous;
     return small_zero || huge_zero ? result | maybe_zero : result;
