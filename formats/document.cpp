@@ -98,7 +98,7 @@ void write_kernel_and_limits(JsonWriter& json, const Snapshot& snapshot) {
   json.key("limits");
   json.begin_object();
   for (const Limit& limit : snapshot.limits) {
-    json.key(limit.name);
+    json.foreign_key(limit.name);
     json.begin_object();
     write_bytes(json, "used", limit.used);
     write_bytes(json, "limit", limit.limit);

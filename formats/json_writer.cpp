@@ -8,9 +8,10 @@ namespace {
 
 /// Whether a text can stand between quotes as it is.
 bool is_plain(std::string_view text) {
-  bool plain = true;
-  for (const char c : text) plain &= c >= 0x20 && c <= 0x7E && c != '"' && c != '\\';  // no branch: most are plain
-  return plain;
+  for (const char c : text) {
+    if (c < 0x20 || c > 0x7E || c == '"' || c == '\\') return false;
+  }
+  return true;
 }
 
 /// Collects a short piece, so that the output grows once for it.
@@ -65,17 +66,17 @@ void JsonWriter::end_array() {
 }
 
 void JsonWriter::key(std::string_view name) {
-  if (name.size() <= Piece::longest_text && is_plain(name)) {
-    Piece piece(first_);
-    piece.put('"');
-    piece.put(name);
-    piece.put('"');
-    piece.put(':');
-    piece.append_to(out_);
-  } else {
-    string(name);
-    out_ += ':';
-  }
+  Piece piece(first_);
+  piece.put('"');
+  piece.put(name);
+  piece.put("\":");
+  piece.append_to(out_);
+  first_ = true;
+}
+
+void JsonWriter::foreign_key(std::string_view name) {
+  string(name);
+  out_ += ':';
   first_ = true;
 }
 

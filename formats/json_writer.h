@@ -19,7 +19,8 @@ class JsonWriter {
   void end_object();
   void begin_array();
   void end_array();
-  void key(std::string_view name);
+  void key(std::string_view name);          // one of ours: plain ASCII, at most 48 characters, taken as it is
+  void foreign_key(std::string_view name);  // any
 
   void string(std::string_view text);  // bytes that are not UTF-8 become U+FFFD
   void number(std::uint64_t value);

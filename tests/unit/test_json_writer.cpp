@@ -44,12 +44,28 @@ TEST_CASE("hostile strings become valid JSON") {
   CHECK(nlohmann::json::parse(out).get<std::string>() == "bad\xEF\xBF\xBD");
 }
 
+TEST_CASE("every byte at every place of a string comes back") {
+  for (std::size_t length = 1; length <= 17; ++length) {
+    for (std::size_t place = 0; place < length; ++place) {
+      for (int byte = 0; byte < 0x80; ++byte) {
+        std::string text(length, 'x');
+        text[place] = static_cast<char>(byte);
+        std::string out;
+        JsonWriter(out).string(text);
+        REQUIRE(nlohmann::json::parse(out).get<std::string>() == text);
+        const bool plain = byte >= 0x20 && byte < 0x7F && byte != '"' && byte != '\\';  // RFC 8259, section 7
+        REQUIRE((out.size() == length + 2) == (plain || byte == 0x7F));
+      }
+    }
+  }
+}
+
 TEST_CASE("a hostile or a long key is a string like any other") {
   for (const std::string& name : {std::string("a\"b"), std::string(1000, 'k')}) {
     std::string out;
     JsonWriter json(out);
     json.begin_object();
-    json.key(name);
+    json.foreign_key(name);
     json.null();
     json.end_object();
     CHECK(nlohmann::json::parse(out).contains(name));
