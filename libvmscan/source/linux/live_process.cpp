@@ -63,9 +63,13 @@ void collect_system(const ProcDir& proc, Facts& facts) {
 }
 
 Note denied_note(const Facts& facts) {
-  const std::string owner = facts.target.user_id ? fmt::format("user {}", *facts.target.user_id) : "its user";
-  return {"map_denied", fmt::format("its memory map may not be read: run as {} or as root (sudo), or with CAP_SYS_PTRACE; "
-                                    "only the kernel's totals are known", owner)};
+  const uid_t own = ::geteuid();
+  const auto owner = facts.target.user_id;
+  std::string advice = fmt::format("run as user {} or as root (sudo), or with CAP_SYS_PTRACE", owner.value_or(0));
+  if (owner == 0U) advice = "run as root (sudo), or with CAP_SYS_PTRACE";
+  if (owner == own) advice = "it has made itself unreadable to its own user (prctl PR_SET_DUMPABLE, or capabilities): run as root (sudo)";
+  if (own == 0) advice = "even root may not here (a security module, or a container without CAP_SYS_PTRACE)";
+  return {"map_denied", fmt::format("its memory map may not be read: {}; only the kernel's totals are known", advice)};
 }
 
 }  // namespace
