@@ -27,8 +27,17 @@ std::string who(const Snapshot& snapshot) {
 
 std::string arguments(const Target& target) {
   std::string text;
-  for (const std::string& argument : target.arguments) text += (text.empty() ? "" : " ") + escape_for_terminal(argument);
-  return text;
+  for (const std::string& argument : target.arguments) text += (text.empty() ? "" : " ") + argument;
+  std::replace_if(text.begin(), text.end(), [](char c) { return c == '\n' || c == '\t'; }, ' ');
+  return escape_for_terminal(text);
+}
+
+/// Keeps the beginning: arguments say most there. A cut never falls into a character.
+std::string cut(const std::string& text, std::size_t width) {
+  if (display_width(text) <= width) return text;
+  std::string kept = text.substr(0, width - 1);
+  while (!kept.empty() && (static_cast<unsigned char>(text[kept.size()]) & 0xc0) == 0x80) kept.pop_back();
+  return kept + "…";
 }
 
 std::string state(const Snapshot& snapshot) {
@@ -100,7 +109,8 @@ std::string title_line(const Snapshot& snapshot, std::size_t width) {
   const std::string right = state(snapshot), middle = arguments(snapshot.target);
   const std::size_t taken = display_width(left) + display_width(right) + 4;
   const std::size_t room = width == 0 ? 60 : width > taken + 2 ? width - taken - 2 : 0;
-  if (!middle.empty() && room >= 12) left += "  " + formats::shorten(middle, room);
+  if (!middle.empty() && room >= 12) left += "  " + cut(middle, room);
+  if (right.empty()) return left + "\n";
   const std::size_t used = display_width(left) + display_width(right);
   if (width != 0 && used + 2 > width) return left + "\n" + right + "\n";
   return left + std::string(width == 0 ? 4 : width - used, ' ') + right + "\n";

@@ -95,6 +95,26 @@ std::string all_usage_columns() {
   return names;
 }
 
+/// "heap", "Mapped File", "heap,stack".
+Expected<void> add_types(std::string_view list, std::vector<RegionType>& types) {
+  while (!list.empty()) {
+    const std::string_view name = list.substr(0, list.find(','));
+    list.remove_prefix(std::min(list.size(), name.size() + 1));
+    const auto type = parse_region_type(name);
+    if (type) {
+      types.push_back(*type);
+      continue;
+    }
+    std::vector<std::string_view> names;
+    for (const RegionTypeName& known : region_types) names.push_back(known.name);
+    const std::string folded = formats::folded_name(name);
+    const auto near = formats::nearest(folded, names);
+    return failure(exit_usage, fmt::format("--type {}: unknown type: {}", formats::quote(name),
+                                           near ? fmt::format("did you mean {}?", *near) : fmt::format("choose of {}", fmt::join(names, ", "))));
+  }
+  return {};
+}
+
 Expected<void> settle_view(const ViewArguments& arguments, formats::View view, ViewSettings& settings) {
   const std::string choice = arguments.full && arguments.columns.empty() ? all_usage_columns() : arguments.columns;
   if (!choice.empty()) {
@@ -112,17 +132,8 @@ Expected<void> settle_view(const ViewArguments& arguments, formats::View view, V
     if (!top) return std::unexpected(top.error());
     settings.view.top = static_cast<std::size_t>(*top);
   }
-  for (const std::string& name : arguments.types) {
-    const auto type = parse_region_type(name);
-    if (!type) {
-      std::vector<std::string_view> names;
-      for (const RegionTypeName& known : region_types) names.push_back(known.name);
-      const auto near = formats::nearest(formats::folded_name(name), names);
-      return failure(exit_usage, fmt::format("--type {}: unknown type: {}", formats::quote(name),
-                                             near ? fmt::format("did you mean {}?", *near) : fmt::format("choose of {}", fmt::join(names, ", "))));
-    }
-    settings.view.types.push_back(*type);
-  }
+  for (const std::string& list : arguments.types)
+    if (const auto added = add_types(list, settings.view.types); !added) return std::unexpected(added.error());
   return {};
 }
 
@@ -132,7 +143,7 @@ void ViewArguments::add_to(Parser& parser, formats::View view) {
   const bool details = view == formats::View::Details;
   targets.add_to(parser);
   parser.group("What is shown");
-  parser.option("-t,--type", types, "TYPE", "only this type (image, mapped_file, shareable, heap, managed_heap, stack, private_data, page_table, unusable, free); repeatable");
+  parser.option("-t,--type", types, "TYPE", "only this type (image, mapped_file, shareable, heap, managed_heap, stack, private_data, page_table, unusable, free), or several: heap,stack");
   parser.option("--columns", columns, "LIST", "columns: a,b,c or +a,b to add or -a,b to take away (write --columns=-a)");
   parser.option("--sort", sort, "COL[:asc|desc]", "order by a column");
   parser.option("--top", top, "N", details ? "only the first N regions" : "only the first N types");

@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t gap = 2;            // blanks between two columns
 constexpr std::size_t block_indent = 2;   // blanks before the first cell of a block
 constexpr std::size_t marker_width = 2;   // "■ "
-constexpr std::size_t narrow_text = 16;   // texts are not shortened below this while columns can be left out
+constexpr std::size_t narrow_text = 28;   // texts are not shortened below this while columns can be left out
 constexpr std::size_t narrowest_text = 8;
 
 // From the least important one on. Type, address, size, committed, total WS and the texts always stay.

@@ -25,6 +25,7 @@ class MemoryReader {
 /// Ways into the kernel that not every kernel has. All are probed; a test switches one off to prove the fallback.
 struct KernelFeatures {
   bool pagemap_scan = true;  // PAGEMAP_SCAN (Linux 6.7)
+  bool page_frames = true;   // frame numbers in pagemap (needs CAP_SYS_ADMIN)
   bool smaps = true;
 };
 

@@ -1,0 +1,156 @@
+// A live process, read in every way that some kernel leaves us.
+#ifdef __linux__
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <csignal>
+#include <cstring>
+#include <vector>
+
+#include "libvmscan/classify/build_snapshot.h"
+#include "libvmscan/model/laws.h"
+#include "libvmscan/source/process.h"
+
+using namespace vmscan;
+
+namespace {
+
+constexpr std::size_t page = 4096, tib = std::size_t{1} << 40;
+constexpr std::size_t zero_pages = 100, written_pages = 50, scattered_pages = 40;
+
+/// A child with a sparse terabyte, zero pages between written ones, and pages that it shares with its parent.
+class Child {
+ public:
+  Child() {
+    shared_ = static_cast<char*>(::mmap(nullptr, 64 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    std::memset(shared_, 1, 64 * page);
+    int ready[2];
+    REQUIRE(::pipe(ready) == 0);
+    pid_ = ::fork();
+    if (pid_ == 0) live(ready[1]);
+    char byte = 0;
+    REQUIRE(::read(ready[0], &byte, 1) == 1);
+    ::close(ready[0]);
+    ::close(ready[1]);
+    ::kill(pid_, SIGSTOP);
+    ::waitpid(pid_, nullptr, WUNTRACED);
+  }
+  ~Child() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+    ::munmap(shared_, 64 * page);
+  }
+  std::uint32_t pid() const { return static_cast<std::uint32_t>(pid_); }
+
+ private:
+  [[noreturn]] static void live(int ready) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    auto* sparse = static_cast<volatile char*>(::mmap(nullptr, tib, PROT_READ | PROT_WRITE, flags, -1, 0));
+    for (std::size_t i = 0; i < scattered_pages; ++i) sparse[i * (tib / scattered_pages)] = 1;
+    auto* mixed = static_cast<volatile char*>(::mmap(nullptr, 1024 * page, PROT_READ | PROT_WRITE, flags, -1, 0));
+    ::madvise(const_cast<char*>(mixed), 1024 * page, MADV_NOHUGEPAGE);
+    for (std::size_t i = 0; i < zero_pages; ++i) static_cast<void>(mixed[i * 3 * page]);
+    for (std::size_t i = 0; i < written_pages; ++i) mixed[(i * 3 + 1) * page] = 1;
+    [[maybe_unused]] const ssize_t n = ::write(ready, "r", 1);
+    for (;;) ::pause();
+  }
+
+  char* shared_ = nullptr;
+  pid_t pid_ = -1;
+};
+
+Summary summary_of(std::uint32_t pid, const CollectOptions& options) {
+  auto source = open_process(pid);
+  REQUIRE(source);
+  auto facts = (*source)->collect(options);
+  REQUIRE(facts);
+  const Snapshot snapshot = build_snapshot(std::move(*facts));
+  const auto broken = broken_laws(snapshot);
+  CHECK(broken.empty());
+  return summarize(snapshot);
+}
+
+Bytes rss_of(std::uint32_t pid, const CollectOptions& options) { return summary_of(pid, options).total.usage.total_ws; }
+
+}  // namespace
+
+TEST_CASE("every way of reading the pages gives the same working set") {
+  const Child child;
+  CollectOptions all;
+  all.smaps = true;
+  auto source = open_process(child.pid());
+  REQUIRE(source);
+  const auto facts = (*source)->collect(all);
+  REQUIRE(facts);
+  Bytes expected = 0;  // what smaps says
+  for (const Mapping& mapping : facts->mappings) {
+    REQUIRE(mapping.smaps);
+    expected += mapping.smaps->rss;
+  }
+  REQUIRE(expected.known());
+
+  const std::vector<KernelFeatures> kernels{
+      {.pagemap_scan = true, .page_frames = true, .smaps = true},
+      {.pagemap_scan = true, .page_frames = false, .smaps = true},
+      {.pagemap_scan = true, .page_frames = false, .smaps = false},
+      {.pagemap_scan = false, .page_frames = true, .smaps = true},
+      {.pagemap_scan = false, .page_frames = false, .smaps = true},
+  };
+  for (const KernelFeatures& features : kernels) {
+    CAPTURE(features.pagemap_scan, features.page_frames, features.smaps);
+    for (const unsigned threads : {1U, 3U}) {
+      CollectOptions options;
+      options.features = features;
+      options.threads = threads;
+      CHECK(rss_of(child.pid(), options) == expected);
+    }
+  }
+}
+
+TEST_CASE("a kernel that tells nothing of the zero page is told of in a note") {
+  const Child child;
+  CollectOptions options;
+  options.features = {.pagemap_scan = false, .page_frames = false, .smaps = false};
+  auto source = open_process(child.pid());
+  REQUIRE(source);
+  const auto facts = (*source)->collect(options);
+  REQUIRE(facts);
+  const bool told = std::any_of(facts->notes.begin(), facts->notes.end(), [](const Note& note) { return note.code == "zero_pages_counted"; });
+  CHECK(told);
+}
+
+TEST_CASE("memory is read as it is, and a hole is a hole") {
+  const Child child;
+  auto source = open_process(child.pid());
+  REQUIRE(source);
+  const MemoryReader* memory = (*source)->memory();
+  REQUIRE(memory != nullptr);
+  static const char text[] = "the same in parent and child";
+  std::vector<std::byte> buffer(sizeof text);
+  const auto read = memory->read_some(reinterpret_cast<Address>(text), buffer);
+  if (!read && read.error().code == ErrorCode::AccessDenied) return;  // no right to trace here
+  REQUIRE(read);
+  CHECK(*read == sizeof text);
+  CHECK(std::memcmp(buffer.data(), text, sizeof text) == 0);
+  const auto hole = memory->read_some(page, buffer);
+  REQUIRE(hole);
+  CHECK(*hole == 0);
+}
+
+TEST_CASE("a process that has ended is never read as another one") {
+  std::unique_ptr<Source> source;
+  {
+    const Child child;
+    auto opened = open_process(child.pid());
+    REQUIRE(opened);
+    source = std::move(*opened);
+  }
+  const auto facts = source->collect({});
+  REQUIRE_FALSE(facts);
+  CHECK(facts.error().code == ErrorCode::Vanished);
+}
+#endif
