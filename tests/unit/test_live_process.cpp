@@ -18,15 +18,15 @@ using namespace vmscan;
 
 namespace {
 
-constexpr std::size_t page = 4096, tib = std::size_t{1} << 40;
+constexpr std::size_t page_bytes = 4096, tib = std::size_t{1} << 40;
 constexpr std::size_t zero_pages = 100, written_pages = 50, scattered_pages = 40;
 
 /// A child with a sparse terabyte, zero pages between written ones, and pages that it shares with its parent.
 class Child {
  public:
   Child() {
-    shared_ = static_cast<char*>(::mmap(nullptr, 64 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-    std::memset(shared_, 1, 64 * page);
+    shared_ = static_cast<char*>(::mmap(nullptr, 64 * page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    std::memset(shared_, 1, 64 * page_bytes);
     int ready[2];
     REQUIRE(::pipe(ready) == 0);
     pid_ = ::fork();
@@ -41,7 +41,7 @@ class Child {
   ~Child() {
     ::kill(pid_, SIGKILL);
     ::waitpid(pid_, nullptr, 0);
-    ::munmap(shared_, 64 * page);
+    ::munmap(shared_, 64 * page_bytes);
   }
   std::uint32_t pid() const { return static_cast<std::uint32_t>(pid_); }
 
@@ -51,10 +51,10 @@ class Child {
     constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
     auto* sparse = static_cast<volatile char*>(::mmap(nullptr, tib, PROT_READ | PROT_WRITE, flags, -1, 0));
     for (std::size_t i = 0; i < scattered_pages; ++i) sparse[i * (tib / scattered_pages)] = 1;
-    auto* mixed = static_cast<volatile char*>(::mmap(nullptr, 1024 * page, PROT_READ | PROT_WRITE, flags, -1, 0));
-    ::madvise(const_cast<char*>(mixed), 1024 * page, MADV_NOHUGEPAGE);
-    for (std::size_t i = 0; i < zero_pages; ++i) static_cast<void>(mixed[i * 3 * page]);
-    for (std::size_t i = 0; i < written_pages; ++i) mixed[(i * 3 + 1) * page] = 1;
+    auto* mixed = static_cast<volatile char*>(::mmap(nullptr, 1024 * page_bytes, PROT_READ | PROT_WRITE, flags, -1, 0));
+    ::madvise(const_cast<char*>(mixed), 1024 * page_bytes, MADV_NOHUGEPAGE);
+    for (std::size_t i = 0; i < zero_pages; ++i) static_cast<void>(mixed[i * 3 * page_bytes]);
+    for (std::size_t i = 0; i < written_pages; ++i) mixed[(i * 3 + 1) * page_bytes] = 1;
     [[maybe_unused]] const ssize_t n = ::write(ready, "r", 1);
     for (;;) ::pause();
   }
@@ -136,7 +136,7 @@ TEST_CASE("memory is read as it is, and a hole is a hole") {
   REQUIRE(read);
   CHECK(*read == sizeof text);
   CHECK(std::memcmp(buffer.data(), text, sizeof text) == 0);
-  const auto hole = memory->read_some(page, buffer);
+  const auto hole = memory->read_some(page_bytes, buffer);
   REQUIRE(hole);
   CHECK(*hole == 0);
 }
