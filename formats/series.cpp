@@ -63,8 +63,8 @@ std::vector<Line> split(std::string_view text) {
   return lines;
 }
 
-/// A line is written with its LF at once, so one that has it and ends with a brace is whole; only a last line without LF
-/// needs a look at every byte.
+/// A line is written with its LF at once, so one that has it and ends with a brace is whole; only a last line without
+/// LF needs a look at every byte.
 bool is_whole(const Line& line) {
   if (!line.text.starts_with('{') || !line.text.ends_with('}')) return false;
   return line.ended || is_closed_object(line.text);

@@ -76,7 +76,8 @@ void SnapshotBuilder::leave(Context context) {
 
 void SnapshotBuilder::finish_target() {
   const std::uint64_t size = snapshot_.target.page_size;
-  if (!std::has_single_bit(size)) fail(ErrorCode::Malformed, fmt::format("{} is not a power of two", size), ".page_size");
+  if (std::has_single_bit(size)) return;
+  fail(ErrorCode::Malformed, fmt::format("{} is not a power of two", size), ".page_size");
 }
 
 /// The range of a region or block, or nothing and a problem.

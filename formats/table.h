@@ -41,9 +41,9 @@ struct TableStyle {
   bool header = true;
 };
 
-/// Aligned text; 0 is an empty cell, unknown is "?". When it would be wider than style.width, long texts are shortened in
-/// the middle, then the least important columns are left out; their titles are returned in `left_out`. Ends each line
-/// with LF. Whatever the texts hold, no control character gets out.
+/// Aligned text; 0 is an empty cell, unknown is "?". When it would be wider than style.width, long texts are shortened
+/// in the middle, then the least important columns are left out; their titles are returned in `left_out`. Ends each
+/// line with LF. Whatever the texts hold, no control character gets out.
 std::string write_table(const Table& table, const TableStyle& style, std::vector<std::string>* left_out = nullptr);
 
 /// RFC 4180 with LF line ends: a header of column names, integers in bytes, addresses as 0x…, unknown is empty.

@@ -7,8 +7,9 @@
 
 namespace vmscan::formats {
 
-/// Makes foreign bytes harmless for a terminal: control characters and bytes that are not UTF-8 become "\x1b", characters
-/// that change the direction or the line of the text around them "\u202e". Everything else, backslashes too, stays.
+/// Makes foreign bytes harmless for a terminal: control characters and bytes that are not UTF-8 become "\x1b",
+/// characters that change the direction or the line of the text around them "\u202e". Everything else, backslashes
+/// too, stays.
 std::string escape_for_terminal(std::string_view text);
 
 /// Columns that valid UTF-8 takes on a terminal, counted as code points: wide and combining characters count as one.

@@ -112,7 +112,8 @@ Snapshot rich_snapshot() {
                                             .usage = nothing, .details = {}};
   snapshot.regions.push_back(image());
   snapshot.regions.push_back(region_of(RegionType::Heap, 0x500000, 0x21000, usage_of(0x21000, 0x21000, 0x5000, 0, 0)));
-  snapshot.regions.push_back(region_of(RegionType::Heap, 0x600000, 0x1000, usage_of(0x1000, 0x1000, 0, 0x1000, 0x1000)));
+  const Usage shared = usage_of(0x1000, 0x1000, 0, 0x1000, 0x1000);
+  snapshot.regions.push_back(region_of(RegionType::Heap, 0x600000, 0x1000, shared));
   snapshot.regions.push_back(stack());
   snapshot.kernel.vm_size = 0x35000;
   snapshot.kernel.rss = 0xc000;

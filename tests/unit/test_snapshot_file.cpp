@@ -259,7 +259,8 @@ TEST_CASE("values that a later version may add become notes, once") {
   CHECK_FALSE(snapshot->regions[2].blocks[0].protection);
   REQUIRE(snapshot->notes.size() == 3);
   CHECK(snapshot->notes[1].code == "unknown_type");
-  CHECK_THAT(snapshot->notes[1].message, Catch::Contains("regions[2].type 'gpu_memory'") && Catch::Contains("1 more"));
+  CHECK_THAT(snapshot->notes[1].message,
+             Catch::Contains("regions[2].type 'gpu_memory'") && Catch::Contains("1 more"));
   CHECK(snapshot->notes[2].code == "unknown_value");
   const auto again = read_snapshot(write_snapshot(*snapshot));
   REQUIRE(again);

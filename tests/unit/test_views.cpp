@@ -72,8 +72,8 @@ TEST_CASE("blocks stay under their region") {
   options.sort = sort_by(View::Details, "address:desc");
   options.top = 2;
   CHECK(write_csv(details_table(rich_snapshot(), options)) ==
-        "row,address,type,size,committed,private,total_ws,private_ws,shareable_ws,shared_ws,locked_ws,blocks,protection,"
-        "details\n"
+        "row,address,type,size,committed,private,total_ws,private_ws,shareable_ws,shared_ws,locked_ws,blocks,"
+        "protection,details\n"
         "region,0x7ffffffd0000,stack,65536,61440,61440,8192,8192,0,0,0,2,Read/Write,Thread 43 worker\n"
         "block,0x7ffffffd0000,stack,4096,0,0,0,0,0,0,0,0,Reserved,Guard\n"
         "block,0x7ffffffd1000,stack,61440,61440,61440,8192,8192,0,0,0,0,Read/Write,\n"
