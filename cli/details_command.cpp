@@ -52,7 +52,7 @@ int run_details(std::span<const std::string> arguments) {
     else
       output.add_table(snapshot, formats::details_table(snapshot, settings->view), {}, snapshots.size() > 1);
   }
-  exit_code = std::max(exit_code, output.finish());
+  if (const int failed = output.finish(); failed != exit_done) return std::max(exit_code, failed);
   for (const Snapshot& snapshot : snapshots) exit_code = std::max(exit_code, tell_notes(snapshot, options, *settings));
   return exit_code;
 }

@@ -36,7 +36,7 @@ Parser::Parser(std::string_view subcommand, std::string_view usage, std::string_
   app.name(fmt::format("vmscan {}", subcommand));
   app.description(std::string(help));
   app.formatter(std::make_shared<HelpFormatter>(fmt::format("\nUsage: vmscan {} {}\n", subcommand, usage)));
-  app.set_help_flag("");
+  app.set_help_flag();  // parse() adds ours, so that it comes last
   app.allow_extras();
 }
 
@@ -76,7 +76,7 @@ int unknown_option(const CLI::App& app, const std::string& argument) {
 }  // namespace
 
 std::optional<int> Parser::parse(std::span<const std::string> arguments) {
-  state_->app.set_help_flag("-h,--help", "print this help and exit")->group("Other");  // the last group
+  state_->app.set_help_flag("-h,--help", "print this help and exit")->group("Other");
   std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
   try {
     state_->app.parse(reversed);

@@ -43,7 +43,8 @@ Existing existing_of(const SnapshotArguments& arguments) {
   return arguments.force ? Existing::Replace : Existing::Refuse;
 }
 
-/// Where the lines go: to a file as a whole, to a growing file, or to standard output.
+/// Where the lines go: to a file as a whole, to a growing file, or to standard output. A file is made or emptied when
+/// there is something to put into it: a capture that fails at once changes nothing.
 class Sink {
  public:
   static Expected<Sink> open(const SnapshotArguments& arguments, const Schedule& schedule) {
@@ -52,19 +53,20 @@ class Sink {
     sink.existing_ = existing_of(arguments);
     if (sink.path_.empty()) return sink;
     if (sink.path_.ends_with(".zst")) return failure(exit_usage, fmt::format("{}: this version does not compress: leave out .zst", sink.path_));
-    if (schedule.series || arguments.append) {
-      auto file = SeriesFile::open(sink.path_, sink.existing_);
-      if (!file) return std::unexpected(file.error());
-      sink.series_ = std::move(*file);
-      return sink;
-    }
+    sink.grows_ = schedule.series || arguments.append;
     if (const auto checked = check_output(sink.path_, sink.existing_); !checked) return std::unexpected(checked.error());
     return sink;
   }
 
   Expected<void> write(const std::string& line) {
     if (path_.empty()) return write_stdout(line, &closed_);
-    return series_ ? series_->append(line) : write_file(path_, line, existing_);
+    if (!grows_) return write_file(path_, line, existing_);
+    if (!series_) {
+      auto file = SeriesFile::open(path_, existing_);
+      if (!file) return std::unexpected(file.error());
+      series_ = std::move(*file);
+    }
+    return series_->append(line);
   }
   /// The reader of standard output is gone.
   bool closed() const { return closed_; }
@@ -74,6 +76,7 @@ class Sink {
  private:
   std::string path_;
   Existing existing_ = Existing::Refuse;
+  bool grows_ = false;
   std::optional<SeriesFile> series_;
   bool closed_ = false;
 };
@@ -198,7 +201,8 @@ int run_settled(const SnapshotArguments& arguments, const Schedule& schedule) {
   collect.trace = make_trace(arguments.verbose);
   const bool launches = !arguments.command.empty();
   if (arguments.append && arguments.output.empty()) return report({exit_usage, "--append: to which file? Name it with -o"});
-  if (launches && (!arguments.targets.any.empty() || !arguments.targets.pids.empty()))
+  const TargetOptions& targets = arguments.targets;
+  if (launches && !(targets.any.empty() && targets.pids.empty() && targets.names.empty() && targets.files.empty()))
     return report({exit_usage, "name a target or a command behind '--', not both"});
   std::optional<OpenTarget> target;
   if (!launches) {

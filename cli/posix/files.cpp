@@ -133,7 +133,7 @@ Expected<void> check_output(const std::string& path, Existing existing) {
     return failure(exit_usage, fmt::format("{}: the file exists: --force replaces it", path));
   const std::size_t slash = path.rfind('/');
   const std::string directory = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-  if (::access(directory.c_str(), W_OK | X_OK) != 0) return file_failure(path, errno);
+  if (::access((directory + "/.").c_str(), W_OK | X_OK) != 0) return file_failure(path, errno);
   return {};
 }
 
@@ -149,9 +149,10 @@ Expected<void> write_file(const std::string& path, std::string_view text, Existi
 }
 
 struct SeriesFile::State {
-  State(int fd, std::string name) : file(fd), path(std::move(name)) {}
+  State(int fd, std::string name, bool is_new) : file(fd), path(std::move(name)), created(is_new) {}
   File file;
   std::string path;
+  bool created;  // it was not there before, and holds nothing yet
 };
 
 SeriesFile::SeriesFile(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -165,7 +166,8 @@ Expected<SeriesFile> SeriesFile::open(const std::string& path, Existing existing
   if (is_other_than_regular(path)) flags = O_WRONLY | O_CLOEXEC | O_NOCTTY;
   else if (existing == Existing::Refuse) flags |= O_EXCL;
   else if (existing == Existing::Replace) flags |= O_TRUNC;
-  auto state = std::make_unique<State>(::open(path.c_str(), flags, 0666), path);
+  const bool created = !file_exists(path);
+  auto state = std::make_unique<State>(::open(path.c_str(), flags, 0666), path, created);
   const int fd = state->file.get();
   if (fd < 0) return file_failure(path, errno);
   // A line that an earlier capture was killed in stays a line of its own.
@@ -181,8 +183,13 @@ Expected<void> SeriesFile::append(std::string_view line) {
   const off_t before = ::lseek(fd, 0, SEEK_END);
   int number = write_all(fd, line);
   if (number == 0) number = flush(fd);
-  if (number == 0) return {};
-  if (before >= 0 && ::ftruncate(fd, before) != 0) return file_failure(state_->path + " (its last line is not whole)", number);
+  if (number == 0) {
+    state_->created = false;
+    return {};
+  }
+  if (state_->created) ::unlink(state_->path.c_str());
+  const bool cut = is_other_than_regular(state_->path) || ::ftruncate(fd, before) == 0;
+  if (!cut) return file_failure(state_->path + " (its last line is not whole)", number);
   return file_failure(state_->path, number);
 }
 
