@@ -214,6 +214,7 @@ Result<void> LiveMemory::read_pages(const CollectOptions& options, const KernelC
                              .use_scan = pagemap_.valid() && options.features.pagemap_scan && scan.available(),
                              .swap_possible = swap_in_use(),
                              .zero_page_frame = options.features.page_frames ? zero_page_frame(facts.target.page_size) : 0,
+                             .resident_bytes = counters.rss.value_or(0),
                              .threads = thread_count(options, counters)};
   const bool bounded_by_smaps = !walk.use_scan && span_of(facts.mappings) > unbounded_walk_bytes;
   const bool locked = counters.locked != Bytes{0};

@@ -9,6 +9,7 @@
 #include <span>
 
 #include "libvmscan/source/linux/live_memory.h"
+#include "libvmscan/source/linux/quiet_watch.h"
 #include "libvmscan/source/linux/step_timer.h"
 #include "libvmscan/source/linux/text/maps_text.h"
 #include "libvmscan/source/process.h"
@@ -17,6 +18,7 @@ namespace vmscan {
 namespace {
 
 constexpr int exec_tries = 5;
+constexpr std::size_t map_worth_watching = 2000;  // a shorter map is read again at once
 constexpr std::uint64_t at_pagesz = 6;
 
 std::int64_t now_unix_ms() {
@@ -131,6 +133,7 @@ Result<LiveProcess::Outcome> LiveProcess::collect_memory(const CollectOptions& o
   }
   collect_word_size(proc_, directory, facts.target);
   collect_system(proc_, facts);
+  const QuietWatch watch(proc_, status.threads.value_or(0));
   if (auto read = memory->read_map(facts); !read) return std::unexpected(read.error());
   settle_deleted_names(proc_, facts.mappings);
   timer.step(fmt::format("maps ({} mappings)", facts.mappings.size()));
@@ -144,8 +147,10 @@ Result<LiveProcess::Outcome> LiveProcess::collect_memory(const CollectOptions& o
   facts.address_space = address_space(facts.target, facts.mappings);
   collect_threads(proc_, facts);
   timer.step("threads");
-  facts.consistency = memory->map_unchanged() ? Consistency::Stable : Consistency::Racy;
-  timer.step("maps again");
+  const bool long_map = facts.mappings.size() >= map_worth_watching;
+  const bool unchanged = (long_map && watch.nobody_ran()) || memory->map_unchanged();
+  facts.consistency = unchanged ? Consistency::Stable : Consistency::Racy;
+  timer.step("unchanged?");
   const auto now = parse_stat(proc_.read("stat").value_or(""));
   if (!now) return fail(ErrorCode::Vanished, fmt::format("pid {}: the process has ended", proc_.pid()));
   if (now->start_code != stat.start_code || (facts.mappings.empty() && now->state != 'Z')) return Outcome::Again;

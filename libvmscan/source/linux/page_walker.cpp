@@ -21,7 +21,7 @@ constexpr std::size_t large_pages = 4096;         // mappings above 16 MiB are w
 constexpr std::size_t gap_pages = 256;            // holes between small mappings that one read goes over
 constexpr std::size_t sparse_factor = 8;          // fewer than one page in eight in use: look for the next one
 constexpr std::uint64_t min_task_pages = 1 << 16; // 256 MiB
-constexpr std::uint64_t tasks_per_mapping = 64;
+constexpr std::uint64_t max_tasks_per_mapping = 64;
 
 /// A part of the walk that one thread does: the mappings first..last (one, when it is large), within `range`.
 struct Task {
@@ -188,9 +188,12 @@ class Walker {
   std::vector<PageRun> window_;
 };
 
-void plan_large(const PageWalkMapping& mapping, std::size_t index, std::uint64_t page_size, std::vector<Task>& tasks) {
-  const std::uint64_t pages = mapping.range.size() / page_size;
-  const std::uint64_t step = std::max(min_task_pages, (pages / tasks_per_mapping + 511) / 512 * 512) * page_size;
+/// Splits a large mapping so that threads can share it, but an empty reservation of terabytes only where there is enough
+/// in RAM to be worth it: each part costs at least one look.
+void plan_large(const PageWalkMapping& mapping, std::size_t index, const PageWalkOptions& options, std::vector<Task>& tasks) {
+  const std::uint64_t pages = mapping.range.size() / options.page_size;
+  const std::uint64_t parts = std::clamp<std::uint64_t>(options.resident_bytes / (min_task_pages * options.page_size), 1, max_tasks_per_mapping);
+  const std::uint64_t step = std::max(min_task_pages, (pages / parts + 511) / 512 * 512) * options.page_size;
   for (Address at = mapping.range.begin; at < mapping.range.end;) {
     const Address end = mapping.range.end - at > step ? at + step : mapping.range.end;
     tasks.push_back({{at, end}, index, index, true});
@@ -198,14 +201,15 @@ void plan_large(const PageWalkMapping& mapping, std::size_t index, std::uint64_t
   }
 }
 
-std::vector<Task> plan(const std::vector<PageWalkMapping>& mappings, std::uint64_t page_size) {
+std::vector<Task> plan(const std::vector<PageWalkMapping>& mappings, const PageWalkOptions& options) {
+  const std::uint64_t page_size = options.page_size;
   std::vector<Task> tasks;
   bool open = false;  // whether the last task takes further small mappings
   for (std::size_t index = 0; index < mappings.size(); ++index) {
     const PageWalkMapping& mapping = mappings[index];
     if (mapping.skip) continue;
     if (mapping.range.size() > large_pages * page_size) {
-      plan_large(mapping, index, page_size, tasks);
+      plan_large(mapping, index, options, tasks);
       open = false;
       continue;
     }
@@ -222,7 +226,7 @@ std::vector<Task> plan(const std::vector<PageWalkMapping>& mappings, std::uint64
 }  // namespace
 
 PageWalkResult walk_pages(const std::vector<PageWalkMapping>& mappings, const PageWalkOptions& options) {
-  const std::vector<Task> tasks = plan(mappings, options.page_size);
+  const std::vector<Task> tasks = plan(mappings, options);
   std::vector<TaskResult> results(tasks.size());
   std::atomic<std::size_t> next{0};
   const auto work = [&] {
