@@ -19,7 +19,7 @@ namespace {
 /// Notes that say that something could not be read; the others only explain.
 constexpr std::array<std::string_view, 11> partial_codes{
     "map_denied",     "pages_unknown",        "thread_stacks_denied", "images_unread",   "bad_mapping_line", "overlapping_mappings",
-    "smaps_changed",  "zero_pages_counted",   "exec_meanwhile",       "incomplete_line", "unknown_type",
+    "smaps_changed",  "zero_pages_counted",   "exec_meanwhile",       "torn_line",       "unknown_type",
 };
 
 template <class T, std::size_t N>

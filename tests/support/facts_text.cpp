@@ -7,6 +7,8 @@
 namespace vmscan::tests {
 namespace {
 
+constexpr std::uint64_t largest_mapping = std::uint64_t{1} << 63;
+
 std::string_view word(std::string_view& line) {
   line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
   const std::string_view result = line.substr(0, line.find(' '));
@@ -64,7 +66,8 @@ class Reader {
     else if (image_ != nullptr && key == "segment") add_segment(rest);
     else if (image_ != nullptr && key == "section") add_section(rest);
     else if (image_ != nullptr && key == "relro") image_->relro = range(word(rest));
-    else if (auto mapping = parse_maps_line(line)) facts_.mappings.push_back(std::move(*mapping));
+    else if (auto mapping = parse_maps_line(line); mapping && mapping->range.size() <= largest_mapping)
+      facts_.mappings.push_back(std::move(*mapping));
   }
 
  private:
