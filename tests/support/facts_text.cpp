@@ -58,7 +58,7 @@ class Reader {
     else if (key == "smaps") add_smaps(rest);
     else if (key == "thread") add_thread(rest);
     else if (key == "tmpfs") facts_.memory_devices.insert(device(word(rest)));
-    else if (key == "space") facts_.address_space = range(word(rest));
+    else if (key == "space") set_address_space(range(word(rest)));
     else if (key == "lowest") facts_.lowest_mappable = hex(word(rest));
     else if (key == "gap") facts_.stack_guard_gap = hex(word(rest));
     else if (key == "bits") facts_.target.pointer_bits = static_cast<unsigned>(decimal(word(rest)));
@@ -71,6 +71,10 @@ class Reader {
   }
 
  private:
+  void set_address_space(Range space) {
+    if (!space.empty()) facts_.address_space = space;
+  }
+
   void add_pages(std::string_view rest) {
     const Range pages = range(word(rest));
     facts_.pages.append(pages, condition(word(rest)));
