@@ -19,7 +19,7 @@ namespace {
 /// Notes that say that something could not be read; the others only explain.
 constexpr std::array<std::string_view, 12> partial_codes{
     "map_denied",     "pages_unknown",        "thread_stacks_denied", "images_unread",   "bad_mapping_line", "overlapping_mappings",
-    "smaps_changed",  "zero_pages_counted",   "exec_meanwhile",       "incomplete_line", "unknown_type",
+    "smaps_changed",  "zero_pages_counted",   "exec_meanwhile",       "torn_line", "unknown_type",
     "inconsistent",
 };
 
@@ -138,6 +138,19 @@ Expected<void> settle_view(const ViewArguments& arguments, formats::View view, V
   return {};
 }
 
+/// Columns that had no room, themselves broken into lines that fit.
+std::string list_left_out(const std::vector<std::string>& titles, std::size_t width) {
+  std::string lines = "not shown at this width:";
+  std::size_t used = lines.size();
+  for (const std::string& title : titles) {
+    const std::string item = fmt::format(" {}{}", title, &title == &titles.back() ? "" : ",");
+    const bool fits = used + item.size() <= width;
+    lines += (fits ? "" : "\n ") + item;
+    used = (fits ? used : 1) + item.size();
+  }
+  return lines;
+}
+
 }  // namespace
 
 void ViewArguments::add_to(Parser& parser, formats::View view) {
@@ -227,8 +240,8 @@ void ViewOutput::add_table(const Snapshot& snapshot, const formats::Table& table
   std::vector<std::string> left_out;
   text_ += formats::write_table(table, settings_.style, &left_out);
   if (!left_out.empty() && settings_.style.header) {
-    const std::string line = fmt::format("not shown at this width: {}", fmt::join(left_out, ", "));
-    text_ += settings_.style.color ? fmt::format("\x1b[2m{}\x1b[0m\n", line) : line + "\n";
+    const std::string lines = list_left_out(left_out, settings_.style.width);
+    text_ += settings_.style.color ? fmt::format("\x1b[2m{}\x1b[0m\n", lines) : lines + "\n";
   }
 }
 

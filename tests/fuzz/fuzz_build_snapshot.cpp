@@ -59,6 +59,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(in_ram == expected.in_ram, "every page in RAM is counted once");
   const std::string written = formats::write_snapshot(snapshot);
   require(written == formats::write_snapshot(build_snapshot(facts)), "the same facts give the same snapshot");
-  require(formats::read_snapshot(written).has_value(), "what was built can be saved and read");
+  const auto again = formats::read_snapshot(written);
+  require(again.has_value(), again ? "" : ("what was built can be saved and read: " + again.error().message).c_str());
   return 0;
 }

@@ -7,6 +7,8 @@
 namespace vmscan::tests {
 namespace {
 
+constexpr std::uint64_t largest_mapping = std::uint64_t{1} << 63;
+
 std::string_view word(std::string_view& line) {
   line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
   const std::string_view result = line.substr(0, line.find(' '));
@@ -56,7 +58,7 @@ class Reader {
     else if (key == "smaps") add_smaps(rest);
     else if (key == "thread") add_thread(rest);
     else if (key == "tmpfs") facts_.memory_devices.insert(device(word(rest)));
-    else if (key == "space") facts_.address_space = range(word(rest));
+    else if (key == "space") set_address_space(range(word(rest)));
     else if (key == "lowest") facts_.lowest_mappable = hex(word(rest));
     else if (key == "gap") facts_.stack_guard_gap = hex(word(rest));
     else if (key == "bits") facts_.target.pointer_bits = static_cast<unsigned>(decimal(word(rest)));
@@ -64,10 +66,15 @@ class Reader {
     else if (image_ != nullptr && key == "segment") add_segment(rest);
     else if (image_ != nullptr && key == "section") add_section(rest);
     else if (image_ != nullptr && key == "relro") image_->relro = range(word(rest));
-    else if (auto mapping = parse_maps_line(line)) facts_.mappings.push_back(std::move(*mapping));
+    else if (auto mapping = parse_maps_line(line); mapping && mapping->range.size() <= largest_mapping)
+      facts_.mappings.push_back(std::move(*mapping));
   }
 
  private:
+  void set_address_space(Range space) {
+    if (!space.empty()) facts_.address_space = space;
+  }
+
   void add_pages(std::string_view rest) {
     const Range pages = range(word(rest));
     facts_.pages.append(pages, condition(word(rest)));

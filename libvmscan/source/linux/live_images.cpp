@@ -27,7 +27,7 @@ struct Candidate {
 std::map<FileKey, Candidate> find_candidates(const std::vector<Mapping>& mappings) {
   std::map<FileKey, Candidate> candidates;
   for (const Mapping& mapping : mappings) {
-    if (mapping.inode == 0 || !mapping.path.starts_with('/')) continue;
+    if (mapping.inode == 0 || !mapping.path.starts_with('/') || mapping.path.starts_with("/dev/")) continue;
     Candidate& candidate = candidates[key_of(mapping)];
     if (candidate.mapping == nullptr) candidate.mapping = &mapping;
     ++candidate.mappings;
@@ -46,13 +46,13 @@ bool is_mapped_file(const struct stat& status, const Mapping& mapping) {
   return same_device || nameless_device;
 }
 
-/// Looks before it opens: opening a device or a pipe could have effects.
+/// Nothing in /dev is opened, as that could have effects; elsewhere a pipe or device that has taken a file's name meanwhile
+/// is opened without waiting, seen for what it is, and closed.
 Fd open_mapped_file(const ProcDir& proc, const Mapping& mapping, std::uint64_t& size) {
   const std::string inside = "root" + mapping.path;
   const std::string link = fmt::format("map_files/{:x}-{:x}", mapping.range.begin, mapping.range.end);
   for (const std::string& name : {inside, link}) {
     struct stat status {};
-    if (::fstatat(proc.fd(), name.c_str(), &status, 0) != 0 || !is_mapped_file(status, mapping)) continue;
     Fd fd(::openat(proc.fd(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
     if (!fd.valid() || ::fstat(fd.get(), &status) != 0 || !is_mapped_file(status, mapping)) continue;
     size = static_cast<std::uint64_t>(status.st_size);

@@ -138,15 +138,15 @@ Result<LiveProcess::Outcome> LiveProcess::collect_memory(const CollectOptions& o
   settle_deleted_names(proc_, facts.mappings);
   timer.step(fmt::format("maps ({} mappings)", facts.mappings.size()));
   // Beside the pages: opening a hundred libraries takes as long as reading their pages.
-  std::future<ImagesFound> images = std::async(std::launch::async, [&] { return find_images(proc_, options.sections, facts.mappings); });
+  auto beside = std::async(std::launch::async, [&] {
+    return std::pair(find_threads(proc_), find_images(proc_, options.sections, facts.mappings));
+  });
   if (auto read = memory->read_pages(options, facts.kernel, facts); !read) {
     if (read.error().code != ErrorCode::Vanished || proc_.gone()) return std::unexpected(read.error());
     return Outcome::Again;
   }
   timer.step("pages");
   facts.address_space = address_space(facts.target, facts.mappings);
-  collect_threads(proc_, facts);
-  timer.step("threads");
   const bool long_map = facts.mappings.size() >= map_worth_watching;
   const bool unchanged = (long_map && watch.nobody_ran()) || memory->map_unchanged();
   facts.consistency = unchanged ? Consistency::Stable : Consistency::Racy;
@@ -154,10 +154,11 @@ Result<LiveProcess::Outcome> LiveProcess::collect_memory(const CollectOptions& o
   const auto now = parse_stat(proc_.read("stat").value_or(""));
   if (!now) return fail(ErrorCode::Vanished, fmt::format("pid {}: the process has ended", proc_.pid()));
   if (now->start_code != stat.start_code || (facts.mappings.empty() && now->state != 'Z')) return Outcome::Again;
-  ImagesFound found = images.get();
-  facts.images = std::move(found.images);
-  facts.notes.insert(facts.notes.end(), found.notes.begin(), found.notes.end());
-  timer.step(fmt::format("{} images", facts.images.size()));
+  auto [threads, images] = beside.get();
+  facts.threads = std::move(threads.threads);
+  facts.images = std::move(images.images);
+  for (const std::vector<Note>& notes : {threads.notes, images.notes}) facts.notes.insert(facts.notes.end(), notes.begin(), notes.end());
+  timer.step(fmt::format("{} threads, {} images", facts.threads.size(), facts.images.size()));
   return Outcome::Done;
 }
 

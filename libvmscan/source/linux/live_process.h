@@ -38,8 +38,12 @@ class LiveProcess : public Source {
 void collect_target(const ProcDir& proc, const StatText& stat, const StatusText& status, Facts& facts);
 /// Resources with their limits.
 void collect_limits(const ProcDir& proc, const StatusText& status, Facts& facts);
-/// Threads, their names and stack pointers.
-void collect_threads(const ProcDir& proc, Facts& facts);
+struct ThreadsFound {
+  std::vector<Thread> threads;
+  std::vector<Note> notes;
+};
+/// Threads, their names and stack pointers. Changes nothing, so it may run beside other steps.
+ThreadsFound find_threads(const ProcDir& proc);
 /// Finds out which names that end in " (deleted)" really do.
 void settle_deleted_names(const ProcDir& proc, std::vector<Mapping>& mappings);
 

@@ -17,9 +17,10 @@ std::string first_line(std::string text) {
 
 }  // namespace
 
-void collect_threads(const ProcDir& proc, Facts& facts) {
+ThreadsFound find_threads(const ProcDir& proc) {
+  ThreadsFound found;
   const auto names = proc.list("task");
-  if (!names) return;
+  if (!names) return found;
   std::size_t denied = 0, running = 0;
   for (const std::string& name : *names) {
     std::string_view digits = name;
@@ -35,17 +36,18 @@ void collect_threads(const ProcDir& proc, Facts& facts) {
     } else {
       denied += syscall.error().code == ErrorCode::AccessDenied;
     }
-    facts.threads.push_back(std::move(thread));
+    found.threads.push_back(std::move(thread));
   }
-  std::sort(facts.threads.begin(), facts.threads.end(), [](const Thread& a, const Thread& b) { return a.id < b.id; });
+  std::sort(found.threads.begin(), found.threads.end(), [](const Thread& a, const Thread& b) { return a.id < b.id; });
   if (denied > 0)
-    facts.notes.push_back({"thread_stacks_denied",
+    found.notes.push_back({"thread_stacks_denied",
                            fmt::format("the stack pointers of {} threads may not be read: their stacks count as Private Data; "
                                        "run as root or with CAP_SYS_PTRACE to find them", denied)});
-  else if (running > 0 && facts.threads.size() > 1)
-    facts.notes.push_back({"threads_running",
+  else if (running > 0 && found.threads.size() > 1)
+    found.notes.push_back({"threads_running",
                            fmt::format("{} of {} threads were running: their stacks could not be found and count as Private Data",
-                                       running, facts.threads.size())});
+                                       running, found.threads.size())});
+  return found;
 }
 
 }  // namespace vmscan
