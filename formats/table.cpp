@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <span>
 
 #include "formats/text.h"
 #include "formats/type_colors.h"
@@ -18,10 +19,12 @@ constexpr std::size_t marker_width = 2;   // "■ "
 constexpr std::size_t narrow_text = 28;   // texts are not shortened below this while columns can be left out
 constexpr std::size_t narrowest_text = 8;
 
-// From the least important one on. Type, address, size, committed, total WS and the texts always stay.
+// From the least important one on. Type, address, size, total WS and details always stay.
 constexpr std::array<std::string_view, 17> left_out_first{
     "locked_ws", "swap_pss", "huge",      "referenced",   "dirty",   "pss",        "hugetlb",    "swap", "regions",
     "build_id",  "blocks",   "shared_ws", "shareable_ws", "largest", "private_ws", "protection", "private"};
+// Only when even the shortest texts leave no room.
+constexpr std::array<std::string_view, 2> left_out_last{"evidence", "rule"};
 
 bool is_left_aligned(CellKind kind) { return kind != CellKind::Size && kind != CellKind::Count; }
 
@@ -86,15 +89,21 @@ class TableWriter {
   }
 
   void fit(std::vector<std::string>* left_out) {
-    for (const std::string_view name : left_out_first) {
-      if (width_with(narrow_text) <= style_.width) break;
+    leave_out(left_out_first, narrow_text, left_out);
+    leave_out(left_out_last, narrowest_text, left_out);
+    shorten_texts(width_with(narrow_text) <= style_.width ? narrow_text : narrowest_text);
+  }
+
+  /// Drops columns until it fits with texts of `text_width`.
+  void leave_out(std::span<const std::string_view> names, std::size_t text_width, std::vector<std::string>* left_out) {
+    for (const std::string_view name : names) {
+      if (width_with(text_width) <= style_.width) break;
       const auto found = std::find_if(layout_.begin(), layout_.end(),
                                       [name](const Layout& layout) { return layout.column->name == name; });
       if (found == layout_.end()) continue;
       if (left_out != nullptr) left_out->emplace_back(found->column->title);
       layout_.erase(found);
     }
-    shorten_texts(width_with(narrow_text) <= style_.width ? narrow_text : narrowest_text);
   }
 
   /// Takes what is too wide from the texts, from the last one on.
