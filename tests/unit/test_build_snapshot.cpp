@@ -1,0 +1,154 @@
+#include <catch2/catch.hpp>
+
+#include "libvmscan/classify/build_snapshot.h"
+#include "libvmscan/model/laws.h"
+#include "tests/support/facts_text.h"
+
+using namespace vmscan;
+
+namespace {
+
+Snapshot build(std::string_view text) {
+  Snapshot snapshot = build_snapshot(tests::facts_from_text(text));
+  CHECK(broken_laws(snapshot) == std::vector<std::string>{});
+  return snapshot;
+}
+
+std::vector<std::string_view> rules_of(const Snapshot& snapshot) {
+  std::vector<std::string_view> rules;
+  for (const Region& region : snapshot.regions) rules.push_back(region.rule);
+  return rules;
+}
+
+using Rules = std::vector<std::string_view>;
+
+constexpr std::string_view library_headers =
+    "elf fe:00 12\n"
+    "segment 0 0 1000 1000 r\n"
+    "segment 1000 1000 1000 1000 rx\n"
+    "segment 2000 2000 1000 3000 rw\n"
+    "relro 2000-2800\n";
+
+}  // namespace
+
+TEST_CASE("two mappings that touch are two regions when their files differ") {
+  const Snapshot snapshot = build(
+      "1000-2000 r--p 00000000 fe:00 1 /a\n"
+      "2000-3000 r--p 00000000 fe:00 2 /b\n"
+      "3000-4000 r--p 00001000 fe:00 2 /b\n");
+  REQUIRE(rules_of(snapshot) == Rules{"mapped_file", "mapped_file"});
+  CHECK(snapshot.regions[1].range == Range{0x2000, 0x4000});
+}
+
+TEST_CASE("mappings that overlap are cut, with a note") {
+  const Snapshot snapshot = build("1000-3000 rw-p 0 00:00 0 [heap]\n2000-5000 r--p 0 fe:00 2 /b\n2000-2000 r--p 0 fe:00 2 /b\n");
+  REQUIRE(snapshot.regions.size() == 2);
+  CHECK(snapshot.regions[0].range == Range{0x1000, 0x3000});
+  CHECK(snapshot.regions[1].range == Range{0x3000, 0x5000});
+  REQUIRE(snapshot.notes.size() == 1);
+  CHECK(snapshot.notes[0].code == "overlapping_mappings");
+}
+
+TEST_CASE("the .bss is cut out of an anonymous mapping that goes on behind it") {
+  const Snapshot snapshot = build(std::string(library_headers) +
+                                  "11000-12000 r-xp 00001000 fe:00 12 /lib.so\n"
+                                  "12000-13000 rw-p 00002000 fe:00 12 /lib.so\n"
+                                  "13000-18000 rw-p 00000000 00:00 0 \n"
+                                  "smaps 3000 0\n"
+                                  "pages 13000-14000 px\n"
+                                  "pages 16000-18000 px\n");
+  REQUIRE(rules_of(snapshot) == Rules{"elf_load", "private_anonymous"});
+  const Region &image = snapshot.regions[0], &rest = snapshot.regions[1];
+  CHECK(image.range == Range{0x11000, 0x15000});
+  CHECK(image.blocks.back().details == ".bss");
+  CHECK(rest.range == Range{0x15000, 0x18000});
+  // The columns of smaps are shared out by what each part has in RAM, and add up.
+  CHECK(image.blocks.back().usage.pss == Bytes{0x1000});
+  CHECK(rest.usage.pss == Bytes{0x2000});
+  CHECK(image.usage.total_ws + rest.usage.total_ws == Bytes{0x3000});
+  CHECK(snapshot.notes.back().code == "smaps_apportioned");
+}
+
+TEST_CASE("a file that is loaded twice is two regions") {
+  const Snapshot snapshot = build(std::string(library_headers) +
+                                  "10000-11000 r--p 00000000 fe:00 12 /lib.so\n"
+                                  "11000-12000 r-xp 00001000 fe:00 12 /lib.so\n"
+                                  "12000-13000 rw-p 00002000 fe:00 12 /lib.so\n"
+                                  "13000-15000 rw-p 00000000 00:00 0 \n"
+                                  "15000-16000 r--p 00000000 fe:00 12 /lib.so\n"
+                                  "16000-17000 r-xp 00001000 fe:00 12 /lib.so\n"
+                                  "17000-18000 rw-p 00002000 fe:00 12 /lib.so\n"
+                                  "18000-1a000 rw-p 00000000 00:00 0 \n");
+  REQUIRE(rules_of(snapshot) == Rules{"elf_load", "elf_load"});
+  CHECK(snapshot.regions[0].range == Range{0x10000, 0x15000});
+  CHECK(snapshot.regions[1].range == Range{0x15000, 0x1a000});
+}
+
+TEST_CASE("a library that is mapped whole and read-only is a mapped file") {
+  const Snapshot snapshot = build(std::string(library_headers) + "10000-13000 r--p 00000000 fe:00 12 /lib.so\n");
+  CHECK(rules_of(snapshot) == Rules{"mapped_file"});
+}
+
+TEST_CASE("RELRO pages that became anonymous are private, although they may not be written") {
+  const Snapshot snapshot = build(std::string(library_headers) +
+                                  "10000-11000 r--p 00000000 fe:00 12 /lib.so\n"
+                                  "11000-12000 r-xp 00001000 fe:00 12 /lib.so\n"
+                                  "12000-13000 r--p 00002000 fe:00 12 /lib.so\n"
+                                  "pages 10000-11000 pfx\n"
+                                  "pages 12000-13000 px\n");
+  REQUIRE(rules_of(snapshot) == Rules{"elf_load"});
+  CHECK(snapshot.regions[0].usage.private_bytes == Bytes{0x1000});
+  CHECK(snapshot.regions[0].usage.private_ws == Bytes{0x1000});
+  CHECK(snapshot.regions[0].usage.shareable_ws == Bytes{0x1000});
+}
+
+TEST_CASE("an arena with its reserved tail up to the next boundary is a heap") {
+  constexpr std::string_view arena = "7f0004000000-7f0004021000 rw-p 00000000 00:00 0 \n";
+  const Snapshot snapshot = build(std::string(arena) + "7f0004021000-7f0008000000 ---p 00000000 00:00 0 \n");
+  REQUIRE(rules_of(snapshot) == Rules{"arena_shape"});
+  CHECK(snapshot.regions[0].range.size() == std::uint64_t{64} << 20);
+  CHECK(snapshot.regions[0].usage.committed == Bytes{0x21000});
+  CHECK(rules_of(build(std::string(arena) + "7f0004021000-7f0007fff000 ---p 00000000 00:00 0 \n")) == Rules{"private_anonymous"});
+}
+
+TEST_CASE("a thread's stack has its guard and its label") {
+  const Snapshot snapshot = build(
+      "thread 7 7f0000802f00\n"
+      "7f0000000000-7f0000001000 ---p 00000000 00:00 0 \n"
+      "7f0000001000-7f0000803000 rw-p 00000000 00:00 0 \n");
+  REQUIRE(rules_of(snapshot) == Rules{"thread_stack_pointer"});
+  CHECK(snapshot.regions[0].details == "Thread ID: 7");
+  REQUIRE(snapshot.regions[0].blocks.size() == 2);
+  CHECK(snapshot.regions[0].blocks[0].details == "Guard");
+  CHECK(snapshot.regions[0].blocks[0].state == State::Reserved);
+}
+
+TEST_CASE("memory without access is reserved, and committed where it was used before") {
+  const Snapshot snapshot = build("1000-9000 ---p 00000000 00:00 0 \npages 1000-3000 px\npages 3000-4000 s\n");
+  REQUIRE(snapshot.regions.size() == 1);
+  const Usage& usage = snapshot.regions[0].usage;
+  CHECK(snapshot.regions[0].blocks[0].state == State::Reserved);
+  CHECK(usage.committed == Bytes{0x3000});
+  CHECK(usage.private_bytes == Bytes{0x3000});
+  CHECK(usage.total_ws == Bytes{0x2000});
+  CHECK(usage.swap == Bytes{0x1000});
+}
+
+TEST_CASE("pages that cannot be read are unknown, not 0") {
+  Facts facts = tests::facts_from_text("1000-3000 rw-p 00000000 00:00 0 \n3000-4000 ---p 00000000 00:00 0 [x]\n");
+  facts.pages_known = false;
+  const Snapshot snapshot = build_snapshot(std::move(facts));
+  REQUIRE(snapshot.regions.size() == 2);
+  CHECK(snapshot.regions[0].usage.committed == Bytes{0x2000});
+  CHECK_FALSE(snapshot.regions[0].usage.total_ws.known());
+  CHECK_FALSE(snapshot.regions[1].usage.committed.known());
+}
+
+TEST_CASE("the guard gap below the main stack and the lowest addresses are unusable") {
+  const Snapshot snapshot = build(
+      "space 0-7ffffffff000\nlowest 10000\ngap 100000\n"
+      "7ffd00000000-7ffd00021000 rw-p 00000000 00:00 0 [stack]\n");
+  REQUIRE(rules_of(snapshot) == Rules{"below_mmap_min_addr", "stack_guard_gap", "main_stack"});
+  CHECK(snapshot.regions[0].range == Range{0, 0x10000});
+  CHECK(snapshot.regions[1].range == Range{0x7ffcfff00000, 0x7ffd00000000});
+}
