@@ -8,7 +8,8 @@
 namespace vmscan::cli {
 namespace {
 
-constexpr std::string_view help = R"(Every region of the address space: an allocation, a loaded image, a stack; expanded, its blocks.
+constexpr std::string_view help =
+    R"(Every region of the address space: an allocation, a loaded image, a stack; expanded, its blocks.
 
 Examples:
   vmscan details 1234                              all regions, by address

@@ -11,12 +11,15 @@ namespace vmscan::cli {
 int exit_code_of(ErrorCode code) {
   switch (code) {
     case ErrorCode::NotFound:
-    case ErrorCode::Vanished: return exit_gone;
-    case ErrorCode::AccessDenied: return exit_permission;
+    case ErrorCode::Vanished:
+      return exit_gone;
+    case ErrorCode::AccessDenied:
+      return exit_permission;
     case ErrorCode::Unsupported:
     case ErrorCode::Malformed:
     case ErrorCode::Truncated:
-    case ErrorCode::Io: break;
+    case ErrorCode::Io:
+      break;
   }
   return exit_usage;
 }

@@ -10,10 +10,10 @@ namespace vmscan::cli {
 
 enum ExitCode : int {
   exit_done = 0,
-  exit_usage = 2,       // usage, bad input, input or output failed
-  exit_gone = 3,        // no such process, or it is gone
+  exit_usage = 2,  // usage, bad input, input or output failed
+  exit_gone = 3,   // no such process, or it is gone
   exit_permission = 4,
-  exit_partial = 5,     // --strict and something is missing
+  exit_partial = 5,  // --strict and something is missing
 };
 
 struct Failure {

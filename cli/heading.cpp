@@ -28,7 +28,8 @@ std::string who(const Snapshot& snapshot) {
 std::string arguments(const Target& target) {
   std::string text;
   for (const std::string& argument : target.arguments) text += (text.empty() ? "" : " ") + argument;
-  std::replace_if(text.begin(), text.end(), [](char c) { return c == '\n' || c == '\t'; }, ' ');
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c == '\n' || c == '\t'; }, ' ');
   return escape_for_terminal(text);
 }
 
@@ -76,7 +77,8 @@ std::string draw(const Summary& summary, const Bar& bar, std::uint64_t scale, st
   std::size_t drawn = 0;
   for (const TypeTotal& row : summary.rows) {
     if (row.type == RegionType::Free) continue;
-    sum += static_cast<double>((row.usage.*bar.member).value_or(0)) * static_cast<double>(cells) / static_cast<double>(scale);
+    sum += static_cast<double>((row.usage.*bar.member).value_or(0)) * static_cast<double>(cells) /
+           static_cast<double>(scale);
     const auto up_to = static_cast<std::size_t>(sum + 0.5);
     if (up_to <= drawn) continue;
     if (color) text += fmt::format("\x1b[38;5;{}m", formats::color_of(row.type));

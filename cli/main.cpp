@@ -72,7 +72,8 @@ int run(const std::vector<std::string>& arguments) {
     return exit_usage;
   }
   const std::string& first = arguments.front();
-  if (first == "--version" || first == "-V" || first == "version") return print(fmt::format("vmscan {}\n", VMSCAN_VERSION));
+  if (first == "--version" || first == "-V" || first == "version")
+    return print(fmt::format("vmscan {}\n", VMSCAN_VERSION));
   if (first == "--help" || first == "-h" || (first == "help" && arguments.size() == 1)) return print_help();
   if (first == "help") {
     const Command* command = find(arguments[1]);

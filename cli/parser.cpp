@@ -31,7 +31,8 @@ struct Parser::State {
   std::string group = "Options";
 };
 
-Parser::Parser(std::string_view subcommand, std::string_view usage, std::string_view help) : state_(std::make_unique<State>()) {
+Parser::Parser(std::string_view subcommand, std::string_view usage, std::string_view help)
+    : state_(std::make_unique<State>()) {
   CLI::App& app = state_->app;
   app.name(fmt::format("vmscan {}", subcommand));
   app.description(std::string(help));
@@ -49,11 +50,20 @@ void Parser::flag(const std::string& names, bool& value, const std::string& help
 }
 
 void Parser::option(const std::string& names, std::string& value, const std::string& metavar, const std::string& help) {
-  state_->app.add_option(names, value, help)->group(state_->group)->type_name(metavar)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  state_->app.add_option(names, value, help)
+      ->group(state_->group)
+      ->type_name(metavar)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
 }
 
-void Parser::option(const std::string& names, std::vector<std::string>& values, const std::string& metavar, const std::string& help) {
-  state_->app.add_option(names, values, help)->group(state_->group)->type_name(metavar)->expected(1)->take_all()->allow_extra_args(false);
+void Parser::option(const std::string& names, std::vector<std::string>& values, const std::string& metavar,
+                    const std::string& help) {
+  state_->app.add_option(names, values, help)
+      ->group(state_->group)
+      ->type_name(metavar)
+      ->expected(1)
+      ->take_all()
+      ->allow_extra_args(false);
 }
 
 void Parser::positionals(const std::string& name, std::vector<std::string>& values, const std::string& help) {
@@ -70,7 +80,8 @@ int unknown_option(const CLI::App& app, const std::string& argument) {
   const std::vector<std::string_view> candidates(names.begin(), names.end());
   const auto near = formats::nearest(name, candidates);
   return report({exit_usage, near ? fmt::format("unknown option {}: did you mean {}?", formats::quote(name), *near)
-                                  : fmt::format("unknown option {}: '{} --help' lists them", formats::quote(name), app.get_name())});
+                                  : fmt::format("unknown option {}: '{} --help' lists them", formats::quote(name),
+                                                app.get_name())});
 }
 
 }  // namespace

@@ -22,7 +22,8 @@ class Parser {
   void group(std::string_view title);
   void flag(const std::string& names, bool& value, const std::string& help);
   void option(const std::string& names, std::string& value, const std::string& metavar, const std::string& help);
-  void option(const std::string& names, std::vector<std::string>& values, const std::string& metavar, const std::string& help);
+  void option(const std::string& names, std::vector<std::string>& values, const std::string& metavar,
+              const std::string& help);
   void positionals(const std::string& name, std::vector<std::string>& values, const std::string& help);
 
   /// Returns the exit code when there is nothing left to do: after --help, or when the arguments are wrong (then one

@@ -33,9 +33,11 @@ Expected<std::chrono::milliseconds> parse_duration(std::string_view option, std:
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
   for (const Unit& known : units)
-    if (error == std::errc{} && known.name == unit && value * known.milliseconds >= 1 && value * known.milliseconds <= longest)
+    if (error == std::errc{} && known.name == unit && value * known.milliseconds >= 1 &&
+        value * known.milliseconds <= longest)
       return std::chrono::milliseconds(static_cast<std::int64_t>(value * known.milliseconds));
-  return failure(exit_usage, fmt::format("{} {}: not a duration: write 250ms, 5s, 10m or 2h", option, formats::quote(text)));
+  return failure(exit_usage,
+                 fmt::format("{} {}: not a duration: write 250ms, 5s, 10m or 2h", option, formats::quote(text)));
 }
 
 Expected<std::uint64_t> parse_count(std::string_view option, std::string_view text) {
@@ -47,7 +49,8 @@ Expected<std::uint64_t> parse_count(std::string_view option, std::string_view te
 Expected<Address> parse_address(std::string_view option, std::string_view text) {
   const bool hex = text.starts_with("0x") || text.starts_with("0X");
   if (const auto value = whole_number<Address>(hex ? text.substr(2) : text, hex ? 16 : 10)) return *value;
-  return failure(exit_usage, fmt::format("{} {}: not an address: write 0x7f12… or a decimal number", option, formats::quote(text)));
+  return failure(exit_usage,
+                 fmt::format("{} {}: not an address: write 0x7f12… or a decimal number", option, formats::quote(text)));
 }
 
 }  // namespace vmscan::cli

@@ -25,8 +25,8 @@ struct Schedule {
   bool series = false;  // more than one snapshot
 };
 
-/// Without an interval, but with another option of a series, a snapshot is taken every second. An interval alone goes on
-/// until the target ends, as does the launch of a program.
+/// Without an interval, but with another option of a series, a snapshot is taken every second. An interval alone goes
+/// on until the target ends, as does the launch of a program.
 Expected<Schedule> settle(const ScheduleArguments& arguments, bool launches);
 
 /// The beat of a series: fixed to its start, so that it does not drift; a beat that was missed is left out.

@@ -18,7 +18,8 @@
 namespace vmscan::cli {
 namespace {
 
-constexpr std::string_view help = R"(Saves a snapshot that every command reads back, once or on a schedule, one line of JSON each.
+constexpr std::string_view help =
+    R"(Saves a snapshot that every command reads back, once or on a schedule, one line of JSON each.
 
 Examples:
   vmscan snapshot 1234 -o before.json                   once
@@ -52,9 +53,11 @@ class Sink {
     sink.path_ = arguments.output;
     sink.existing_ = existing_of(arguments);
     if (sink.path_.empty()) return sink;
-    if (sink.path_.ends_with(".zst")) return failure(exit_usage, fmt::format("{}: this version does not compress: leave out .zst", sink.path_));
+    if (sink.path_.ends_with(".zst"))
+      return failure(exit_usage, fmt::format("{}: this version does not compress: leave out .zst", sink.path_));
     sink.grows_ = schedule.series || arguments.append;
-    if (const auto checked = check_output(sink.path_, sink.existing_); !checked) return std::unexpected(checked.error());
+    if (const auto checked = check_output(sink.path_, sink.existing_); !checked)
+      return std::unexpected(checked.error());
     return sink;
   }
 
@@ -86,23 +89,27 @@ std::string default_name(const Snapshot& snapshot) {
   std::string time = formats::format_time(snapshot.captured_at_unix_ms.value_or(0)).substr(0, 19) + "Z";
   std::erase_if(time, [](char c) { return c == '-' || c == ':'; });
   std::string name = snapshot.target.name.empty() ? "process" : snapshot.target.name;
-  std::replace_if(name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '_'; }, '_');
+  std::replace_if(
+      name.begin(), name.end(),
+      [](char c) { return !std::isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '_'; }, '_');
   return fmt::format("{}-{}-{}.json", name, snapshot.target.pid.value_or(0), time);
 }
 
 /// "3 of 20  12:00:05Z  312,456 K in RAM", on one line of the terminal that each snapshot writes anew.
 class Progress {
  public:
-  Progress(bool shown, const Schedule& schedule) : shown_(shown && schedule.series && stderr_is_terminal()), count_(schedule.count) {}
+  Progress(bool shown, const Schedule& schedule)
+      : shown_(shown && schedule.series && stderr_is_terminal()), count_(schedule.count) {}
   ~Progress() {
     if (drawn_) std::fputs("\n", stderr);
   }
   void show(std::uint64_t number, const Snapshot& snapshot) {
     if (!shown_) return;
     const std::string of = count_ ? fmt::format(" of {}", *count_) : std::string{};
-    const std::string line = fmt::format("\r\x1b[Ksnapshot {}{}  {}  {} K in RAM  (Ctrl-C ends)", number, of,
-                                         formats::format_time(snapshot.captured_at_unix_ms.value_or(0)).substr(11, 8) + "Z",
-                                         formats::format_size(summarize(snapshot).total.usage.total_ws, formats::Units::K));
+    const std::string line =
+        fmt::format("\r\x1b[Ksnapshot {}{}  {}  {} K in RAM  (Ctrl-C ends)", number, of,
+                    formats::format_time(snapshot.captured_at_unix_ms.value_or(0)).substr(11, 8) + "Z",
+                    formats::format_size(summarize(snapshot).total.usage.total_ws, formats::Units::K));
     std::fputs(line.c_str(), stderr);
     drawn_ = true;
   }
@@ -129,7 +136,8 @@ Expected<void> save(const Run& run, Snapshot& snapshot) {
   if (!snapshot.regions_known)
     for (const Note& note : snapshot.notes)
       if (note.code == "map_denied")
-        return failure(exit_permission, fmt::format("pid {}: permission denied: {}", snapshot.target.pid.value_or(0), note.message));
+        return failure(exit_permission,
+                       fmt::format("pid {}: permission denied: {}", snapshot.target.pid.value_or(0), note.message));
   return run.sink.write(formats::write_snapshot(snapshot));
 }
 
@@ -182,7 +190,8 @@ Expected<OpenTarget> single_target(const SnapshotArguments& arguments) {
   return std::move(targets->front());
 }
 
-int run_launched(const SnapshotArguments& arguments, const Schedule& schedule, const CollectOptions& collect, Sink& sink) {
+int run_launched(const SnapshotArguments& arguments, const Schedule& schedule, const CollectOptions& collect,
+                 Sink& sink) {
   auto child = Child::start(arguments.command);
   if (!child) return report(child.error());
   auto targets = open_targets({TargetSpec::Kind::Pid, std::to_string(child->pid())}, false);
@@ -200,7 +209,8 @@ int run_settled(const SnapshotArguments& arguments, const Schedule& schedule) {
   collect.smaps = arguments.full;
   collect.trace = make_trace(arguments.verbose);
   const bool launches = !arguments.command.empty();
-  if (arguments.append && arguments.output.empty()) return report({exit_usage, "--append: to which file? Name it with -o"});
+  if (arguments.append && arguments.output.empty())
+    return report({exit_usage, "--append: to which file? Name it with -o"});
   const TargetOptions& targets = arguments.targets;
   if (launches && !(targets.any.empty() && targets.pids.empty() && targets.names.empty() && targets.files.empty()))
     return report({exit_usage, "name a target or a command behind '--', not both"});
@@ -209,7 +219,8 @@ int run_settled(const SnapshotArguments& arguments, const Schedule& schedule) {
     auto opened = single_target(arguments);
     if (!opened) return report(opened.error());
     target = std::move(*opened);
-    if (schedule.series && target->source == nullptr) return report({exit_usage, "a saved snapshot does not change: a series needs a process"});
+    if (schedule.series && target->source == nullptr)
+      return report({exit_usage, "a saved snapshot does not change: a series needs a process"});
   }
   auto sink = Sink::open(arguments, schedule);
   if (!sink) return report(sink.error());
@@ -230,17 +241,20 @@ int run_snapshot(std::span<const std::string> arguments) {
   Parser parser("snapshot", "TARGET [OPTIONS]  |  vmscan snapshot [OPTIONS] -- COMMAND ARGUMENTS...", help);
   options.targets.add_to(parser);
   parser.group("Schedule");
-  parser.option("--interval", options.schedule.interval, "TIME", "time between snapshots: 250ms, 5s, 1m (1s when not told)");
+  parser.option("--interval", options.schedule.interval, "TIME",
+                "time between snapshots: 250ms, 5s, 1m (1s when not told)");
   parser.option("--count", options.schedule.count, "N", "end after N snapshots");
   parser.option("--duration", options.schedule.duration, "TIME", "end after this time");
   parser.flag("--until-exit", options.schedule.until_exit, "end when the process ends");
   parser.group("Output");
-  parser.option("-o,--output", options.output, "FILE", "where to; without it standard output, or a new file when that is a terminal");
+  parser.option("-o,--output", options.output, "FILE",
+                "where to; without it standard output, or a new file when that is a terminal");
   parser.option("--label", options.label, "TEXT", "a name that the snapshots carry");
   parser.flag("--append", options.append, "add to the file if it exists");
   parser.flag("--force", options.force, "replace the file if it exists");
   parser.group("Other");
-  parser.flag("--full", options.full, "PSS, Dirty, Referenced, Huge and Swap PSS too; reading these makes the target wait");
+  parser.flag("--full", options.full,
+              "PSS, Dirty, Referenced, Huge and Swap PSS too; reading these makes the target wait");
   parser.flag("-q,--quiet", options.quiet, "no notes and no progress");
   parser.flag("-v,--verbose", options.verbose, "tell on stderr what each step cost");
   if (const auto done = parser.parse(own)) return *done;

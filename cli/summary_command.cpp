@@ -32,12 +32,15 @@ void add_view(const Snapshot& snapshot, const ViewSettings& settings, bool sever
 /// What the sum of several processes cannot say: how much of their shared memory is the same.
 Note shared_note(const Summary& sum, std::size_t processes) {
   const Bytes shared = sum.total.usage.shared_ws;
-  return {"shared_counted_repeatedly",
-          fmt::format("Shared WS is counted once in each of the {} processes that map it: of the total working set, {} K may be "
-                      "the same memory again{}",
-                      processes, formats::format_size(shared, formats::Units::K),
-                      sum.total.usage.pss ? fmt::format("; PSS, {} K, counts it once", formats::format_size(sum.total.usage.pss, formats::Units::K))
-                                          : "; --columns +pss counts it once")};
+  return {
+      "shared_counted_repeatedly",
+      fmt::format(
+          "Shared WS is counted once in each of the {} processes that map it: of the total working set, {} K may be "
+          "the same memory again{}",
+          processes, formats::format_size(shared, formats::Units::K),
+          sum.total.usage.pss
+              ? fmt::format("; PSS, {} K, counts it once", formats::format_size(sum.total.usage.pss, formats::Units::K))
+              : "; --columns +pss counts it once")};
 }
 
 int add_total(const std::vector<Snapshot>& snapshots, const ViewSettings& settings, bool quiet, ViewOutput& output) {

@@ -31,8 +31,8 @@ bool file_exists(const std::string& path);
 
 enum class Existing { Refuse, Replace, Append };
 
-/// Writes a file as a whole: to a temporary name beside it, flushed, then renamed. Until then there is nothing new to see,
-/// and nothing is left behind on failure. What is no regular file (a device, a pipe) is written to directly.
+/// Writes a file as a whole: to a temporary name beside it, flushed, then renamed. Until then there is nothing new to
+/// see, and nothing is left behind on failure. What is no regular file (a device, a pipe) is written to directly.
 Expected<void> write_file(const std::string& path, std::string_view text, Existing existing);
 
 /// Refuses early, before a long run, what write_file() or SeriesFile would refuse at its end.

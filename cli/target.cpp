@@ -54,15 +54,18 @@ Expected<std::vector<OpenTarget>> open_name(const std::string& prefix, bool all)
     if (!source) continue;  // it has just ended
     targets.push_back({.source = std::move(*source), .saved = {}, .notes = {}});
     if (all) continue;
-    const std::span<const ProcessName> others = std::span(*processes).subspan(static_cast<std::size_t>(&process - processes->data()) + 1);
+    const std::span<const ProcessName> others =
+        std::span(*processes).subspan(static_cast<std::size_t>(&process - processes->data()) + 1);
     if (!others.empty())
-      targets.back().notes.push_back({"other_processes", fmt::format("pid {} is the first of {} processes whose name begins with {}: also {} "
-                                                                     "(--all takes them all)",
-                                                                     process.pid, others.size() + 1, formats::quote(prefix), list_of(others))});
+      targets.back().notes.push_back(
+          {"other_processes", fmt::format("pid {} is the first of {} processes whose name begins with {}: also {} "
+                                          "(--all takes them all)",
+                                          process.pid, others.size() + 1, formats::quote(prefix), list_of(others))});
     break;
   }
   if (targets.empty())
-    return failure(exit_gone, fmt::format("{}: no process has a name that begins so, and there is no such file", formats::quote(prefix)));
+    return failure(exit_gone, fmt::format("{}: no process has a name that begins so, and there is no such file",
+                                          formats::quote(prefix)));
   return targets;
 }
 
@@ -80,11 +83,14 @@ FilePart split_index(const std::string& text) {
 }
 
 std::string_view known_but_unread(std::string_view text) {
-  if (text.starts_with("\x7f" "ELF")) return "an ELF file (perhaps a core): this version reads only snapshots";
+  if (text.starts_with("\x7f"
+                       "ELF"))
+    return "an ELF file (perhaps a core): this version reads only snapshots";
   if (text.starts_with("MDMP")) return "a minidump: this version reads only snapshots";
   if (text.starts_with("\x28\xb5\x2f\xfd")) return "compressed with zstd: decompress it first (zstd -d)";
   if (text.starts_with("\x1f\x8b")) return "compressed with gzip: decompress it first (gunzip)";
-  if (text.starts_with("<?xml") || text.starts_with("<root")) return "an XML file (perhaps VMMap's): this version reads only snapshots";
+  if (text.starts_with("<?xml") || text.starts_with("<root"))
+    return "an XML file (perhaps VMMap's): this version reads only snapshots";
   return {};
 }
 
@@ -96,7 +102,9 @@ Expected<OpenTarget> open_file(const std::string& text) {
   if (content->empty()) return failure(exit_usage, fmt::format("{}: the file is empty", name));
   if (!formats::looks_like_snapshot(*content)) {
     const std::string_view known = known_but_unread(*content);
-    return failure(exit_usage, fmt::format("{}: {}", name, known.empty() ? "not a snapshot of vmscan, nor anything else that it knows" : known));
+    return failure(exit_usage,
+                   fmt::format("{}: {}", name,
+                               known.empty() ? "not a snapshot of vmscan, nor anything else that it knows" : known));
   }
   const auto series = formats::Series::open(std::move(*content));
   if (!series) return failure(exit_usage, fmt::format("{}: {}", name, series.error().message));
@@ -104,12 +112,15 @@ Expected<OpenTarget> open_file(const std::string& text) {
   const std::int64_t wanted = part.index.value_or(-1);
   const std::int64_t index = wanted < 0 ? size + wanted : wanted - 1;
   if (index < 0 || index >= size)
-    return failure(exit_usage, fmt::format("{}: there is no snapshot {}: the file holds {} (1 is the first, -1 the last)", name, wanted, size));
+    return failure(exit_usage,
+                   fmt::format("{}: there is no snapshot {}: the file holds {} (1 is the first, -1 the last)", name,
+                               wanted, size));
   auto snapshot = series->at(static_cast<std::size_t>(index));
   if (!snapshot) return failure(exit_usage, fmt::format("{}: {}", name, snapshot.error().message));
   OpenTarget target{.source = nullptr, .saved = std::move(*snapshot), .notes = {}};
   if (size > 1 && !part.index)
-    target.notes.push_back({"last_of_series", fmt::format("{} holds {} snapshots: this is the last ({}@1 is the first)", name, size, part.path)});
+    target.notes.push_back({"last_of_series", fmt::format("{} holds {} snapshots: this is the last ({}@1 is the first)",
+                                                          name, size, part.path)});
   return target;
 }
 
@@ -128,7 +139,9 @@ bool looks_like_file(const std::string& text) {
 }  // namespace
 
 void TargetOptions::add_to(Parser& parser) {
-  parser.positionals("TARGET", any, "pid, 'self', beginning of a process name, snapshot file, FILE@N (N-th of a series, -1 the last), '-'");
+  parser.positionals(
+      "TARGET", any,
+      "pid, 'self', beginning of a process name, snapshot file, FILE@N (N-th of a series, -1 the last), '-'");
   parser.group("Target");
   parser.option("--pid", pids, "PID", "a process by its pid");
   parser.option("--name", names, "NAME", "a process by the beginning of its name");
@@ -147,7 +160,8 @@ Expected<std::vector<TargetSpec>> target_specs(const TargetOptions& options) {
   add(TargetSpec::Kind::File, options.files);
   if (specs.empty()) return failure(exit_usage, "no target: name a pid, 'self', a process or a snapshot file");
   for (const TargetSpec& spec : specs)
-    if (spec.text.empty()) return failure(exit_usage, "an empty target: name a pid, 'self', a process or a snapshot file");
+    if (spec.text.empty())
+      return failure(exit_usage, "an empty target: name a pid, 'self', a process or a snapshot file");
   return specs;
 }
 

@@ -1,5 +1,5 @@
-// TARGET, the same for every subcommand: a pid, "self", the beginning of a process name, a file by its content, FILE@N for
-// one snapshot of a series, "-" for standard input. --pid, --name and --file settle a doubt.
+// TARGET, the same for every subcommand: a pid, "self", the beginning of a process name, a file by its content, FILE@N
+// for one snapshot of a series, "-" for standard input. --pid, --name and --file settle a doubt.
 #pragma once
 
 #include <memory>
@@ -29,7 +29,7 @@ struct TargetSpec {
 struct OpenTarget {
   std::unique_ptr<Source> source;  // null: `saved` is it
   Snapshot saved;
-  std::vector<Note> notes;         // on how it was found; every snapshot of it carries them
+  std::vector<Note> notes;  // on how it was found; every snapshot of it carries them
 };
 
 /// In the order of the command line: positional ones first.

@@ -18,13 +18,14 @@ namespace {
 
 /// Notes that say that something could not be read; the others only explain.
 constexpr std::array<std::string_view, 12> partial_codes{
-    "map_denied",     "pages_unknown",        "thread_stacks_denied", "images_unread",   "bad_mapping_line", "overlapping_mappings",
-    "smaps_changed",  "zero_pages_counted",   "exec_meanwhile",       "torn_line", "unknown_type",
-    "inconsistent",
+    "map_denied",           "pages_unknown", "thread_stacks_denied", "images_unread",  "bad_mapping_line",
+    "overlapping_mappings", "smaps_changed", "zero_pages_counted",   "exec_meanwhile", "torn_line",
+    "unknown_type",         "inconsistent",
 };
 
 template <class T, std::size_t N>
-Expected<T> choose(std::string_view option, std::string_view text, const std::array<std::pair<std::string_view, T>, N>& choices) {
+Expected<T> choose(std::string_view option, std::string_view text,
+                   const std::array<std::pair<std::string_view, T>, N>& choices) {
   std::vector<std::string_view> names;
   std::string list;
   for (const auto& [name, value] : choices) {
@@ -56,7 +57,8 @@ Expected<bool> wants_color(const std::string& choice, bool terminal) {
 }
 
 Expected<Format> format_of(const ViewArguments& arguments) {
-  constexpr std::array<std::pair<std::string_view, Format>, 3> choices{{{"table", Format::Table}, {"csv", Format::Csv}, {"json", Format::Json}}};
+  constexpr std::array<std::pair<std::string_view, Format>, 3> choices{
+      {{"table", Format::Table}, {"csv", Format::Csv}, {"json", Format::Json}}};
   if (arguments.json && arguments.csv) return failure(exit_usage, "--json and --csv: choose one");
   if (arguments.json) return Format::Json;
   if (arguments.csv) return Format::Csv;
@@ -65,7 +67,8 @@ Expected<Format> format_of(const ViewArguments& arguments) {
 
 Expected<formats::TableStyle> style_of(const ViewArguments& arguments, bool terminal) {
   using enum formats::Units;
-  constexpr std::array<std::pair<std::string_view, formats::Units>, 5> units{{{"auto", Auto}, {"B", B}, {"K", K}, {"M", M}, {"G", G}}};
+  constexpr std::array<std::pair<std::string_view, formats::Units>, 5> units{
+      {{"auto", Auto}, {"B", B}, {"K", K}, {"M", M}, {"G", G}}};
   formats::TableStyle style;
   const auto unit = choose<formats::Units>("--units", arguments.units.empty() ? "K" : arguments.units, units);
   if (!unit) return std::unexpected(unit.error());
@@ -111,7 +114,8 @@ Expected<void> add_types(std::string_view list, std::vector<RegionType>& types) 
     const std::string folded = formats::folded_name(name);
     const auto near = formats::nearest(folded, names);
     return failure(exit_usage, fmt::format("--type {}: unknown type: {}", formats::quote(name),
-                                           near ? fmt::format("did you mean {}?", *near) : fmt::format("choose of {}", fmt::join(names, ", "))));
+                                           near ? fmt::format("did you mean {}?", *near)
+                                                : fmt::format("choose of {}", fmt::join(names, ", "))));
   }
   return {};
 }
@@ -157,8 +161,11 @@ void ViewArguments::add_to(Parser& parser, formats::View view) {
   const bool details = view == formats::View::Details;
   targets.add_to(parser);
   parser.group("What is shown");
-  parser.option("-t,--type", types, "TYPE", "only this type (image, mapped_file, shareable, heap, managed_heap, stack, private_data, page_table, unusable, free), or several: heap,stack");
-  parser.option("--columns", columns, "LIST", "columns: a,b,c or +a,b to add or -a,b to take away (write --columns=-a)");
+  parser.option("-t,--type", types, "TYPE",
+                "only this type (image, mapped_file, shareable, heap, managed_heap, stack, private_data, page_table, "
+                "unusable, free), or several: heap,stack");
+  parser.option("--columns", columns, "LIST",
+                "columns: a,b,c or +a,b to add or -a,b to take away (write --columns=-a)");
   parser.option("--sort", sort, "COL[:asc|desc]", "order by a column");
   parser.option("--top", top, "N", details ? "only the first N regions" : "only the first N types");
   parser.flag("--full", full, "PSS, Dirty, Referenced, Huge and Swap PSS too; reading these makes the target wait");
@@ -189,11 +196,14 @@ Expected<ViewSettings> settle(const ViewArguments& arguments, formats::View view
   settings.style = *style;
   if (const auto settled = settle_view(arguments, view, settings); !settled) return std::unexpected(settled.error());
   const auto& columns = settings.view.columns;
-  settings.collect.smaps = arguments.full || from_smaps(settings.view.sort.column) || std::any_of(columns.begin(), columns.end(), from_smaps);
-  settings.collect.swap = std::any_of(columns.begin(), columns.end(), [](const formats::Column* column) { return column->usage == &Usage::swap; });
+  settings.collect.smaps = arguments.full || from_smaps(settings.view.sort.column) ||
+                           std::any_of(columns.begin(), columns.end(), from_smaps);
+  settings.collect.swap = std::any_of(columns.begin(), columns.end(),
+                                      [](const formats::Column* column) { return column->usage == &Usage::swap; });
   settings.collect.trace = make_trace(arguments.verbose);
   if (!arguments.output.empty())
-    if (const auto checked = check_output(arguments.output, arguments.force ? Existing::Replace : Existing::Refuse); !checked)
+    if (const auto checked = check_output(arguments.output, arguments.force ? Existing::Replace : Existing::Refuse);
+        !checked)
       return std::unexpected(checked.error());
   return settings;
 }
@@ -220,15 +230,17 @@ std::vector<Snapshot> take_snapshots(const ViewArguments& arguments, const ViewS
   return snapshots;
 }
 
-void ViewOutput::add_table(const Snapshot& snapshot, const formats::Table& table, const std::string& bars, bool several) {
+void ViewOutput::add_table(const Snapshot& snapshot, const formats::Table& table, const std::string& bars,
+                           bool several) {
   if (settings_.format == Format::Csv) {
     formats::Table rows = table;
     if (several) {
       rows.columns.insert(rows.columns.begin(), {formats::Column{"pid", "PID", formats::CellKind::Count, nullptr},
                                                  formats::Column{"name", "Name", formats::CellKind::Text, nullptr}});
       for (formats::Row& row : rows.rows)
-        row.cells.insert(row.cells.begin(), {formats::Cell{snapshot.target.pid ? Bytes{*snapshot.target.pid} : Bytes{}, {}},
-                                             formats::Cell{{}, snapshot.target.name}});
+        row.cells.insert(row.cells.begin(),
+                         {formats::Cell{snapshot.target.pid ? Bytes{*snapshot.target.pid} : Bytes{}, {}},
+                          formats::Cell{{}, snapshot.target.name}});
     }
     text_ += formats::write_csv(rows, settings_.style.header && !header_written_);
     header_written_ = true;
@@ -247,9 +259,9 @@ void ViewOutput::add_table(const Snapshot& snapshot, const formats::Table& table
 
 int ViewOutput::finish() {
   if (text_.empty()) return exit_done;
-  const auto written = arguments_.output.empty()
-                           ? write_stdout(text_)
-                           : write_file(arguments_.output, text_, arguments_.force ? Existing::Replace : Existing::Refuse);
+  const auto written = arguments_.output.empty() ? write_stdout(text_)
+                                                 : write_file(arguments_.output, text_,
+                                                              arguments_.force ? Existing::Replace : Existing::Refuse);
   return written ? exit_done : report(written.error());
 }
 

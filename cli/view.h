@@ -19,7 +19,8 @@ struct ViewArguments {
   TargetOptions targets;
   std::string format, output, columns, sort, top, units, color, width;
   std::vector<std::string> types;
-  bool json = false, csv = false, force = false, no_header = false, full = false, quiet = false, verbose = false, strict = false;
+  bool json = false, csv = false, force = false, no_header = false, full = false, quiet = false, verbose = false,
+       strict = false;
 
   void add_to(Parser& parser, formats::View view);
 };
@@ -38,7 +39,8 @@ Expected<ViewSettings> settle(const ViewArguments& arguments, formats::View view
 /// Collects the text of all targets and puts it where it belongs.
 class ViewOutput {
  public:
-  ViewOutput(const ViewArguments& arguments, const ViewSettings& settings) : arguments_(arguments), settings_(settings) {}
+  ViewOutput(const ViewArguments& arguments, const ViewSettings& settings)
+      : arguments_(arguments), settings_(settings) {}
 
   /// A table of one snapshot with its title, or its rows of CSV. `several`: rows say whose they are.
   void add_table(const Snapshot& snapshot, const formats::Table& table, const std::string& bars, bool several);
@@ -58,8 +60,8 @@ class ViewOutput {
 /// reported on stderr, and `exit_code` is the worst. One whose map may not be read is among them and a failure as well.
 std::vector<Snapshot> take_snapshots(const ViewArguments& arguments, const ViewSettings& settings, int& exit_code);
 
-/// Prints the notes on stderr, unless they are in the output already (JSON) or --quiet; returns exit_partial when --strict
-/// asks for whole results and something is missing.
+/// Prints the notes on stderr, unless they are in the output already (JSON) or --quiet; returns exit_partial when
+/// --strict asks for whole results and something is missing.
 int tell_notes(const Snapshot& snapshot, const ViewArguments& arguments, const ViewSettings& settings);
 
 /// Whether something of the snapshot could not be read, as --strict sees it.

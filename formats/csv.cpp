@@ -29,11 +29,15 @@ void append_number(std::string& out, Bytes number, int base) {
 
 void append_cell(std::string& out, const Column& column, const Row& row, const Cell& cell) {
   switch (column.kind) {
-    case CellKind::Text: return append_text(out, cell.text);
-    case CellKind::Type: return append_text(out, row.type ? std::string(name_of(*row.type)) : folded_name(cell.text));
-    case CellKind::Address: return append_number(out, cell.number, 16);
+    case CellKind::Text:
+      return append_text(out, cell.text);
+    case CellKind::Type:
+      return append_text(out, row.type ? std::string(name_of(*row.type)) : folded_name(cell.text));
+    case CellKind::Address:
+      return append_number(out, cell.number, 16);
     case CellKind::Size:
-    case CellKind::Count: return append_number(out, cell.number, 10);
+    case CellKind::Count:
+      return append_number(out, cell.number, 10);
   }
 }
 

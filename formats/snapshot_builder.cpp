@@ -29,11 +29,21 @@ void SnapshotBuilder::fail(ErrorCode code, std::string reason, std::string place
 
 void SnapshotBuilder::enter(Context context, std::string_view key) {
   switch (context) {
-    case Context::Root: snapshot_.regions_known = false; break;  // until there are regions
-    case Context::Target: snapshot_.target = {}; break;
-    case Context::NamespacePids: snapshot_.target.namespace_pids.clear(); break;
-    case Context::Arguments: snapshot_.target.arguments.clear(); break;
-    case Context::AddressSpace: address_space_ = {}; break;
+    case Context::Root:
+      snapshot_.regions_known = false;
+      break;  // until there are regions
+    case Context::Target:
+      snapshot_.target = {};
+      break;
+    case Context::NamespacePids:
+      snapshot_.target.namespace_pids.clear();
+      break;
+    case Context::Arguments:
+      snapshot_.target.arguments.clear();
+      break;
+    case Context::AddressSpace:
+      address_space_ = {};
+      break;
     case Context::Regions:
       snapshot_.regions.clear();
       snapshot_.regions_known = true;
@@ -52,18 +62,31 @@ void SnapshotBuilder::enter(Context context, std::string_view key) {
       block_range_ = {};
       in_block_ = true;
       break;
-    case Context::Kernel: snapshot_.kernel = {}; break;
-    case Context::Limits: snapshot_.limits.clear(); break;
+    case Context::Kernel:
+      snapshot_.kernel = {};
+      break;
+    case Context::Limits:
+      snapshot_.limits.clear();
+      break;
     case Context::Limit:
       std::erase_if(snapshot_.limits, [key](const Limit& limit) { return limit.name == key; });
       if (snapshot_.limits.size() >= most_limits) fail(ErrorCode::Malformed, "too many limits");
       snapshot_.limits.push_back({.name = std::string(key), .used = {}, .limit = {}});
       break;
-    case Context::Threads: snapshot_.threads.clear(); break;
-    case Context::Thread: snapshot_.threads.emplace_back(); break;
-    case Context::Notes: snapshot_.notes.clear(); break;
-    case Context::Note: snapshot_.notes.emplace_back(); break;
-    case Context::Ignored: break;
+    case Context::Threads:
+      snapshot_.threads.clear();
+      break;
+    case Context::Thread:
+      snapshot_.threads.emplace_back();
+      break;
+    case Context::Notes:
+      snapshot_.notes.clear();
+      break;
+    case Context::Note:
+      snapshot_.notes.emplace_back();
+      break;
+    case Context::Ignored:
+      break;
   }
 }
 

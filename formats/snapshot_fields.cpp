@@ -15,7 +15,6 @@ namespace {
 
 constexpr std::uint64_t largest_number = std::uint64_t{1} << 63;
 
-
 /// "0x7f…": one to sixteen hexadecimal digits.
 std::optional<Address> parse_address(std::string_view text) {
   if (!text.starts_with("0x") || text.size() < 3 || text.size() > 18) return std::nullopt;
@@ -179,9 +178,8 @@ std::vector<Field> Assign::root_fields() {
       {"schema", schema},
       {"target", nullptr, Context::Target},
       {"captured_at", [](Builder& b, const Scalar& v) { b.snapshot_.captured_at_unix_ms = time(b, v); }},
-      {"consistency", [](Builder& b, const Scalar& v) {
-         b.snapshot_.consistency = enumerated<Consistency>(b, v, consistency_names);
-       }},
+      {"consistency",
+       [](Builder& b, const Scalar& v) { b.snapshot_.consistency = enumerated<Consistency>(b, v, consistency_names); }},
       {"label", [](Builder& b, const Scalar& v) { text(b, v, b.snapshot_.label); }},
       {"address_space", nullptr, Context::AddressSpace},
       {"page_table", [](Builder& b, const Scalar& v) { b.snapshot_.page_table = bytes(b, v); }},
@@ -195,9 +193,8 @@ std::vector<Field> Assign::root_fields() {
 
 std::vector<Field> Assign::target_fields() {
   return {
-      {"kind", [](Builder& b, const Scalar& v) {
-         b.snapshot_.target.kind = enumerated<TargetKind>(b, v, target_kind_names);
-       }},
+      {"kind",
+       [](Builder& b, const Scalar& v) { b.snapshot_.target.kind = enumerated<TargetKind>(b, v, target_kind_names); }},
       {"pid", [](Builder& b, const Scalar& v) { b.snapshot_.target.pid = small_number(b, v); }},
       {"namespace_pids", nullptr, Context::NamespacePids, array},
       {"parent_pid", [](Builder& b, const Scalar& v) { b.snapshot_.target.parent_pid = small_number(b, v); }},
@@ -253,17 +250,16 @@ std::vector<Field> Assign::small_fields(Context context) {
               {"limit", [](Builder& b, const Scalar& v) { b.snapshot_.limits.back().limit = bytes(b, v); }},
               {"unlimited", [](Builder& b, const Scalar& v) { b.snapshot_.limits.back().unlimited = boolean(b, v); }}};
     case Context::Thread:
-      return {{"id", [](Builder& b, const Scalar& v) {
-                 b.snapshot_.threads.back().id = small_number(b, v).value_or(0);
-               }},
-              {"name", [](Builder& b, const Scalar& v) { text(b, v, b.snapshot_.threads.back().name); }},
-              {"stack_pointer", [](Builder& b, const Scalar& v) {
-                 b.snapshot_.threads.back().stack_pointer = address(b, v);
-               }}};
+      return {
+          {"id", [](Builder& b, const Scalar& v) { b.snapshot_.threads.back().id = small_number(b, v).value_or(0); }},
+          {"name", [](Builder& b, const Scalar& v) { text(b, v, b.snapshot_.threads.back().name); }},
+          {"stack_pointer",
+           [](Builder& b, const Scalar& v) { b.snapshot_.threads.back().stack_pointer = address(b, v); }}};
     case Context::Note:
       return {{"code", [](Builder& b, const Scalar& v) { text(b, v, b.snapshot_.notes.back().code); }},
               {"message", [](Builder& b, const Scalar& v) { text(b, v, b.snapshot_.notes.back().message); }}};
-    default: return {};
+    default:
+      return {};
   }
 }
 
@@ -284,11 +280,16 @@ std::span<const Field> fields_of(Context context) {
 
 Context element_of(Context array_context) {
   switch (array_context) {
-    case Context::Regions: return Context::Region;
-    case Context::Blocks: return Context::Block;
-    case Context::Threads: return Context::Thread;
-    case Context::Notes: return Context::Note;
-    default: return Context::Ignored;
+    case Context::Regions:
+      return Context::Region;
+    case Context::Blocks:
+      return Context::Block;
+    case Context::Threads:
+      return Context::Thread;
+    case Context::Notes:
+      return Context::Note;
+    default:
+      return Context::Ignored;
   }
 }
 

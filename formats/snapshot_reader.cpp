@@ -108,9 +108,7 @@ class Walker {
     return check();
   }
 
-  bool bad_number(const std::string& digits) {
-    return scalar({.kind = Scalar::Kind::BadNumber, .digits = digits});
-  }
+  bool bad_number(const std::string& digits) { return scalar({.kind = Scalar::Kind::BadNumber, .digits = digits}); }
 
   bool scalar(const Scalar& value) {
     if (frames_.empty()) return refuse("not a JSON object");

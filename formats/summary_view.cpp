@@ -7,9 +7,8 @@ namespace {
 /// Nothing of this type is there. Unknown is not nothing.
 bool is_zero(const TypeTotal& row) {
   if (row.size != Bytes{0}) return false;
-  return std::all_of(usage_columns.begin(), usage_columns.end(), [&row](const UsageColumn& column) {
-    return (row.usage.*column.member).value_or(0) == 0;
-  });
+  return std::all_of(usage_columns.begin(), usage_columns.end(),
+                     [&row](const UsageColumn& column) { return (row.usage.*column.member).value_or(0) == 0; });
 }
 
 std::vector<const TypeTotal*> select_rows(const Summary& summary, const ViewOptions& options, bool hide_zero_rows) {

@@ -13,15 +13,15 @@
 namespace vmscan::formats {
 namespace {
 
-constexpr std::size_t gap = 2;            // blanks between two columns
-constexpr std::size_t block_indent = 2;   // blanks before the first cell of a block
-constexpr std::size_t marker_width = 2;   // "■ "
-constexpr std::size_t narrow_text = 28;   // texts are not shortened below this while columns can be left out
+constexpr std::size_t gap = 2;           // blanks between two columns
+constexpr std::size_t block_indent = 2;  // blanks before the first cell of a block
+constexpr std::size_t marker_width = 2;  // "■ "
+constexpr std::size_t narrow_text = 28;  // texts are not shortened below this while columns can be left out
 constexpr std::size_t narrowest_text = 8;
 
 // From the least important one on. Type, address, size, total WS and details always stay.
 constexpr std::array<std::string_view, 17> left_out_first{
-    "locked_ws", "swap_pss", "huge",      "referenced",   "dirty",   "pss",        "hugetlb",    "swap", "regions",
+    "locked_ws", "swap_pss", "huge",      "referenced",   "dirty",   "pss",        "hugetlb",    "swap",   "regions",
     "build_id",  "blocks",   "shared_ws", "shareable_ws", "largest", "private_ws", "protection", "private"};
 // Only when even the shortest texts leave no room.
 constexpr std::array<std::string_view, 2> left_out_last{"evidence", "rule"};
@@ -72,11 +72,16 @@ class TableWriter {
     if (index >= row.cells.size()) return {};
     const Cell& cell = row.cells[index];
     switch (table_.columns[index].kind) {
-      case CellKind::Text: return escape_for_terminal(cell.text);
-      case CellKind::Type: return row.type ? std::string(title_of(*row.type)) : escape_for_terminal(cell.text);
-      case CellKind::Address: return cell.number.known() ? fmt::format("{:#x}", *cell.number) : "?";
-      case CellKind::Size: return cell.number == Bytes{0} ? std::string() : format_size(cell.number, style_.units);
-      case CellKind::Count: return cell.number == Bytes{0} ? std::string() : format_count(cell.number);
+      case CellKind::Text:
+        return escape_for_terminal(cell.text);
+      case CellKind::Type:
+        return row.type ? std::string(title_of(*row.type)) : escape_for_terminal(cell.text);
+      case CellKind::Address:
+        return cell.number.known() ? fmt::format("{:#x}", *cell.number) : "?";
+      case CellKind::Size:
+        return cell.number == Bytes{0} ? std::string() : format_size(cell.number, style_.units);
+      case CellKind::Count:
+        return cell.number == Bytes{0} ? std::string() : format_count(cell.number);
     }
     return {};
   }

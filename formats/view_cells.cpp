@@ -15,9 +15,9 @@ std::string protection_text(const Block& block) {
 
 std::string protection_text(const Region& region) {
   if (const auto protection = region.protection()) return to_string(*protection);
-  const bool reserved = !region.blocks.empty() &&
-                        std::all_of(region.blocks.begin(), region.blocks.end(),
-                                    [](const Block& block) { return block.state == State::Reserved; });
+  const bool reserved =
+      !region.blocks.empty() && std::all_of(region.blocks.begin(), region.blocks.end(),
+                                            [](const Block& block) { return block.state == State::Reserved; });
   return reserved ? "Reserved" : "";
 }
 

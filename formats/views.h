@@ -16,13 +16,13 @@ inline constexpr std::string_view details_schema = "vmscan.details/1";
 struct ViewOptions {
   std::vector<const Column*> columns{};  // from choose_columns()
   SortOrder sort{};
-  std::optional<std::size_t> top{};      // keep the first N rows after sorting
-  std::vector<RegionType> types{};       // empty: all
-  bool hide_zero_rows = true;            // summary: types of which there is nothing
-  bool expand = false;                   // details: blocks under their region
-  bool free = false;                     // details: Free regions too, as when `types` has Free
-  bool explain = false;                  // details: columns rule and evidence
-  std::optional<Address> address{};      // details: only the region (or hole) with it, and its two neighbours
+  std::optional<std::size_t> top{};  // keep the first N rows after sorting
+  std::vector<RegionType> types{};   // empty: all
+  bool hide_zero_rows = true;        // summary: types of which there is nothing
+  bool expand = false;               // details: blocks under their region
+  bool free = false;                 // details: Free regions too, as when `types` has Free
+  bool explain = false;              // details: columns rule and evidence
+  std::optional<Address> address{};  // details: only the region (or hole) with it, and its two neighbours
 };
 
 Table summary_table(const Snapshot& snapshot, const ViewOptions& options);

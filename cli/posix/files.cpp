@@ -163,9 +163,12 @@ SeriesFile::~SeriesFile() = default;
 Expected<SeriesFile> SeriesFile::open(const std::string& path, Existing existing) {
   if (auto checked = check_output(path, existing); !checked) return std::unexpected(checked.error());
   int flags = O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY;
-  if (is_other_than_regular(path)) flags = O_WRONLY | O_CLOEXEC | O_NOCTTY;
-  else if (existing == Existing::Refuse) flags |= O_EXCL;
-  else if (existing == Existing::Replace) flags |= O_TRUNC;
+  if (is_other_than_regular(path))
+    flags = O_WRONLY | O_CLOEXEC | O_NOCTTY;
+  else if (existing == Existing::Refuse)
+    flags |= O_EXCL;
+  else if (existing == Existing::Replace)
+    flags |= O_TRUNC;
   const bool created = !file_exists(path);
   auto state = std::make_unique<State>(::open(path.c_str(), flags, 0666), path, created);
   const int fd = state->file.get();

@@ -22,7 +22,8 @@ int shell_status(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(statu
 
 [[noreturn]] void execute(const std::vector<std::string>& command, int report_fd) {
   std::vector<char*> arguments;
-  for (const std::string& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));  // NOLINT: execvp's type
+  for (const std::string& argument : command)
+    arguments.push_back(const_cast<char*>(argument.c_str()));  // NOLINT: execvp's type
   arguments.push_back(nullptr);
   for (const int signal : {SIGINT, SIGTERM, SIGPIPE}) std::signal(signal, SIG_DFL);
   ::execvp(arguments[0], arguments.data());
@@ -52,19 +53,21 @@ Expected<Child> Child::start(const std::vector<std::string>& command) {
   int number = 0;
   ssize_t n = -1;
   // The pipe closes by itself when exec succeeds, so nothing arrives then.
-  if (pid > 0)
-    do n = ::read(ends[0], &number, sizeof number);
+  if (pid > 0) do
+      n = ::read(ends[0], &number, sizeof number);
     while (n < 0 && errno == EINTR);
   ::close(ends[0]);
   if (pid < 0) return failure(exit_usage, fmt::format("fork: {}", std::strerror(fork_error)));
   if (n <= 0) return Child(static_cast<std::uint32_t>(pid));
   ::waitpid(pid, nullptr, 0);
-  return failure(number == EACCES ? exit_permission : exit_usage, fmt::format("{}: {}", command.front(), std::strerror(number)));
+  return failure(number == EACCES ? exit_permission : exit_usage,
+                 fmt::format("{}: {}", command.front(), std::strerror(number)));
 }
 
 std::optional<int> Child::status() {
   int status = 0;
-  if (!status_ && ::waitpid(static_cast<pid_t>(pid_), &status, WNOHANG) == static_cast<pid_t>(pid_)) status_ = shell_status(status);
+  if (!status_ && ::waitpid(static_cast<pid_t>(pid_), &status, WNOHANG) == static_cast<pid_t>(pid_))
+    status_ = shell_status(status);
   return status_;
 }
 

@@ -106,8 +106,11 @@ State state_of(const Pieces& pieces, const Piece& piece) {
 
 Protection protection_of(const Pieces& pieces, const Piece& piece) {
   const Mapping& mapping = pieces.mapping(piece);
-  return {.read = mapping.read, .write = mapping.write, .execute = mapping.execute,
-          .copy_on_write = mapping.write && !mapping.shared && mapping.inode != 0, .guard = piece.guard};
+  return {.read = mapping.read,
+          .write = mapping.write,
+          .execute = mapping.execute,
+          .copy_on_write = mapping.write && !mapping.shared && mapping.inode != 0,
+          .guard = piece.guard};
 }
 
 std::vector<Usage> account(const Pieces& pieces, std::size_t& apportioned) {

@@ -12,8 +12,8 @@ namespace vmscan {
 State state_of(const Pieces& pieces, const Piece& piece);
 Protection protection_of(const Pieces& pieces, const Piece& piece);
 
-/// Usage of every piece, in their order. The columns of smaps are known for whole mappings only: where one was cut, they
-/// are shared out by what each part has in RAM (`apportioned` counts these mappings).
+/// Usage of every piece, in their order. The columns of smaps are known for whole mappings only: where one was cut,
+/// they are shared out by what each part has in RAM (`apportioned` counts these mappings).
 std::vector<Usage> account(const Pieces& pieces, std::size_t& apportioned);
 
 }  // namespace vmscan

@@ -11,8 +11,8 @@
 namespace vmscan {
 namespace {
 
-/// Turns the claims into regions. The pieces of one claim need not touch each other (the gaps of an image may be free or
-/// somebody else's): then each run that touches is a region of its own, so that regions never overlap.
+/// Turns the claims into regions. The pieces of one claim need not touch each other (the gaps of an image may be free
+/// or somebody else's): then each run that touches is a region of its own, so that regions never overlap.
 std::vector<Region> regions_of(Pieces& pieces, const std::vector<Usage>& usages) {
   std::vector<Region> regions;
   regions.reserve(pieces.claims.size());
@@ -24,8 +24,14 @@ std::vector<Region> regions_of(Pieces& pieces, const std::vector<Usage>& usages)
     const Claim& claim = pieces.claims[static_cast<std::size_t>(piece.claim)];
     const bool joins = piece.claim == open && !regions.empty() && regions.back().range.end == piece.range.begin;
     if (!joins) {
-      regions.push_back({.range = piece.range, .type = claim.type, .rule = std::string(claim.rule->name), .details = claim.details,
-                         .evidence = claim.evidence, .build_id = claim.build_id, .blocks = {}, .usage = Usage::zero()});
+      regions.push_back({.range = piece.range,
+                         .type = claim.type,
+                         .rule = std::string(claim.rule->name),
+                         .details = claim.details,
+                         .evidence = claim.evidence,
+                         .build_id = claim.build_id,
+                         .blocks = {},
+                         .usage = Usage::zero()});
       regions.back().blocks.reserve(pieces_of[static_cast<std::size_t>(piece.claim)]);
       open = piece.claim;
     }
@@ -33,8 +39,11 @@ std::vector<Region> regions_of(Pieces& pieces, const std::vector<Usage>& usages)
     region.range.end = piece.range.end;
     region.usage += usages[i];
     if (piece.guard && piece.details.empty()) piece.details = "Guard";
-    region.blocks.push_back({.range = piece.range, .state = state_of(pieces, piece), .protection = protection_of(pieces, piece),
-                             .usage = usages[i], .details = std::move(piece.details)});
+    region.blocks.push_back({.range = piece.range,
+                             .state = state_of(pieces, piece),
+                             .protection = protection_of(pieces, piece),
+                             .usage = usages[i],
+                             .details = std::move(piece.details)});
   }
   return regions;
 }
@@ -59,9 +68,16 @@ void insert_unusable(Snapshot& snapshot, const Unusable& unusable, const Usage& 
                                        [&](const Region& region) { return region.range.end <= range.begin; });
   if (at != snapshot.regions.end()) range.end = std::min(range.end, at->range.begin);
   if (range.empty()) return;
-  Region region{.range = range, .type = RegionType::Unusable, .rule = std::string(unusable.rule), .details = std::string(unusable.details),
-                .evidence = {}, .build_id = {}, .blocks = {}, .usage = usage};
-  region.blocks.push_back({.range = range, .state = State::Reserved, .protection = Protection{}, .usage = usage, .details = {}});
+  Region region{.range = range,
+                .type = RegionType::Unusable,
+                .rule = std::string(unusable.rule),
+                .details = std::string(unusable.details),
+                .evidence = {},
+                .build_id = {},
+                .blocks = {},
+                .usage = usage};
+  region.blocks.push_back(
+      {.range = range, .state = State::Reserved, .protection = Protection{}, .usage = usage, .details = {}});
   snapshot.regions.insert(at, std::move(region));
 }
 
@@ -77,11 +93,13 @@ void add_unusable(const Facts& facts, bool smaps_known, Snapshot& snapshot) {
   const Usage usage = nothing_used(smaps_known);
   std::vector<Unusable> all;
   if (facts.lowest_mappable && *facts.lowest_mappable > 0)
-    all.push_back({{facts.address_space->begin, *facts.lowest_mappable}, rule_below_lowest_mappable, "below vm.mmap_min_addr"});
+    all.push_back(
+        {{facts.address_space->begin, *facts.lowest_mappable}, rule_below_lowest_mappable, "below vm.mmap_min_addr"});
   if (facts.stack_guard_gap)
     for (std::size_t i = 0; i < snapshot.regions.size(); ++i)
       if (snapshot.regions[i].rule == "main_stack")
-        all.push_back({gap_below(snapshot.regions, i, *facts.stack_guard_gap), rule_stack_guard_gap, "stack guard gap"});
+        all.push_back(
+            {gap_below(snapshot.regions, i, *facts.stack_guard_gap), rule_stack_guard_gap, "stack guard gap"});
   for (const Unusable& unusable : all) insert_unusable(snapshot, unusable, usage);
 }
 
@@ -91,11 +109,14 @@ void classify(const Facts& facts, Snapshot& snapshot) {
   std::size_t apportioned = 0;
   const std::vector<Usage> usages = account(pieces, apportioned);
   snapshot.regions = regions_of(pieces, usages);
-  const bool smaps_known = !usages.empty() && std::any_of(usages.begin(), usages.end(), [](const Usage& u) { return u.pss.known(); });
+  const bool smaps_known =
+      !usages.empty() && std::any_of(usages.begin(), usages.end(), [](const Usage& u) { return u.pss.known(); });
   add_unusable(facts, smaps_known, snapshot);
   if (apportioned > 0)
-    snapshot.notes.push_back({"smaps_apportioned", fmt::format("{} mappings hold parts of two regions: their PSS, Dirty, Referenced and "
-                                                               "Huge are shared out by what each part has in RAM", apportioned)});
+    snapshot.notes.push_back(
+        {"smaps_apportioned", fmt::format("{} mappings hold parts of two regions: their PSS, Dirty, Referenced and "
+                                          "Huge are shared out by what each part has in RAM",
+                                          apportioned)});
 }
 
 }  // namespace

@@ -10,12 +10,18 @@
 namespace vmscan {
 
 /// The path as maps prints it, with " (deleted)" where the file is.
-inline std::string path_of(const Mapping& mapping) { return mapping.deleted ? mapping.path + " (deleted)" : mapping.path; }
+inline std::string path_of(const Mapping& mapping) {
+  return mapping.deleted ? mapping.path + " (deleted)" : mapping.path;
+}
 
 /// Claims the pieces [begin, end) as one region.
-inline void claim_group(Pieces& pieces, const Rule& rule, std::size_t begin, std::size_t end, std::string details, std::string evidence = {}) {
-  const std::int32_t claim = pieces.add_claim(
-      {.type = rule.type, .rule = &rule, .details = std::move(details), .evidence = std::move(evidence), .build_id = {}});
+inline void claim_group(Pieces& pieces, const Rule& rule, std::size_t begin, std::size_t end, std::string details,
+                        std::string evidence = {}) {
+  const std::int32_t claim = pieces.add_claim({.type = rule.type,
+                                               .rule = &rule,
+                                               .details = std::move(details),
+                                               .evidence = std::move(evidence),
+                                               .build_id = {}});
   for (std::size_t i = begin; i < end; ++i) pieces.pieces[i].claim = claim;
 }
 
@@ -25,7 +31,9 @@ void for_each_unclaimed_group(Pieces& pieces, Joins joins, Group group) {
   for (std::size_t begin = 0; begin < pieces.pieces.size();) {
     std::size_t end = begin + 1;
     if (pieces.free(pieces.pieces[begin])) {
-      while (pieces.touches_next(end - 1) && pieces.free(pieces.pieces[end]) && joins(pieces.pieces[end - 1], pieces.pieces[end])) ++end;
+      while (pieces.touches_next(end - 1) && pieces.free(pieces.pieces[end]) &&
+             joins(pieces.pieces[end - 1], pieces.pieces[end]))
+        ++end;
       group(begin, end);
     }
     begin = end;

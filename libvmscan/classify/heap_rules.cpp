@@ -17,7 +17,8 @@ constexpr Range go_heap{0xc000000000, 0x10000000000};
 
 bool plain_read_write(const Pieces& pieces, const Piece& piece) {
   const Mapping& mapping = pieces.mapping(piece);
-  return pieces.free(piece) && pieces.nameless(piece) && !piece.guard && mapping.read && mapping.write && !mapping.execute;
+  return pieces.free(piece) && pieces.nameless(piece) && !piece.guard && mapping.read && mapping.write &&
+         !mapping.execute;
 }
 
 bool reserved(const Pieces& pieces, const Piece& piece) {
@@ -27,9 +28,12 @@ bool reserved(const Pieces& pieces, const Piece& piece) {
 }  // namespace
 
 void claim_brk_heap(Pieces& pieces, const Rule& rule) {
-  const auto same_name = [&](const Piece& a, const Piece& b) { return pieces.mapping(a).path == pieces.mapping(b).path; };
+  const auto same_name = [&](const Piece& a, const Piece& b) {
+    return pieces.mapping(a).path == pieces.mapping(b).path;
+  };
   for_each_unclaimed_group(pieces, same_name, [&](std::size_t begin, std::size_t end) {
-    if (pieces.mapping(pieces.pieces[begin]).path == "[heap]") claim_group(pieces, rule, begin, end, "brk heap", "[heap]");
+    if (pieces.mapping(pieces.pieces[begin]).path == "[heap]")
+      claim_group(pieces, rule, begin, end, "brk heap", "[heap]");
   });
 }
 
@@ -37,11 +41,13 @@ void claim_arena_shape(Pieces& pieces, const Rule& rule) {
   const std::uint64_t size = pieces.facts.target.pointer_bits == 32U ? heap_max_32 : heap_max_64;
   for (std::size_t i = 0; i + 1 < pieces.pieces.size(); ++i) {
     const Piece &used = pieces.pieces[i], &tail = pieces.pieces[i + 1];
-    const bool placed = used.range.begin % size == 0 && used.range.size() >= least_used && !go_heap.contains(used.range.begin);
+    const bool placed =
+        used.range.begin % size == 0 && used.range.size() >= least_used && !go_heap.contains(used.range.begin);
     const bool whole = pieces.touches_next(i) && tail.range.end - used.range.begin == size;
     if (!placed || !whole || !plain_read_write(pieces, used) || !reserved(pieces, tail)) continue;
     pieces.pieces[i + 1].details = "reserved tail";
-    claim_group(pieces, rule, i, i + 2, "arena", fmt::format("aligned to {} MiB, {} MiB with its tail", size >> 20, size >> 20));
+    claim_group(pieces, rule, i, i + 2, "arena",
+                fmt::format("aligned to {} MiB, {} MiB with its tail", size >> 20, size >> 20));
   }
 }
 

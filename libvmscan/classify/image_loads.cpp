@@ -8,7 +8,9 @@ namespace vmscan {
 namespace {
 
 std::uint64_t page_floor(std::uint64_t value, std::uint64_t page) { return value / page * page; }
-std::uint64_t page_ceil(std::uint64_t value, std::uint64_t page) { return value > ~page ? ~(page - 1) : page_floor(value + page - 1, page); }
+std::uint64_t page_ceil(std::uint64_t value, std::uint64_t page) {
+  return value > ~page ? ~(page - 1) : page_floor(value + page - 1, page);
+}
 
 /// Whether the mapping shows a part of the segment, by its file offset; pages at a segment's ends belong to both
 /// neighbours in the file.
@@ -18,7 +20,8 @@ bool in_segment(const Mapping& mapping, const ElfSegment& segment, std::uint64_t
 }
 
 Address bias_of(const Mapping& mapping, const ElfSegment& segment, std::uint64_t page) {
-  return mapping.range.begin - (page_floor(segment.address, page) + (mapping.offset - page_floor(segment.offset, page)));
+  return mapping.range.begin -
+         (page_floor(segment.address, page) + (mapping.offset - page_floor(segment.offset, page)));
 }
 
 /// Whether a loader would map the segment like this. RELRO and copy-on-write only ever take rights away from data.
@@ -38,7 +41,8 @@ struct Candidate {
 
 using Candidates = std::map<std::pair<FileKey, Address>, Candidate>;
 
-void add_candidates(const Mapping& mapping, std::size_t index, const ElfImage& image, std::uint64_t page, Candidates& candidates) {
+void add_candidates(const Mapping& mapping, std::size_t index, const ElfImage& image, std::uint64_t page,
+                    Candidates& candidates) {
   for (const ElfSegment& segment : image.segments) {
     if (!in_segment(mapping, segment, page)) continue;
     Candidate& candidate = candidates[{key_of(mapping), bias_of(mapping, segment, page)}];
@@ -73,11 +77,13 @@ void drop_rivals(std::vector<ImageLoad>& loads) {
   });
   std::set<std::size_t> owned;
   std::erase_if(loads, [&](const ImageLoad& load) {
-    if (std::any_of(load.members.begin(), load.members.end(), [&](std::size_t i) { return owned.contains(i); })) return true;
+    if (std::any_of(load.members.begin(), load.members.end(), [&](std::size_t i) { return owned.contains(i); }))
+      return true;
     owned.insert(load.members.begin(), load.members.end());
     return false;
   });
-  std::sort(loads.begin(), loads.end(), [](const ImageLoad& a, const ImageLoad& b) { return a.members.front() < b.members.front(); });
+  std::sort(loads.begin(), loads.end(),
+            [](const ImageLoad& a, const ImageLoad& b) { return a.members.front() < b.members.front(); });
 }
 
 }  // namespace

@@ -25,7 +25,8 @@ std::string section_names(const ImageLoad& load, Range block) {
   const std::size_t all = parts.size();
   std::stable_sort(parts.begin(), parts.end(), [](const Part& a, const Part& b) { return a.size > b.size; });
   parts.resize(std::min(all, sections_shown));
-  std::sort(parts.begin(), parts.end(), [](const Part& a, const Part& b) { return a.section->range.begin < b.section->range.begin; });
+  std::sort(parts.begin(), parts.end(),
+            [](const Part& a, const Part& b) { return a.section->range.begin < b.section->range.begin; });
   std::string names;
   for (const Part& part : parts) names += (names.empty() ? "" : " ") + part.section->name;
   if (all > sections_shown) names += fmt::format(" +{}", all - sections_shown);
@@ -52,20 +53,24 @@ std::string block_details(const Pieces& pieces, const ImageLoad& load, const Pie
   return in_relro(load, piece.range) && !mapping.write ? "RELRO " + names : names;
 }
 
-/// Whether a piece that is not of the file belongs to the load: a reserved gap between its segments, or anonymous memory
-/// where a segment lies (.bss, or code moved to huge pages).
+/// Whether a piece that is not of the file belongs to the load: a reserved gap between its segments, or anonymous
+/// memory where a segment lies (.bss, or code moved to huge pages).
 bool fills(const Pieces& pieces, const ImageLoad& load, const Piece& piece) {
   if (!pieces.free(piece) || !pieces.anonymous(piece) || !load.span.contains(piece.range)) return false;
   if (!pieces.mapping(piece).accessible()) return pieces.nameless(piece);
-  return std::any_of(load.segments.begin(), load.segments.end(), [&](Range segment) { return segment.contains(piece.range); });
+  return std::any_of(load.segments.begin(), load.segments.end(),
+                     [&](Range segment) { return segment.contains(piece.range); });
 }
 
 void claim_load(Pieces& pieces, const ImageLoad& load, const Rule& rule) {
   const Mapping& first = pieces.facts.mappings[load.members.front()];
-  const std::int32_t claim = pieces.add_claim(
-      {.type = rule.type, .rule = &rule, .details = path_of(first),
-       .evidence = fmt::format("{} of {} segments at bias {:#x}", load.segments_mapped, load.image->segments.size(), load.bias),
-       .build_id = load.image->build_id});
+  const std::int32_t claim =
+      pieces.add_claim({.type = rule.type,
+                        .rule = &rule,
+                        .details = path_of(first),
+                        .evidence = fmt::format("{} of {} segments at bias {:#x}", load.segments_mapped,
+                                                load.image->segments.size(), load.bias),
+                        .build_id = load.image->build_id});
   std::size_t index = pieces.find(first.range.begin);
   std::size_t member = 0;
   for (; index < pieces.pieces.size(); ++index) {
@@ -85,8 +90,8 @@ void claim_load(Pieces& pieces, const ImageLoad& load, const Rule& rule) {
 
 void claim_kernel_code(Pieces& pieces, const Rule& rule) {
   claim_each(pieces, rule, [](const Mapping& mapping) {
-    return mapping.path == "[vdso]" || mapping.path == "[uprobes]" ||
-           mapping.path == "[sigpage]" || mapping.path == "[vectors]";
+    return mapping.path == "[vdso]" || mapping.path == "[uprobes]" || mapping.path == "[sigpage]" ||
+           mapping.path == "[vectors]";
   });
 }
 

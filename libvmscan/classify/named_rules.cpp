@@ -51,7 +51,9 @@ std::optional<RegionType> meaning(const Mapping& mapping) {
 
 /// Claims what is named so, with a nameless guard directly below it.
 void claim_named(Pieces& pieces, const Rule& rule) {
-  const auto same_name = [&](const Piece& a, const Piece& b) { return pieces.mapping(a).path == pieces.mapping(b).path; };
+  const auto same_name = [&](const Piece& a, const Piece& b) {
+    return pieces.mapping(a).path == pieces.mapping(b).path;
+  };
   for_each_unclaimed_group(pieces, same_name, [&](std::size_t begin, std::size_t end) {
     const Mapping& first = pieces.mapping(pieces.pieces[begin]);
     if (meaning(first) != rule.type) return;

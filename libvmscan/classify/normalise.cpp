@@ -31,8 +31,10 @@ void normalise(Facts& facts) {
   }
   std::erase_if(facts.mappings, [](const Mapping& mapping) { return mapping.range.empty(); });
   if (cut > 0)
-    facts.notes.push_back({"overlapping_mappings", fmt::format("{} mappings overlapped others and were cut: the map changed "
-                                                               "while it was read, or the source contradicts itself", cut)});
+    facts.notes.push_back(
+        {"overlapping_mappings", fmt::format("{} mappings overlapped others and were cut: the map changed "
+                                             "while it was read, or the source contradicts itself",
+                                             cut)});
 }
 
 }  // namespace vmscan

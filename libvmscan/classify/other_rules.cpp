@@ -11,7 +11,9 @@ void claim_mapped_files(Pieces& pieces, const Rule& rule) {
 }
 
 void claim_private_data(Pieces& pieces, const Rule& rule) {
-  const auto same_name = [&](const Piece& a, const Piece& b) { return pieces.mapping(a).path == pieces.mapping(b).path; };
+  const auto same_name = [&](const Piece& a, const Piece& b) {
+    return pieces.mapping(a).path == pieces.mapping(b).path;
+  };
   for_each_unclaimed_group(pieces, same_name, [&](std::size_t begin, std::size_t end) {
     claim_group(pieces, rule, begin, end, path_of(pieces.mapping(pieces.pieces[begin])));
   });

@@ -27,7 +27,8 @@ class Cutter {
     const Mapping& mapping = facts_.mappings[index];
     Range rest = mapping.range;
     if (mapping.inode == 0 && !mapping.shared)
-      for (auto cut = std::upper_bound(cuts.begin(), cuts.end(), rest.begin); cut != cuts.end() && *cut < mapping.range.end; ++cut) {
+      for (auto cut = std::upper_bound(cuts.begin(), cuts.end(), rest.begin);
+           cut != cuts.end() && *cut < mapping.range.end; ++cut) {
         if (*cut == rest.begin) continue;
         add_around_guards(index, {rest.begin, *cut});
         rest.begin = *cut;
@@ -57,8 +58,10 @@ class Cutter {
 }  // namespace
 
 std::size_t Pieces::find(Address address) const {
-  const auto it = std::partition_point(pieces.begin(), pieces.end(), [&](const Piece& piece) { return piece.range.end <= address; });
-  return it != pieces.end() && it->range.contains(address) ? static_cast<std::size_t>(it - pieces.begin()) : pieces.size();
+  const auto it = std::partition_point(pieces.begin(), pieces.end(),
+                                       [&](const Piece& piece) { return piece.range.end <= address; });
+  return it != pieces.end() && it->range.contains(address) ? static_cast<std::size_t>(it - pieces.begin())
+                                                           : pieces.size();
 }
 
 std::int32_t Pieces::add_claim(Claim claim) {
@@ -67,7 +70,10 @@ std::int32_t Pieces::add_claim(Claim claim) {
 }
 
 Pieces cut_into_pieces(const Facts& facts) {
-  Pieces pieces{.facts = facts, .loads = find_image_loads(facts.mappings, facts.images, facts.target.page_size), .pieces = {}, .claims = {}};
+  Pieces pieces{.facts = facts,
+                .loads = find_image_loads(facts.mappings, facts.images, facts.target.page_size),
+                .pieces = {},
+                .claims = {}};
   const std::vector<Address> cuts = cuts_of(pieces.loads);
   pieces.pieces.reserve(facts.mappings.size() + cuts.size());
   Cutter cutter(facts, pieces.pieces);

@@ -24,9 +24,9 @@ struct Piece {
   static constexpr std::int32_t unclaimed = -1;
 
   Range range;
-  std::uint32_t mapping = 0;        // index into Facts::mappings
-  std::int32_t claim = unclaimed;   // index into Pieces::claims
-  bool guard = false;               // a guard region inside an accessible mapping
+  std::uint32_t mapping = 0;       // index into Facts::mappings
+  std::int32_t claim = unclaimed;  // index into Pieces::claims
+  bool guard = false;              // a guard region inside an accessible mapping
   std::string details;
 };
 

@@ -25,23 +25,23 @@ inline constexpr std::string_view rule_below_lowest_mappable = "below_mmap_min_a
 inline constexpr std::string_view rule_stack_guard_gap = "stack_guard_gap";
 
 // What the table is made of, by theme.
-void claim_kernel_code(Pieces& pieces, const Rule& rule);      // image_rules.cpp
+void claim_kernel_code(Pieces& pieces, const Rule& rule);  // image_rules.cpp
 void claim_elf_loads(Pieces& pieces, const Rule& rule);
 void claim_executable_files(Pieces& pieces, const Rule& rule);
-void claim_kernel_data(Pieces& pieces, const Rule& rule);      // shareable_rules.cpp
+void claim_kernel_data(Pieces& pieces, const Rule& rule);  // shareable_rules.cpp
 void claim_memfd(Pieces& pieces, const Rule& rule);
 void claim_sysv(Pieces& pieces, const Rule& rule);
 void claim_shared_anonymous(Pieces& pieces, const Rule& rule);
 void claim_device(Pieces& pieces, const Rule& rule);
 void claim_memory_file(Pieces& pieces, const Rule& rule);
-void claim_named_heap(Pieces& pieces, const Rule& rule);       // named_rules.cpp
+void claim_named_heap(Pieces& pieces, const Rule& rule);  // named_rules.cpp
 void claim_named_managed_heap(Pieces& pieces, const Rule& rule);
 void claim_named_stack(Pieces& pieces, const Rule& rule);
-void claim_main_stack(Pieces& pieces, const Rule& rule);       // stack_rules.cpp
+void claim_main_stack(Pieces& pieces, const Rule& rule);  // stack_rules.cpp
 void claim_thread_stacks(Pieces& pieces, const Rule& rule);
-void claim_brk_heap(Pieces& pieces, const Rule& rule);         // heap_rules.cpp
+void claim_brk_heap(Pieces& pieces, const Rule& rule);  // heap_rules.cpp
 void claim_arena_shape(Pieces& pieces, const Rule& rule);
-void claim_mapped_files(Pieces& pieces, const Rule& rule);     // other_rules.cpp
+void claim_mapped_files(Pieces& pieces, const Rule& rule);  // other_rules.cpp
 void claim_private_data(Pieces& pieces, const Rule& rule);
 
 }  // namespace vmscan

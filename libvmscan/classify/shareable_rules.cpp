@@ -8,7 +8,8 @@ void claim_kernel_data(Pieces& pieces, const Rule& rule) {
 }
 
 void claim_memfd(Pieces& pieces, const Rule& rule) {
-  claim_each(pieces, rule, [](const Mapping& mapping) { return mapping.inode != 0 && mapping.path.starts_with("/memfd:"); });
+  claim_each(pieces, rule,
+             [](const Mapping& mapping) { return mapping.inode != 0 && mapping.path.starts_with("/memfd:"); });
 }
 
 // ipc/shm.c names the file SYSV and the key in hexadecimal; hugetlb segments as well.
@@ -31,8 +32,8 @@ void claim_device(Pieces& pieces, const Rule& rule) {
     const std::string& path = mapping.path;
     const bool in_dev = path.starts_with("/dev/") && !path.starts_with("/dev/shm/") && path != "/dev/zero";
     const bool object = !path.empty() && !path.starts_with('/') && !path.starts_with('[');  // anon_inode:…, socket:…
-    const bool kernel_file = path.starts_with("/dmabuf") || path.starts_with("/drm mm object") || path.starts_with("/i915") ||
-                             path.starts_with("/[aio]") || path.starts_with("anon_inode:");
+    const bool kernel_file = path.starts_with("/dmabuf") || path.starts_with("/drm mm object") ||
+                             path.starts_with("/i915") || path.starts_with("/[aio]") || path.starts_with("anon_inode:");
     return mapping.inode != 0 && (in_dev || object || kernel_file);
   });
 }

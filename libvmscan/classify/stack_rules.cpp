@@ -11,7 +11,8 @@ namespace {
 constexpr std::uint64_t max_guard_bytes = 1 << 20;
 
 std::string thread_label(const Thread& thread) {
-  return thread.name.empty() ? fmt::format("Thread ID: {}", thread.id) : fmt::format("Thread ID: {} ({})", thread.id, thread.name);
+  return thread.name.empty() ? fmt::format("Thread ID: {}", thread.id)
+                             : fmt::format("Thread ID: {} ({})", thread.id, thread.name);
 }
 
 /// Number of pieces directly below `index` that guard it: reserved, small, nobody else's.
@@ -20,7 +21,9 @@ std::size_t guards_below(const Pieces& pieces, std::size_t index) {
   std::uint64_t bytes = 0;
   while (index > count) {
     const Piece& piece = pieces.pieces[index - count - 1];
-    if (!pieces.touches_next(index - count - 1) || !pieces.free(piece) || !pieces.nameless(piece) || pieces.accessible(piece)) break;
+    if (!pieces.touches_next(index - count - 1) || !pieces.free(piece) || !pieces.nameless(piece) ||
+        pieces.accessible(piece))
+      break;
     bytes += piece.range.size();
     if (bytes > max_guard_bytes) return 0;
     ++count;
@@ -40,7 +43,8 @@ void claim_stack(Pieces& pieces, const Rule& rule, std::size_t index, const Thre
 
 void claim_main_stack(Pieces& pieces, const Rule& rule) {
   const auto& target = pieces.facts.target;
-  claim_each(pieces, rule, [](const Mapping& mapping) { return mapping.path == "[stack]" || mapping.path.starts_with("[stack:"); });
+  claim_each(pieces, rule,
+             [](const Mapping& mapping) { return mapping.path == "[stack]" || mapping.path.starts_with("[stack:"); });
   for (Claim& claim : pieces.claims) {
     if (claim.rule != &rule || claim.details != "[stack]") continue;
     claim.evidence = "[stack]";

@@ -13,7 +13,7 @@ class Bytes {
  public:
   static constexpr std::uint64_t max_value = std::numeric_limits<std::uint64_t>::max() - 1;
 
-  constexpr Bytes() = default;  // unknown
+  constexpr Bytes() = default;                                                             // unknown
   constexpr Bytes(std::uint64_t value) : value_(value > max_value ? max_value : value) {}  // NOLINT: a count is a Bytes
 
   constexpr bool known() const { return value_ != unknown_value; }

@@ -27,10 +27,10 @@ struct SmapsFacts {
 struct Mapping {
   Range range;
   bool read = false, write = false, execute = false, shared = false;
-  std::uint64_t offset = 0;     // bytes into the file
+  std::uint64_t offset = 0;  // bytes into the file
   std::uint32_t device_major = 0, device_minor = 0;
-  std::uint64_t inode = 0;      // 0: no file behind it
-  std::string path;             // as printed, decoded, without " (deleted)"; may be a name in brackets
+  std::uint64_t inode = 0;  // 0: no file behind it
+  std::string path;         // as printed, decoded, without " (deleted)"; may be a name in brackets
   bool deleted = false;
   std::shared_ptr<const SmapsFacts> smaps;    // null: not read
   std::shared_ptr<const PageCounts> counted;  // when set, only these sums are known and Facts::pages does not count
@@ -38,23 +38,23 @@ struct Mapping {
   bool accessible() const { return read || write || execute; }
 };
 
-struct ElfSegment {                 // PT_LOAD
-  Address address = 0;              // p_vaddr
+struct ElfSegment {     // PT_LOAD
+  Address address = 0;  // p_vaddr
   std::uint64_t offset = 0, file_size = 0, memory_size = 0;
   bool read = false, write = false, execute = false;
 };
 
-struct ElfSection {                 // SHF_ALLOC
+struct ElfSection {  // SHF_ALLOC
   std::string name;
-  Range range;                      // addresses before relocation
+  Range range;  // addresses before relocation
 };
 
 /// The headers of one ELF file that is mapped, read from the file or from memory.
 struct ElfImage {
   std::vector<ElfSegment> segments;
   std::vector<ElfSection> sections;
-  std::optional<Range> relro;       // PT_GNU_RELRO, before relocation
-  std::string build_id;             // lower-case hex
+  std::optional<Range> relro;  // PT_GNU_RELRO, before relocation
+  std::string build_id;        // lower-case hex
   unsigned pointer_bits = 64;
   std::uint64_t file_size = 0;
 };
@@ -75,16 +75,16 @@ struct Facts {
 
   bool mappings_known = true;
   std::vector<Mapping> mappings;
-  bool pages_known = false;           // whether `pages` covers the mappings (but those with `counted`)
+  bool pages_known = false;  // whether `pages` covers the mappings (but those with `counted`)
   PageRuns pages;
   std::map<FileKey, ElfImage> images;
   std::set<std::pair<std::uint32_t, std::uint32_t>> memory_devices;  // devices of file systems kept in RAM (tmpfs …)
-  bool shared_swap_unknown = false;   // swapped shared memory may exist and no source told how much
-  bool locked_known = false;          // nothing is locked, or smaps told what is
+  bool shared_swap_unknown = false;  // swapped shared memory may exist and no source told how much
+  bool locked_known = false;         // nothing is locked, or smaps told what is
 
   std::optional<Range> address_space;
-  Bytes lowest_mappable;              // vm.mmap_min_addr
-  Bytes stack_guard_gap;              // bytes the kernel keeps free below a growing stack
+  Bytes lowest_mappable;  // vm.mmap_min_addr
+  Bytes stack_guard_gap;  // bytes the kernel keeps free below a growing stack
 
   KernelCounters kernel;
   std::vector<Limit> limits;

@@ -14,7 +14,7 @@ inline constexpr std::uint8_t present = 1;    // in RAM and counted by the kerne
 inline constexpr std::uint8_t file = 2;       // of a file or of shared memory (pagemap bit 61)
 inline constexpr std::uint8_t exclusive = 4;  // mapped once (pagemap bit 56)
 inline constexpr std::uint8_t swapped = 8;
-inline constexpr std::uint8_t guard = 16;     // guard region (MADV_GUARD_INSTALL)
+inline constexpr std::uint8_t guard = 16;  // guard region (MADV_GUARD_INSTALL)
 inline constexpr std::uint8_t hugetlb = 32;
 }  // namespace page
 

@@ -27,9 +27,8 @@ Usage usage_of_nothing(const Snapshot& snapshot) {
   Usage usage = Usage::zero();
   for (const UsageColumn& column : usage_columns) {
     if (!column.from_smaps) continue;
-    const bool known = std::all_of(snapshot.regions.begin(), snapshot.regions.end(), [&column](const Region& region) {
-      return (region.usage.*column.member).known();
-    });
+    const bool known = std::all_of(snapshot.regions.begin(), snapshot.regions.end(),
+                                   [&column](const Region& region) { return (region.usage.*column.member).known(); });
     if (!known || snapshot.regions.empty()) usage.*column.member = Bytes{};
   }
   return usage;

@@ -22,14 +22,14 @@ struct Target {
   std::vector<std::uint32_t> namespace_pids;  // from our pid namespace inwards; empty when there is only one
   std::optional<std::uint32_t> parent_pid;
   std::optional<std::uint32_t> user_id;
-  std::string name;                         // as ps shows it
-  std::string executable;                   // path; empty when it may not be known
-  std::vector<std::string> arguments;       // argv without argv[0]
-  std::string system;                       // "linux", "windows"
-  std::string machine;                      // "x86_64" …
-  std::string kernel;                       // release of the kernel it ran on
-  std::optional<unsigned> pointer_bits;     // 32 or 64
-  std::uint64_t page_size = 4096;           // bytes
+  std::string name;                      // as ps shows it
+  std::string executable;                // path; empty when it may not be known
+  std::vector<std::string> arguments;    // argv without argv[0]
+  std::string system;                    // "linux", "windows"
+  std::string machine;                   // "x86_64" …
+  std::string kernel;                    // release of the kernel it ran on
+  std::optional<unsigned> pointer_bits;  // 32 or 64
+  std::uint64_t page_size = 4096;        // bytes
   std::optional<std::int64_t> started_at_unix_ms;
 };
 
@@ -41,9 +41,9 @@ struct Thread {
 
 /// One resource with its limit. Bytes or a number of things, as the name says.
 struct Limit {
-  std::string name;        // "mappings", "address_space", "data", "stack", "locked", "cgroup_memory"
+  std::string name;  // "mappings", "address_space", "data", "stack", "locked", "cgroup_memory"
   Bytes used;
-  Bytes limit;             // unknown when unlimited
+  Bytes limit;  // unknown when unlimited
   bool unlimited = false;
 };
 

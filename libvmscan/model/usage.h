@@ -33,7 +33,8 @@ struct Usage {
   static Usage zero();
 };
 
-/// One column of Usage: its name in JSON and CSV, its title in tables, where it is, and whether it costs a read of smaps.
+/// One column of Usage: its name in JSON and CSV, its title in tables, where it is, and whether it costs a read of
+/// smaps.
 struct UsageColumn {
   std::string_view name;
   std::string_view title;

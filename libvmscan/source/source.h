@@ -30,10 +30,10 @@ struct KernelFeatures {
 };
 
 struct CollectOptions {
-  bool smaps = false;     // fill the columns that only smaps has; stalls the target while it is read
-  bool swap = false;      // read smaps as well when shared memory may be swapped out, which nothing else shows
-  bool sections = true;   // read section names of images
-  unsigned threads = 0;   // for reading page tables; 0: as many as help
+  bool smaps = false;    // fill the columns that only smaps has; stalls the target while it is read
+  bool swap = false;     // read smaps as well when shared memory may be swapped out, which nothing else shows
+  bool sections = true;  // read section names of images
+  unsigned threads = 0;  // for reading page tables; 0: as many as help
   KernelFeatures features;
   /// Called with one line about a step and what it cost, for --verbose. May be empty.
   std::function<void(std::string_view)> trace;

@@ -22,8 +22,10 @@ bool fits(std::uint64_t begin, std::uint64_t size) { return size <= std::numeric
 void check(const ElfImage& image) {
   require(image.pointer_bits == 32 || image.pointer_bits == 64, "32 or 64 bits");
   for (const ElfSegment& segment : image.segments) {
-    require(fits(segment.address, segment.memory_size) && fits(segment.offset, segment.file_size), "a segment does not wrap");
-    require(segment.memory_size > 0 && segment.file_size <= segment.memory_size, "a segment has memory for its file part");
+    require(fits(segment.address, segment.memory_size) && fits(segment.offset, segment.file_size),
+            "a segment does not wrap");
+    require(segment.memory_size > 0 && segment.file_size <= segment.memory_size,
+            "a segment has memory for its file part");
   }
   for (const ElfSection& section : image.sections) {
     require(!section.range.empty(), "a section is not empty");

@@ -55,7 +55,8 @@ void check_smaps(std::string_view text) {
     const std::vector<SmapsEntry> entries = parse_in_pieces(text, piece);
     require(entries.size() == whole.size(), "as many entries in pieces as in one");
     for (std::size_t i = 0; i < entries.size(); ++i)
-      require(entries[i].range == whole[i].range && same(*entries[i].facts, *whole[i].facts), "the same entries in pieces");
+      require(entries[i].range == whole[i].range && same(*entries[i].facts, *whole[i].facts),
+              "the same entries in pieces");
   }
 }
 

@@ -54,18 +54,30 @@ class Reader {
   void line(std::string_view line) {
     std::string_view rest = line;
     const std::string_view key = word(rest);
-    if (key == "pages") add_pages(rest);
-    else if (key == "smaps") add_smaps(rest);
-    else if (key == "thread") add_thread(rest);
-    else if (key == "tmpfs") facts_.memory_devices.insert(device(word(rest)));
-    else if (key == "space") set_address_space(range(word(rest)));
-    else if (key == "lowest") facts_.lowest_mappable = hex(word(rest));
-    else if (key == "gap") facts_.stack_guard_gap = hex(word(rest));
-    else if (key == "bits") facts_.target.pointer_bits = static_cast<unsigned>(decimal(word(rest)));
-    else if (key == "elf") open_image(rest);
-    else if (image_ != nullptr && key == "segment") add_segment(rest);
-    else if (image_ != nullptr && key == "section") add_section(rest);
-    else if (image_ != nullptr && key == "relro") image_->relro = range(word(rest));
+    if (key == "pages")
+      add_pages(rest);
+    else if (key == "smaps")
+      add_smaps(rest);
+    else if (key == "thread")
+      add_thread(rest);
+    else if (key == "tmpfs")
+      facts_.memory_devices.insert(device(word(rest)));
+    else if (key == "space")
+      set_address_space(range(word(rest)));
+    else if (key == "lowest")
+      facts_.lowest_mappable = hex(word(rest));
+    else if (key == "gap")
+      facts_.stack_guard_gap = hex(word(rest));
+    else if (key == "bits")
+      facts_.target.pointer_bits = static_cast<unsigned>(decimal(word(rest)));
+    else if (key == "elf")
+      open_image(rest);
+    else if (image_ != nullptr && key == "segment")
+      add_segment(rest);
+    else if (image_ != nullptr && key == "section")
+      add_section(rest);
+    else if (image_ != nullptr && key == "relro")
+      image_->relro = range(word(rest));
     else if (auto mapping = parse_maps_line(line); mapping && mapping->range.size() <= largest_mapping)
       facts_.mappings.push_back(std::move(*mapping));
   }
@@ -110,7 +122,8 @@ class Reader {
     segment.read = rights.find('r') != std::string_view::npos;
     segment.write = rights.find('w') != std::string_view::npos;
     segment.execute = rights.find('x') != std::string_view::npos;
-    const bool wraps = !Range::make(segment.address, segment.memory_size) || !Range::make(segment.offset, segment.file_size);
+    const bool wraps =
+        !Range::make(segment.address, segment.memory_size) || !Range::make(segment.offset, segment.file_size);
     if (!wraps && segment.memory_size > 0 && image_->segments.size() < 64) image_->segments.push_back(segment);
   }
 

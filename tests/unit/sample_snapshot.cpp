@@ -108,8 +108,8 @@ Snapshot rich_snapshot() {
   for (const UsageColumn& column : usage_columns) {
     if (column.from_smaps) nothing.*column.member = Bytes{};
   }
-  snapshot.regions.back().blocks.front() = {.range = {0, 0x10000}, .state = State::Reserved, .protection = {},
-                                            .usage = nothing, .details = {}};
+  snapshot.regions.back().blocks.front() = {
+      .range = {0, 0x10000}, .state = State::Reserved, .protection = {}, .usage = nothing, .details = {}};
   snapshot.regions.push_back(image());
   snapshot.regions.push_back(region_of(RegionType::Heap, 0x500000, 0x21000, usage_of(0x21000, 0x21000, 0x5000, 0, 0)));
   const Usage shared = usage_of(0x1000, 0x1000, 0, 0x1000, 0x1000);

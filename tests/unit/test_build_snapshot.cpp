@@ -41,7 +41,8 @@ TEST_CASE("two mappings that touch are two regions when their files differ") {
 }
 
 TEST_CASE("mappings that overlap are cut, with a note") {
-  const Snapshot snapshot = build("1000-3000 rw-p 0 00:00 0 [heap]\n2000-5000 r--p 0 fe:00 2 /b\n2000-2000 r--p 0 fe:00 2 /b\n");
+  const Snapshot snapshot =
+      build("1000-3000 rw-p 0 00:00 0 [heap]\n2000-5000 r--p 0 fe:00 2 /b\n2000-2000 r--p 0 fe:00 2 /b\n");
   REQUIRE(snapshot.regions.size() == 2);
   CHECK(snapshot.regions[0].range == Range{0x1000, 0x3000});
   CHECK(snapshot.regions[1].range == Range{0x3000, 0x5000});
@@ -108,7 +109,8 @@ TEST_CASE("an arena with its reserved tail up to the next boundary is a heap") {
   REQUIRE(rules_of(snapshot) == Rules{"arena_shape"});
   CHECK(snapshot.regions[0].range.size() == std::uint64_t{64} << 20);
   CHECK(snapshot.regions[0].usage.committed == Bytes{0x21000});
-  CHECK(rules_of(build(std::string(arena) + "7f0004021000-7f0007fff000 ---p 00000000 00:00 0 \n")) == Rules{"private_anonymous"});
+  CHECK(rules_of(build(std::string(arena) + "7f0004021000-7f0007fff000 ---p 00000000 00:00 0 \n")) ==
+        Rules{"private_anonymous"});
 }
 
 TEST_CASE("a thread's stack has its guard and its label") {

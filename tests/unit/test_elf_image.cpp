@@ -1,5 +1,5 @@
-#include <catch2/catch.hpp>
 #include <algorithm>
+#include <catch2/catch.hpp>
 #include <cstring>
 #include <vector>
 
@@ -53,7 +53,9 @@ void section_header(Bytes64& file, std::size_t index, std::uint32_t name, std::u
 /// Code at 0, data with .bss and RELRO at 0x2000, a build id, three sections.
 Bytes64 example() {
   Bytes64 file;
-  file.text(0, "\x7f" "ELF\x02\x01\x01");
+  file.text(0,
+            "\x7f"
+            "ELF\x02\x01\x01");
   file.u16(16, 3);
   file.u64(32, program_headers);
   file.u64(40, section_headers);
@@ -126,7 +128,9 @@ TEST_CASE("an ELF file that was cut off is an error, or lacks what lay behind") 
 TEST_CASE("headers that lie are refused or left out") {
   Bytes64 file = example();
   SECTION("another magic") {
-    file.text(0, "\x7f" "ELV");
+    file.text(0,
+              "\x7f"
+              "ELV");
     CHECK(read(file.bytes).error().code == ErrorCode::Malformed);
   }
   SECTION("big-endian") {

@@ -34,7 +34,7 @@ TEST_CASE("commas stand between values only") {
 
 TEST_CASE("hostile strings become valid JSON") {
   for (const std::string& text : {std::string("a\"b\\c"), std::string("\x1b[31m\n\t"), std::string("nul\0byte", 8),
-                                 std::string("caf\xC3\xA9"), std::string(300, 'x')}) {
+                                  std::string("caf\xC3\xA9"), std::string(300, 'x')}) {
     std::string out;
     JsonWriter(out).string(text);
     CHECK(nlohmann::json::parse(out).get<std::string>() == text);
@@ -92,9 +92,9 @@ TEST_CASE("times are read back, with any offset and fraction") {
   CHECK(parsed("1969-12-31T23:59:59.999Z") == -1);
   for (const char* text :
        {"", "2001-02-29T00:00:00Z", "2000-02-30T00:00:00Z", "2000-13-01T00:00:00Z", "2000-01-01T24:00:00Z",
-        "2000-01-01T00:60:00Z", "2000-01-01T00:00:00", "2000-01-01T00:00:00.Z", "2000-01-01T00:00:00Z ",
-        "2000-01-01", "20000-01-01T00:00:00Z", "2000-01-01T00:00:00+2:00", "-200-01-01T00:00:00Z",
-        "9999-12-31T23:59:59-01:00", "2000-1-01T00:00:00Z"}) {
+        "2000-01-01T00:60:00Z", "2000-01-01T00:00:00", "2000-01-01T00:00:00.Z", "2000-01-01T00:00:00Z ", "2000-01-01",
+        "20000-01-01T00:00:00Z", "2000-01-01T00:00:00+2:00", "-200-01-01T00:00:00Z", "9999-12-31T23:59:59-01:00",
+        "2000-1-01T00:00:00Z"}) {
     CAPTURE(text);
     CHECK(parsed(text) == INT64_MIN);
   }

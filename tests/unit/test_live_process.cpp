@@ -25,7 +25,8 @@ constexpr std::size_t zero_pages = 100, written_pages = 50, scattered_pages = 40
 class Child {
  public:
   Child() {
-    shared_ = static_cast<char*>(::mmap(nullptr, 64 * page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    shared_ = static_cast<char*>(
+        ::mmap(nullptr, 64 * page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     std::memset(shared_, 1, 64 * page_bytes);
     int ready[2];
     REQUIRE(::pipe(ready) == 0);
@@ -119,7 +120,8 @@ TEST_CASE("a kernel that tells nothing of the zero page is told of in a note") {
   REQUIRE(source);
   const auto facts = (*source)->collect(options);
   REQUIRE(facts);
-  const bool told = std::any_of(facts->notes.begin(), facts->notes.end(), [](const Note& note) { return note.code == "zero_pages_counted"; });
+  const bool told = std::any_of(facts->notes.begin(), facts->notes.end(),
+                                [](const Note& note) { return note.code == "zero_pages_counted"; });
   CHECK(told);
 }
 

@@ -5,7 +5,8 @@
 using namespace vmscan;
 
 TEST_CASE("a line of maps is taken apart") {
-  const auto mapping = parse_maps_line("7fa8cf979000-7fa8cf99f000 r-xp 00026000 fe:01 332835                     /usr/lib/libc.so.6");
+  const auto mapping =
+      parse_maps_line("7fa8cf979000-7fa8cf99f000 r-xp 00026000 fe:01 332835                     /usr/lib/libc.so.6");
   REQUIRE(mapping.has_value());
   CHECK(mapping->range == Range{0x7fa8cf979000, 0x7fa8cf99f000});
   CHECK((mapping->read && !mapping->write && mapping->execute && !mapping->shared));

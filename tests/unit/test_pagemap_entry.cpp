@@ -6,7 +6,8 @@ using namespace vmscan;
 
 namespace {
 
-constexpr pagemap::Context anonymous{.anonymous = true}, file{}, shared{.shared = true}, hugetlb{.shared = true, .hugetlb = true};
+constexpr pagemap::Context anonymous{.anonymous = true}, file{}, shared{.shared = true},
+    hugetlb{.shared = true, .hugetlb = true};
 
 unsigned found(std::uint64_t entry, const pagemap::Context& context) { return pagemap::condition(entry, context); }
 

@@ -22,7 +22,8 @@ TEST_CASE("status tells names, ids and counters") {
 }
 
 TEST_CASE("stat counts its fields from the last parenthesis") {
-  const auto stat = parse_stat("42 (a) b (c) Z 1 42 42 0 -1 4194560 100 0 0 0 1 2 0 0 20 0 3 0 123456 0 0 18446744073709551615 94360 0 0 0\n");
+  const auto stat = parse_stat(
+      "42 (a) b (c) Z 1 42 42 0 -1 4194560 100 0 0 0 1 2 0 0 20 0 3 0 123456 0 0 18446744073709551615 94360 0 0 0\n");
   REQUIRE(stat.has_value());
   CHECK(stat->state == 'Z');
   CHECK(stat->flags == 4194560);
@@ -41,9 +42,10 @@ TEST_CASE("the stack pointer of a thread stands before its instruction pointer")
 }
 
 TEST_CASE("limits are numbers or unlimited") {
-  const char* text = "Limit                     Soft Limit           Hard Limit           Units\n"
-                     "Max stack size            8388608              unlimited            bytes\n"
-                     "Max address space         unlimited            unlimited            bytes\n";
+  const char* text =
+      "Limit                     Soft Limit           Hard Limit           Units\n"
+      "Max stack size            8388608              unlimited            bytes\n"
+      "Max address space         unlimited            unlimited            bytes\n";
   CHECK(parse_limit(text, "Max stack size").limit == Bytes{8388608});
   CHECK_FALSE(parse_limit(text, "Max stack size").unlimited);
   CHECK(parse_limit(text, "Max address space").unlimited);
@@ -59,7 +61,8 @@ TEST_CASE("control groups that count memory, of version 1 first") {
 
 TEST_CASE("file systems that live in RAM") {
   const auto devices = parse_memory_devices(
-      "22 1 0:20 / /dev/shm rw,nosuid shared:3 - tmpfs tmpfs rw\n23 1 254:0 / /tmpfs rw - ext4 /dev/tmpfs rw\n24 1 0:21 / /h rw - hugetlbfs h rw\n");
+      "22 1 0:20 / /dev/shm rw,nosuid shared:3 - tmpfs tmpfs rw\n23 1 254:0 / /tmpfs rw - ext4 /dev/tmpfs rw\n24 1 "
+      "0:21 / /h rw - hugetlbfs h rw\n");
   CHECK(devices == std::set<std::pair<std::uint32_t, std::uint32_t>>{{0, 20}, {0, 21}});
 }
 

@@ -64,7 +64,8 @@ TEST_CASE("what smaps does not print is unknown, and flags are whole words") {
 }
 
 TEST_CASE("a value of smaps that does not fit stays unknown") {
-  const auto entries = parse("1000-2000 rw-p 0 00:00 0\nRss: 99999999999999999999 kB\nPss: 18446744073709551615 kB\nSwap: x kB\n", 4096);
+  const auto entries =
+      parse("1000-2000 rw-p 0 00:00 0\nRss: 99999999999999999999 kB\nPss: 18446744073709551615 kB\nSwap: x kB\n", 4096);
   REQUIRE(entries.size() == 1);
   CHECK_FALSE(entries[0].facts->rss.known());
   CHECK_FALSE(entries[0].facts->pss.known());

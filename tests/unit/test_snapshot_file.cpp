@@ -127,7 +127,9 @@ TEST_CASE("malformed documents are refused with the place") {
       {"{\"regions\":[]}", "no schema"},
       {"{\"schema\":1}", "schema: not a string"},
       {"{\"schema\":\"other/1\"}", "schema: this is 'other/1'"},
-      {"\x7f" "ELF", "not JSON at byte 1"},
+      {"\x7f"
+       "ELF",
+       "not JSON at byte 1"},
       {head + "\"label\":\"\xFF\"}", "not JSON at byte"},
       {head + "\"label\":\"a\nb\"}", "not JSON at byte"},
       {head + "\"label\":NaN}", "not JSON at byte"},
@@ -259,8 +261,7 @@ TEST_CASE("values that a later version may add become notes, once") {
   CHECK_FALSE(snapshot->regions[2].blocks[0].protection);
   REQUIRE(snapshot->notes.size() == 3);
   CHECK(snapshot->notes[1].code == "unknown_type");
-  CHECK_THAT(snapshot->notes[1].message,
-             Catch::Contains("regions[2].type 'gpu_memory'") && Catch::Contains("1 more"));
+  CHECK_THAT(snapshot->notes[1].message, Catch::Contains("regions[2].type 'gpu_memory'") && Catch::Contains("1 more"));
   CHECK(snapshot->notes[2].code == "unknown_value");
   const auto again = read_snapshot(write_snapshot(*snapshot));
   REQUIRE(again);
@@ -281,8 +282,9 @@ TEST_CASE("figures that disagree are noted, not repaired") {
 
 TEST_CASE("of equal keys the last counts, nothing doubles") {
   const std::string region = R"({"address":"0x1000","address":"0x5000","size":1,"size":4096})";
-  const auto snapshot = read_snapshot(head + "\"regions\":[" + region + "],\"regions\":[" + region +
-                                      R"(],"limits":{"a":{"used":1},"a":{"used":2}},"threads":[{}],"threads":[{},{}]})");
+  const auto snapshot =
+      read_snapshot(head + "\"regions\":[" + region + "],\"regions\":[" + region +
+                    R"(],"limits":{"a":{"used":1},"a":{"used":2}},"threads":[{}],"threads":[{},{}]})");
   REQUIRE(snapshot);
   REQUIRE(snapshot->regions.size() == 1);
   CHECK(snapshot->regions[0].range == Range{0x5000, 0x6000});
@@ -294,7 +296,10 @@ TEST_CASE("of equal keys the last counts, nothing doubles") {
 TEST_CASE("a snapshot is recognised by its content") {
   CHECK(looks_like_snapshot(" \r\n\t{ \"schema\" : \"x\"}"));
   CHECK(looks_like_snapshot("\xEF\xBB\xBF{\"schema\":"));
-  for (const char* text : {"", "{", "{}", "[\"schema\"]", "\x7f" "ELF", "{\"scheme\":", "\"schema\""}) {
+  for (const char* text : {"", "{", "{}", "[\"schema\"]",
+                           "\x7f"
+                           "ELF",
+                           "{\"scheme\":", "\"schema\""}) {
     CHECK_FALSE(looks_like_snapshot(text));
   }
 }

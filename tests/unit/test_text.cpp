@@ -8,18 +8,20 @@ TEST_CASE("control characters and broken UTF-8 do not reach a terminal") {
   CHECK(escape_for_terminal("plain \\ text") == "plain \\ text");
   CHECK(escape_for_terminal("\x1b[31mred\x07\r\n\t") == "\\x1b[31mred\\x07\\x0d\\x0a\\x09");
   CHECK(escape_for_terminal("\x7f") == "\\x7f");
-  CHECK(escape_for_terminal("\xC2\x9B" "31m") == "\\xc2\\x9b31m");  // U+009B: a control sequence in one character
+  CHECK(escape_for_terminal("\xC2\x9B"
+                            "31m") == "\\xc2\\x9b31m");  // U+009B: a control sequence in one character
   CHECK(escape_for_terminal("caf\xC3\xA9 \xF0\x9F\x90\xA7") == "caf\xC3\xA9 \xF0\x9F\x90\xA7");
-  CHECK(escape_for_terminal("\xE2\x80\xAE" "exe") == "\\u202eexe");  // right-to-left override
+  CHECK(escape_for_terminal("\xE2\x80\xAE"
+                            "exe") == "\\u202eexe");  // right-to-left override
   CHECK(escape_for_terminal(std::string_view("a\0b", 3)) == "a\\x00b");
 }
 
 TEST_CASE("what is not UTF-8 by RFC 3629 is escaped byte by byte") {
   CHECK(escape_for_terminal("\xFF") == "\\xff");
-  CHECK(escape_for_terminal("\xC3") == "\\xc3");                          // ends too early
-  CHECK(escape_for_terminal("\xC0\xAF") == "\\xc0\\xaf");                 // overlong
-  CHECK(escape_for_terminal("\xE0\x80\x80") == "\\xe0\\x80\\x80");        // overlong
-  CHECK(escape_for_terminal("\xED\xA0\x80") == "\\xed\\xa0\\x80");        // surrogate
+  CHECK(escape_for_terminal("\xC3") == "\\xc3");                             // ends too early
+  CHECK(escape_for_terminal("\xC0\xAF") == "\\xc0\\xaf");                    // overlong
+  CHECK(escape_for_terminal("\xE0\x80\x80") == "\\xe0\\x80\\x80");           // overlong
+  CHECK(escape_for_terminal("\xED\xA0\x80") == "\\xed\\xa0\\x80");           // surrogate
   CHECK(escape_for_terminal("\xF4\x90\x80\x80") == "\\xf4\\x90\\x80\\x80");  // above U+10FFFF
 }
 

@@ -68,7 +68,8 @@ std::string build_id_in(std::span<const std::byte> notes) {
     const bool gnu = note.namesz == 4 && std::memcmp(notes.data(), "GNU", 4) == 0;
     if (gnu && note.type == elf::nt_gnu_build_id && note.descsz <= max_build_id) {
       std::string hex;
-      for (const std::byte byte : notes.subspan(name, note.descsz)) hex += fmt::format("{:02x}", std::to_integer<int>(byte));
+      for (const std::byte byte : notes.subspan(name, note.descsz))
+        hex += fmt::format("{:02x}", std::to_integer<int>(byte));
       return hex;
     }
     notes = notes.subspan(std::min(notes.size(), name + descriptor));
@@ -94,8 +95,8 @@ void take_segment(const CachedFile& file, const Segment& segment, ElfImage& imag
 template <class Class>
 Result<void> take_segments(const CachedFile& file, const typename Class::Header& header, ElfImage& image) {
   if (header.phentsize != sizeof(typename Class::Segment) || header.phnum > max_program_headers)
-    return fail(ErrorCode::Malformed, fmt::format("not a usable ELF file: {} program headers of {} bytes", header.phnum,
-                                                  header.phentsize));
+    return fail(ErrorCode::Malformed,
+                fmt::format("not a usable ELF file: {} program headers of {} bytes", header.phnum, header.phentsize));
   std::vector<typename Class::Segment> segments(header.phnum);
   if (!file.read_table(header.phoff, segments))
     return fail(ErrorCode::Truncated, "the ELF file ends before its program headers");
@@ -117,11 +118,13 @@ void take_sections(const CachedFile& file, const typename Class::Header& header,
   if (!file.read_table(names_section.offset, names)) return;
   for (const Section& section : sections) {
     const bool in_memory = (section.flags & elf::shf_alloc) != 0 && section.size > 0;
-    const bool tls_bss = (section.flags & elf::shf_tls) != 0 && section.type == elf::sht_nobits;  // takes no address space
+    const bool tls_bss =
+        (section.flags & elf::shf_tls) != 0 && section.type == elf::sht_nobits;  // takes no address space
     const auto range = bounded(section.addr, section.size);
     if (!in_memory || tls_bss || !range || section.name >= names.size()) continue;
     const char* name = names.data() + section.name;
-    image.sections.push_back({std::string(name, strnlen(name, std::min(max_section_name, names.size() - section.name))), *range});
+    image.sections.push_back(
+        {std::string(name, strnlen(name, std::min(max_section_name, names.size() - section.name))), *range});
   }
 }
 
@@ -142,7 +145,8 @@ Result<ElfImage> read_class(const CachedFile& file, unsigned pointer_bits, bool 
 Result<ElfImage> read_elf_image(const ReadAt& read, bool sections) {
   const CachedFile file(read);
   std::array<unsigned char, 16> ident{};
-  if (!file.read(0, std::as_writable_bytes(std::span(ident))) || !std::equal(std::begin(elf::magic), std::end(elf::magic), ident.begin()))
+  if (!file.read(0, std::as_writable_bytes(std::span(ident))) ||
+      !std::equal(std::begin(elf::magic), std::end(elf::magic), ident.begin()))
     return fail(ErrorCode::Malformed, "not an ELF file");
   if (ident[elf::ident_data] != 1) return fail(ErrorCode::Unsupported, "a big-endian ELF file");
   if (ident[elf::ident_class] == 1) return read_class<Class32>(file, 32, sections);

@@ -46,8 +46,8 @@ bool is_mapped_file(const struct stat& status, const Mapping& mapping) {
   return same_device || nameless_device;
 }
 
-/// Nothing in /dev is opened, as that could have effects; elsewhere a pipe or device that has taken a file's name meanwhile
-/// is opened without waiting, seen for what it is, and closed.
+/// Nothing in /dev is opened, as that could have effects; elsewhere a pipe or device that has taken a file's name
+/// meanwhile is opened without waiting, seen for what it is, and closed.
 Fd open_mapped_file(const ProcDir& proc, const Mapping& mapping, std::uint64_t& size) {
   const std::string inside = "root" + mapping.path;
   const std::string link = fmt::format("map_files/{:x}-{:x}", mapping.range.begin, mapping.range.end);
@@ -82,7 +82,8 @@ void settle_deleted_names(const ProcDir& proc, std::vector<Mapping>& mappings) {
     const auto [known, fresh] = really_deleted.try_emplace({key_of(mapping), literal}, true);
     if (fresh) {
       struct stat status {};
-      known->second = ::fstatat(proc.fd(), ("root" + literal).c_str(), &status, 0) != 0 || !is_mapped_file(status, mapping);
+      known->second =
+          ::fstatat(proc.fd(), ("root" + literal).c_str(), &status, 0) != 0 || !is_mapped_file(status, mapping);
     }
     if (known->second) continue;
     mapping.path = literal;
@@ -107,9 +108,10 @@ ImagesFound find_images(const ProcDir& proc, bool sections, const std::vector<Ma
     found.images.emplace(key, std::move(*image));
   }
   if (!unread.empty())
-    found.notes.push_back({"images_unread",
-                           fmt::format("{} executable files could not be read ({}{}): their .bss and section names are missing",
-                                       unread.size(), unread.front(), unread.size() > 1 ? ", …" : "")});
+    found.notes.push_back(
+        {"images_unread",
+         fmt::format("{} executable files could not be read ({}{}): their .bss and section names are missing",
+                     unread.size(), unread.front(), unread.size() > 1 ? ", …" : "")});
   return found;
 }
 

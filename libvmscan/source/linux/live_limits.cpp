@@ -48,8 +48,9 @@ Limit cgroup_limit(const ProcDir& proc) {
   for (CgroupPath& group : parse_cgroup(proc.read("cgroup").value_or(std::string{}))) {
     if (group.path.find("..") != std::string::npos) continue;  // outside of our own cgroup namespace
     if (group.path == "/") group.path.clear();
-    const CgroupFiles files = group.v2 ? CgroupFiles{"/sys/fs/cgroup", "/memory.current", "/memory.max"}
-                                       : CgroupFiles{"/sys/fs/cgroup/memory", "/memory.usage_in_bytes", "/memory.limit_in_bytes"};
+    const CgroupFiles files =
+        group.v2 ? CgroupFiles{"/sys/fs/cgroup", "/memory.current", "/memory.max"}
+                 : CgroupFiles{"/sys/fs/cgroup/memory", "/memory.usage_in_bytes", "/memory.limit_in_bytes"};
     Limit limit = read_cgroup(files, group.path);
     if (limit.used || limit.limit) return limit;
   }

@@ -22,18 +22,17 @@ namespace {
 
 constexpr std::size_t max_map_bytes = std::size_t{1} << 30;
 constexpr int torn_tries = 4;
-constexpr std::uint64_t threads_pay_bytes = std::uint64_t{32} << 20;   // below, starting a thread costs more than it saves
+constexpr std::uint64_t threads_pay_bytes = std::uint64_t{32}
+                                            << 20;  // below, starting a thread costs more than it saves
 constexpr std::uint64_t unbounded_walk_bytes = std::uint64_t{64} << 30;  // without PAGEMAP_SCAN: 1 ms per GiB
-constexpr std::uint64_t countable_bytes = std::uint64_t{8} << 30;       // there, sums of smaps replace the walk
+constexpr std::uint64_t countable_bytes = std::uint64_t{8} << 30;        // there, sums of smaps replace the walk
 
 bool swap_in_use() {
   struct sysinfo info {};
   return ::sysinfo(&info) != 0 || info.totalswap != info.freeswap;
 }
 
-bool made_by_kernel(const Mapping& mapping) {
-  return mapping.path.starts_with("[vvar");
-}
+bool made_by_kernel(const Mapping& mapping) { return mapping.path.starts_with("[vvar"); }
 
 bool anonymous(const Mapping& mapping) { return mapping.inode == 0 && !mapping.shared; }
 
@@ -155,7 +154,9 @@ Result<void> LiveMemory::read_smaps(Facts& facts) {
     missing += !same;
   }
   if (missing > 0)
-    facts.notes.push_back({"smaps_changed", fmt::format("{} mappings changed before smaps was read: their smaps columns are unknown", missing)});
+    facts.notes.push_back(
+        {"smaps_changed",
+         fmt::format("{} mappings changed before smaps was read: their smaps columns are unknown", missing)});
   smaps_read_ = true;
   return {};
 }
@@ -180,15 +181,17 @@ std::vector<PageWalkMapping> LiveMemory::plan_walk(bool bounded_by_smaps, Facts&
   return plan;
 }
 
-Result<void> LiveMemory::settle_zero_pages(const std::vector<std::uint64_t>& maybe_zero_bytes, const CollectOptions& options,
-                                           Facts& facts) {
-  const bool doubt = std::any_of(maybe_zero_bytes.begin(), maybe_zero_bytes.end(), [](std::uint64_t n) { return n > 0; });
+Result<void> LiveMemory::settle_zero_pages(const std::vector<std::uint64_t>& maybe_zero_bytes,
+                                           const CollectOptions& options, Facts& facts) {
+  const bool doubt =
+      std::any_of(maybe_zero_bytes.begin(), maybe_zero_bytes.end(), [](std::uint64_t n) { return n > 0; });
   if (!doubt) return {};
   if (!smaps_read_ && options.features.smaps)
     if (auto read = read_smaps(facts); !read && read.error().code == ErrorCode::Vanished) return read;
   if (!smaps_read_)
-    facts.notes.push_back({"zero_pages_counted", "this kernel does not tell the shared zero page apart: pages that were only read "
-                                                 "may be counted in the working set although they take no memory"});
+    facts.notes.push_back({"zero_pages_counted",
+                           "this kernel does not tell the shared zero page apart: pages that were only read "
+                           "may be counted in the working set although they take no memory"});
   for (std::size_t i = 0; i < maybe_zero_bytes.size(); ++i) {
     Mapping& mapping = facts.mappings[i];
     if (maybe_zero_bytes[i] == 0 || !mapping.smaps || !mapping.smaps->rss) continue;
@@ -209,13 +212,14 @@ Result<void> LiveMemory::read_pages(const CollectOptions& options, const KernelC
   StepTimer timer(options.trace);
   find_hugetlb(counters, facts);
   const PagemapScan scan(pagemap_.get(), facts.target.page_size);
-  const PageWalkOptions walk{.pagemap_fd = pagemap_.get(),
-                             .page_size = facts.target.page_size,
-                             .use_scan = pagemap_.valid() && options.features.pagemap_scan && scan.available(),
-                             .swap_possible = swap_in_use(),
-                             .zero_page_frame = options.features.page_frames ? zero_page_frame(facts.target.page_size) : 0,
-                             .resident_bytes = counters.rss.value_or(0),
-                             .threads = thread_count(options, counters)};
+  const PageWalkOptions walk{
+      .pagemap_fd = pagemap_.get(),
+      .page_size = facts.target.page_size,
+      .use_scan = pagemap_.valid() && options.features.pagemap_scan && scan.available(),
+      .swap_possible = swap_in_use(),
+      .zero_page_frame = options.features.page_frames ? zero_page_frame(facts.target.page_size) : 0,
+      .resident_bytes = counters.rss.value_or(0),
+      .threads = thread_count(options, counters)};
   const bool bounded_by_smaps = !walk.use_scan && span_of(facts.mappings) > unbounded_walk_bytes;
   const bool locked = counters.locked != Bytes{0};
   const bool swap = options.swap && walk.swap_possible;
@@ -236,7 +240,8 @@ Result<void> LiveMemory::read_pages(const CollectOptions& options, const KernelC
     return fail(ErrorCode::Vanished, fmt::format("pid {}: the process has ended", proc_->pid()));
   facts.pages_known = pages.error == 0;
   if (pages.error != 0)
-    facts.notes.push_back({"pages_unknown", fmt::format("pagemap: {}: the working set is unknown", std::strerror(pages.error))});
+    facts.notes.push_back(
+        {"pages_unknown", fmt::format("pagemap: {}: the working set is unknown", std::strerror(pages.error))});
   facts.pages = std::move(pages.pages);
   return settle_zero_pages(pages.maybe_zero_bytes, options, facts);
 }

@@ -26,11 +26,13 @@ class LiveMemory {
   bool map_unchanged() const;
 
  private:
-  LiveMemory(const ProcDir& proc, std::string directory, Fd maps) : proc_(&proc), directory_(std::move(directory)), maps_(std::move(maps)) {}
+  LiveMemory(const ProcDir& proc, std::string directory, Fd maps)
+      : proc_(&proc), directory_(std::move(directory)), maps_(std::move(maps)) {}
   Result<std::string> read_text() const;
   Result<void> read_smaps(Facts& facts);
   std::vector<PageWalkMapping> plan_walk(bool bounded_by_smaps, Facts& facts) const;
-  Result<void> settle_zero_pages(const std::vector<std::uint64_t>& maybe_zero_bytes, const CollectOptions& options, Facts& facts);
+  Result<void> settle_zero_pages(const std::vector<std::uint64_t>& maybe_zero_bytes, const CollectOptions& options,
+                                 Facts& facts);
   void find_hugetlb(const KernelCounters& counters, Facts& facts);
 
   const ProcDir* proc_;

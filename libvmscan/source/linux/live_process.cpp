@@ -69,7 +69,9 @@ Note denied_note(const Facts& facts) {
   const auto owner = facts.target.user_id;
   std::string advice = fmt::format("run as user {} or as root (sudo), or with CAP_SYS_PTRACE", owner.value_or(0));
   if (owner == 0U) advice = "run as root (sudo), or with CAP_SYS_PTRACE";
-  if (owner == own) advice = "it has made itself unreadable to its own user (prctl PR_SET_DUMPABLE, or capabilities): run as root (sudo)";
+  if (owner == own)
+    advice =
+        "it has made itself unreadable to its own user (prctl PR_SET_DUMPABLE, or capabilities): run as root (sudo)";
   if (own == 0) advice = "even root may not here (a security module, or a container without CAP_SYS_PTRACE)";
   return {"map_denied", fmt::format("its memory map may not be read: {}; only the kernel's totals are known", advice)};
 }
@@ -112,8 +114,9 @@ Result<LiveProcess::Outcome> LiveProcess::collect_once(const CollectOptions& opt
     facts.pages_known = facts.locked_known = true;
     facts.consistency = Consistency::Stable;
     const bool zombie = facts.target.kind == TargetKind::Zombie;
-    facts.notes.push_back(zombie ? Note{"zombie", "it has ended and only waits for its parent to take note: its memory is given back"}
-                                 : Note{"kernel_thread", "a kernel thread: it has no address space of its own"});
+    facts.notes.push_back(
+        zombie ? Note{"zombie", "it has ended and only waits for its parent to take note: its memory is given back"}
+               : Note{"kernel_thread", "a kernel thread: it has no address space of its own"});
   }
   collect_limits(proc_, status, facts);
   return outcome;
@@ -123,7 +126,8 @@ Result<LiveProcess::Outcome> LiveProcess::collect_memory(const CollectOptions& o
                                                          const StatusText& status, Facts& facts) {
   StepTimer timer(options.trace);
   const std::string directory = memory_directory(proc_, stat);
-  facts.kernel = directory.empty() ? status.counters : parse_status(proc_.read(directory + "status").value_or("")).counters;
+  facts.kernel =
+      directory.empty() ? status.counters : parse_status(proc_.read(directory + "status").value_or("")).counters;
   Result<LiveMemory> memory = LiveMemory::open(proc_, directory);
   if (!memory && memory.error().code != ErrorCode::AccessDenied) return std::unexpected(memory.error());
   if (!memory) {
@@ -157,7 +161,8 @@ Result<LiveProcess::Outcome> LiveProcess::collect_memory(const CollectOptions& o
   auto [threads, images] = beside.get();
   facts.threads = std::move(threads.threads);
   facts.images = std::move(images.images);
-  for (const std::vector<Note>& notes : {threads.notes, images.notes}) facts.notes.insert(facts.notes.end(), notes.begin(), notes.end());
+  for (const std::vector<Note>& notes : {threads.notes, images.notes})
+    facts.notes.insert(facts.notes.end(), notes.begin(), notes.end());
   timer.step(fmt::format("{} threads, {} images", facts.threads.size(), facts.images.size()));
   return Outcome::Done;
 }

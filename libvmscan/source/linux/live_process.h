@@ -26,7 +26,8 @@ class LiveProcess : public Source {
  private:
   enum class Outcome { Done, Again };  // Again: another program was executed meanwhile
   Result<Outcome> collect_once(const CollectOptions& options, Facts& facts);
-  Result<Outcome> collect_memory(const CollectOptions& options, const StatText& stat, const StatusText& status, Facts& facts);
+  Result<Outcome> collect_memory(const CollectOptions& options, const StatText& stat, const StatusText& status,
+                                 Facts& facts);
 
   ProcDir proc_;
   ProcessMemory memory_;

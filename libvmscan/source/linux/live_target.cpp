@@ -26,7 +26,8 @@ std::int64_t started_at(std::uint64_t ticks) {
   const std::int64_t boot_ms = clock_ms(CLOCK_REALTIME) - clock_ms(CLOCK_BOOTTIME);
   const auto ticks_per_second = static_cast<std::uint64_t>(std::max(1L, ::sysconf(_SC_CLK_TCK)));
   // To a tenth of a second: clock ticks are no finer, and the same process must show the same time in every capture.
-  const auto since_boot_ms = static_cast<std::int64_t>(ticks / ticks_per_second * 1000 + ticks % ticks_per_second * 1000 / ticks_per_second);
+  const auto since_boot_ms =
+      static_cast<std::int64_t>(ticks / ticks_per_second * 1000 + ticks % ticks_per_second * 1000 / ticks_per_second);
   return (boot_ms + since_boot_ms) / 100 * 100;
 }
 

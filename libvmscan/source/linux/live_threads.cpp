@@ -40,13 +40,16 @@ ThreadsFound find_threads(const ProcDir& proc) {
   }
   std::sort(found.threads.begin(), found.threads.end(), [](const Thread& a, const Thread& b) { return a.id < b.id; });
   if (denied > 0)
-    found.notes.push_back({"thread_stacks_denied",
-                           fmt::format("the stack pointers of {} threads may not be read: their stacks count as Private Data; "
-                                       "run as root or with CAP_SYS_PTRACE to find them", denied)});
+    found.notes.push_back(
+        {"thread_stacks_denied",
+         fmt::format("the stack pointers of {} threads may not be read: their stacks count as Private Data; "
+                     "run as root or with CAP_SYS_PTRACE to find them",
+                     denied)});
   else if (running > 0 && found.threads.size() > 1)
-    found.notes.push_back({"threads_running",
-                           fmt::format("{} of {} threads were running: their stacks could not be found and count as Private Data",
-                                       running, found.threads.size())});
+    found.notes.push_back(
+        {"threads_running",
+         fmt::format("{} of {} threads were running: their stacks could not be found and count as Private Data",
+                     running, found.threads.size())});
   return found;
 }
 

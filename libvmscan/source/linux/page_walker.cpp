@@ -15,12 +15,12 @@
 namespace vmscan {
 namespace {
 
-constexpr std::size_t window_pages = 8192;        // one read: 64 KiB of entries
-constexpr std::size_t first_window_pages = 512;   // behind a hole: one page table
-constexpr std::size_t large_pages = 4096;         // mappings above 16 MiB are walked on their own
-constexpr std::size_t gap_pages = 256;            // holes between small mappings that one read goes over
-constexpr std::size_t sparse_factor = 8;          // fewer than one page in eight in use: look for the next one
-constexpr std::uint64_t min_task_pages = 1 << 16; // 256 MiB
+constexpr std::size_t window_pages = 8192;         // one read: 64 KiB of entries
+constexpr std::size_t first_window_pages = 512;    // behind a hole: one page table
+constexpr std::size_t large_pages = 4096;          // mappings above 16 MiB are walked on their own
+constexpr std::size_t gap_pages = 256;             // holes between small mappings that one read goes over
+constexpr std::size_t sparse_factor = 8;           // fewer than one page in eight in use: look for the next one
+constexpr std::uint64_t min_task_pages = 1 << 16;  // 256 MiB
 constexpr std::uint64_t max_tasks_per_mapping = 64;
 
 /// A part of the walk that one thread does: the mappings first..last (one, when it is large), within `range`.
@@ -40,7 +40,9 @@ struct TaskResult {
 class Walker {
  public:
   Walker(const std::vector<PageWalkMapping>& mappings, const PageWalkOptions& options)
-      : mappings_(mappings), options_(options), scan_(options.pagemap_fd, options.page_size),
+      : mappings_(mappings),
+        options_(options),
+        scan_(options.pagemap_fd, options.page_size),
         entries_(std::make_unique_for_overwrite<std::uint64_t[]>(window_pages)) {}
 
   TaskResult run(const Task& task) {
@@ -107,7 +109,8 @@ class Walker {
   /// Turns the entries from `first_entry` on into runs over `range`; returns the number of pages in use.
   std::size_t decode(std::size_t index, Range range, std::size_t first_entry) {
     const PageWalkMapping& mapping = mappings_[index];
-    const pagemap::Context context{mapping.shared, mapping.anonymous, mapping.hugetlb, options_.swap_possible, options_.zero_page_frame};
+    const pagemap::Context context{mapping.shared, mapping.anonymous, mapping.hugetlb, options_.swap_possible,
+                                   options_.zero_page_frame};
     window_.clear();
     Range maybe_zero{range.end, range.begin};
     const std::size_t pages = pages_in(range);
@@ -136,7 +139,9 @@ class Walker {
     if (entry == 0)
       while (at < end && entries_[at] == 0) ++at;
     else if (entry & pagemap::present)
-      while (at < end && entries_[at] >> flag_shift == entry >> flag_shift && is_zero_page(entries_[at]) == is_zero_page(entry)) ++at;
+      while (at < end && entries_[at] >> flag_shift == entry >> flag_shift &&
+             is_zero_page(entries_[at]) == is_zero_page(entry))
+        ++at;
     return at - begin;
   }
 
@@ -188,11 +193,13 @@ class Walker {
   std::vector<PageRun> window_;
 };
 
-/// Splits a large mapping so that threads can share it, but an empty reservation of terabytes only where there is enough
-/// in RAM to be worth it: each part costs at least one look.
-void plan_large(const PageWalkMapping& mapping, std::size_t index, const PageWalkOptions& options, std::vector<Task>& tasks) {
+/// Splits a large mapping so that threads can share it, but an empty reservation of terabytes only where there is
+/// enough in RAM to be worth it: each part costs at least one look.
+void plan_large(const PageWalkMapping& mapping, std::size_t index, const PageWalkOptions& options,
+                std::vector<Task>& tasks) {
   const std::uint64_t pages = mapping.range.size() / options.page_size;
-  const std::uint64_t parts = std::clamp<std::uint64_t>(options.resident_bytes / (min_task_pages * options.page_size), 1, max_tasks_per_mapping);
+  const std::uint64_t parts = std::clamp<std::uint64_t>(options.resident_bytes / (min_task_pages * options.page_size),
+                                                        1, max_tasks_per_mapping);
   const std::uint64_t step = std::max(min_task_pages, (pages / parts + 511) / 512 * 512) * options.page_size;
   for (Address at = mapping.range.begin; at < mapping.range.end;) {
     const Address end = mapping.range.end - at > step ? at + step : mapping.range.end;

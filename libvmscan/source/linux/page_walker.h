@@ -1,6 +1,6 @@
 // Reads which pages of a process are where, from /proc/PID/pagemap, for little work and a short hold of its locks:
-// small mappings directly, in reads of 64 KiB that cover many of them; large ones by looking for the next page in use with
-// PAGEMAP_SCAN and reading pagemap from there for as long as it stays dense.
+// small mappings directly, in reads of 64 KiB that cover many of them; large ones by looking for the next page in use
+// with PAGEMAP_SCAN and reading pagemap from there for as long as it stays dense.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@ namespace vmscan {
 struct PageWalkOptions {
   int pagemap_fd = -1;
   std::uint64_t page_size = 4096;
-  bool use_scan = true;       // PAGEMAP_SCAN is available
-  bool swap_possible = true;  // something is swapped out on this system
+  bool use_scan = true;               // PAGEMAP_SCAN is available
+  bool swap_possible = true;          // something is swapped out on this system
   std::uint64_t zero_page_frame = 0;  // frame number of the zero page, for who may see frames; 0: unknown
   std::uint64_t resident_bytes = 0;   // about; decides into how many parts large mappings are split
   unsigned threads = 1;
@@ -26,7 +26,7 @@ struct PageWalkMapping {
   bool shared = false;     // or made by the kernel
   bool anonymous = false;  // private without a file
   bool hugetlb = false;
-  bool skip = false;       // known to have no pages, or counted in another way
+  bool skip = false;  // known to have no pages, or counted in another way
 };
 
 struct PageWalkResult {

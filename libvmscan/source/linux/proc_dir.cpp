@@ -41,8 +41,7 @@ Result<ProcDir> ProcDir::open(std::uint32_t pid) {
   const std::string path = fmt::format("/proc/{}", pid);
   Fd dir(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (dir.valid()) return ProcDir(pid, std::move(dir));
-  if (errno == ENOENT || errno == ESRCH)
-    return fail(ErrorCode::NotFound, fmt::format("pid {}: no such process", pid));
+  if (errno == ENOENT || errno == ESRCH) return fail(ErrorCode::NotFound, fmt::format("pid {}: no such process", pid));
   return fail(errno == EACCES || errno == EPERM ? ErrorCode::AccessDenied : ErrorCode::Io,
               fmt::format("{}: {}", path, std::strerror(errno)));
 }

@@ -22,7 +22,8 @@ std::uint64_t zero_page_frame(std::uint64_t page_size) {
     static_cast<void>(*(static_cast<volatile const char*>(memory) + i * page_size));
   const Fd pagemap(::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
   const auto offset = static_cast<off_t>(reinterpret_cast<std::uintptr_t>(memory) / page_size * sizeof entries[0]);
-  const bool read = pagemap.valid() && ::pread(pagemap.get(), entries.data(), sizeof entries, offset) == static_cast<ssize_t>(sizeof entries);
+  const bool read = pagemap.valid() && ::pread(pagemap.get(), entries.data(), sizeof entries, offset) ==
+                                           static_cast<ssize_t>(sizeof entries);
   ::munmap(memory, pages * page_size);
   const bool same = (entries[0] & pagemap::frame) == (entries[1] & pagemap::frame);
   const bool zero = (entries[0] & pagemap::present) != 0 && (entries[0] & pagemap::file_or_shared) == 0;

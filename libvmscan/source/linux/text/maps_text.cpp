@@ -121,7 +121,8 @@ MapsText parse_maps(std::string_view text) {
     Result<Mapping> mapping = parse_maps_line(take_line(text));
     if (!mapping) {
       if (result.notes.size() < max_notes)
-        result.notes.push_back({"bad_mapping_line", fmt::format("line {} of maps is {}", number, mapping.error().message)});
+        result.notes.push_back(
+            {"bad_mapping_line", fmt::format("line {} of maps is {}", number, mapping.error().message)});
       continue;
     }
     if (mapping->range.begin < end) result.ordered = false;

@@ -1,7 +1,8 @@
 // /proc/PID/maps (proc(5); fs/proc/task_mmu.c show_map_vma):
 //   7fa8cf979000-7fa8cf99f000 r--p 00026000 fe:00 332835                     /usr/lib/x86_64-linux-gnu/libc.so.6
-// The path is the rest of the line, verbatim, blanks included; only a newline is escaped, as \012. " (deleted)" is added
-// by the kernel, but may as well be part of a name: whoever can look at the file decides (Mapping::deleted is a claim).
+// The path is the rest of the line, verbatim, blanks included; only a newline is escaped, as \012. " (deleted)" is
+// added by the kernel, but may as well be part of a name: whoever can look at the file decides (Mapping::deleted is a
+// claim).
 #pragma once
 
 #include <string>

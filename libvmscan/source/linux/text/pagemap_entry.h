@@ -16,10 +16,10 @@ inline constexpr std::uint64_t frame = (1ULL << 55) - 1;  // frame number; 0 for
 
 /// What of the mapping decides how its entries are read.
 struct Context {
-  bool shared = false;         // MAP_SHARED, or a mapping that the kernel made ([vvar])
-  bool anonymous = false;      // private and without a file
+  bool shared = false;     // MAP_SHARED, or a mapping that the kernel made ([vvar])
+  bool anonymous = false;  // private and without a file
   bool hugetlb = false;
-  bool swap_possible = true;   // something is swapped out on this system at all
+  bool swap_possible = true;          // something is swapped out on this system at all
   std::uint64_t zero_page_frame = 0;  // of the 4 KiB zero page; 0: unknown
 };
 

@@ -161,7 +161,8 @@ std::optional<std::uint64_t> auxv_value(std::span<const std::byte> auxv, unsigne
 std::optional<unsigned> auxv_pointer_bits(std::span<const std::byte> auxv) {
   for (const unsigned bits : {64U, 32U}) {
     const auto page_size = auxv_value(auxv, bits, at_pagesz);
-    const bool plausible = page_size && *page_size >= 4096 && *page_size <= (1U << 20) && (*page_size & (*page_size - 1)) == 0;
+    const bool plausible =
+        page_size && *page_size >= 4096 && *page_size <= (1U << 20) && (*page_size & (*page_size - 1)) == 0;
     if (plausible) return bits;
   }
   return std::nullopt;
@@ -195,7 +196,8 @@ std::set<std::pair<std::uint32_t, std::uint32_t>> parse_memory_devices(std::stri
     std::uint64_t major = 0, minor = 0;
     if (!take_decimal(device, major) || !device.starts_with(':')) continue;
     device.remove_prefix(1);
-    if (take_decimal(device, minor)) devices.emplace(static_cast<std::uint32_t>(major), static_cast<std::uint32_t>(minor));
+    if (take_decimal(device, minor))
+      devices.emplace(static_cast<std::uint32_t>(major), static_cast<std::uint32_t>(minor));
   }
   return devices;
 }

@@ -23,8 +23,8 @@ struct StatusText {
   std::optional<std::uint32_t> effective_uid;
   std::vector<std::uint32_t> namespace_pids;  // NSpid: from the reader's namespace inwards
   std::optional<std::uint64_t> threads;
-  KernelCounters counters;                    // bytes; unknown where a line is missing (a kernel thread has none)
-  Bytes data, stack;                          // VmData, VmStk
+  KernelCounters counters;  // bytes; unknown where a line is missing (a kernel thread has none)
+  Bytes data, stack;        // VmData, VmStk
 };
 StatusText parse_status(std::string_view text);
 

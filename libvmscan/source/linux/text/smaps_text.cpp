@@ -89,8 +89,8 @@ void SmapsParser::line(std::string_view line) {
     close_entry();
     std::string_view rest = line;
     Range range;
-    open_ = take_hex(rest, range.begin) && rest.starts_with('-') && (rest.remove_prefix(1), take_hex(rest, range.end)) &&
-            !range.empty();
+    open_ = take_hex(rest, range.begin) && rest.starts_with('-') &&
+            (rest.remove_prefix(1), take_hex(rest, range.end)) && !range.empty();
     range_ = range;
     return;
   }
