@@ -1,5 +1,6 @@
 // Threads of a process, their names and, where it may be read, their stack pointers.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <string>
@@ -25,7 +26,7 @@ ThreadsFound find_threads(const ProcDir& proc) {
   for (const std::string& name : *names) {
     std::string_view digits = name;
     std::uint64_t id = 0;
-    if (!take_decimal(digits, id)) continue;
+    if (!take_decimal(digits, id) || id == static_cast<std::uint64_t>(::gettid())) continue;  // not us, who look
     const auto comm = proc.read(fmt::format("task/{}/comm", name));
     if (!comm) continue;  // it has just ended
     Thread thread{.id = static_cast<std::uint32_t>(id), .name = first_line(*comm), .stack_pointer = {}};
