@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
+#include <vector>
 
 #include "formats/json_writer.h"
 #include "formats/table.h"
@@ -104,6 +106,27 @@ constexpr std::array<CounterTitle, 9> counter_titles{{
     {"Page tables", &KernelCounters::page_tables},
 }};
 
+/// The titles of limits in bytes; mappings stand in the title line.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 5> limit_titles{{
+    {"address_space", "address space"},
+    {"data", "data"},
+    {"stack", "stack"},
+    {"locked", "locked"},
+    {"cgroup_memory", "memory of its cgroup"},
+}};
+
+std::string kib(Bytes bytes) { return formats::format_size(bytes, formats::Units::K); }
+
+std::vector<std::string> limit_texts(const Snapshot& snapshot) {
+  std::vector<std::string> texts;
+  for (const Limit& limit : snapshot.limits)
+    for (const auto& [name, title] : limit_titles)
+      if (limit.name == name && limit.used && limit.limit)
+        texts.push_back(fmt::format("{} {} of {} K", title, kib(limit.used), kib(limit.limit)));
+  if (snapshot.kernel.peak_rss) texts.push_back(fmt::format("peak in RAM {} K", kib(snapshot.kernel.peak_rss)));
+  return texts;
+}
+
 }  // namespace
 
 std::string title_line(const Snapshot& snapshot, std::size_t width) {
@@ -116,6 +139,22 @@ std::string title_line(const Snapshot& snapshot, std::size_t width) {
   const std::size_t used = display_width(left) + display_width(right);
   if (width != 0 && used + 2 > width) return left + "\n" + right + "\n";
   return left + std::string(width == 0 ? 4 : width - used, ' ') + right + "\n";
+}
+
+std::string limit_lines(const Snapshot& snapshot, std::size_t width) {
+  constexpr std::string_view separator = " · ";
+  std::string text, line = "Limits: ";
+  const std::size_t empty = line.size();
+  for (const std::string& item : limit_texts(snapshot)) {
+    const bool first = line.size() == empty;
+    if (!first && width != 0 && display_width(line) + 3 + display_width(item) > width) {
+      text += line + "\n";
+      line = std::string(empty, ' ') + item;
+    } else {
+      line += (first ? "" : std::string(separator)) + item;
+    }
+  }
+  return line.size() == empty ? text : text + line + "\n";
 }
 
 std::string kernel_totals(const Snapshot& snapshot, formats::Units units) {

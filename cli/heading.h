@@ -16,6 +16,10 @@ std::string title_line(const Snapshot& snapshot, std::size_t width);
 /// are unknown.
 std::string bars(const Summary& summary, std::size_t width, bool color);
 
+/// Resources with their limits, and the peak, for below the table: "stack 132 of 8,192 K · locked 0 of 8,192 K …",
+/// wrapped to `width`. What has no limit is left out; empty when nothing is left.
+std::string limit_lines(const Snapshot& snapshot, std::size_t width);
+
 /// What the kernel tells everybody, for a process whose map may not be read: one line for each counter that is known.
 std::string kernel_totals(const Snapshot& snapshot, formats::Units units);
 

@@ -46,7 +46,7 @@ Parser::~Parser() = default;
 void Parser::group(std::string_view title) { state_->group = title; }
 
 void Parser::flag(const std::string& names, bool& value, const std::string& help) {
-  state_->app.add_flag(names, value, help)->group(state_->group);
+  state_->app.add_flag(names, value, help)->group(state_->group)->disable_flag_override();
 }
 
 void Parser::option(const std::string& names, std::string& value, const std::string& metavar, const std::string& help) {

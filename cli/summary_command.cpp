@@ -27,6 +27,8 @@ void add_view(const Snapshot& snapshot, const ViewSettings& settings, bool sever
   if (settings.on_terminal && settings.style.header)
     bar_lines = bars(summarize(snapshot), settings.style.width == 0 ? 200 : settings.style.width, settings.style.color);
   output.add_table(snapshot, formats::summary_table(snapshot, settings.view), bar_lines, several);
+  if (settings.format == Format::Table && settings.style.header)
+    output.add_text(limit_lines(snapshot, settings.style.width));
 }
 
 /// What the sum of several processes cannot say: how much of their shared memory is the same.
