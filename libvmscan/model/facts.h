@@ -56,7 +56,6 @@ struct ElfImage {
   std::optional<Range> relro;  // PT_GNU_RELRO, before relocation
   std::string build_id;        // lower-case hex
   unsigned pointer_bits = 64;
-  std::uint64_t file_size = 0;
 };
 
 /// A file as maps names it.

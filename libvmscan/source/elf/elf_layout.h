@@ -15,7 +15,6 @@ inline constexpr std::uint32_t pt_note = 4;
 inline constexpr std::uint32_t pt_gnu_relro = 0x6474e552;
 inline constexpr std::uint32_t pf_x = 1, pf_w = 2, pf_r = 4;
 
-inline constexpr std::uint32_t sht_null = 0;
 inline constexpr std::uint64_t shf_alloc = 2;
 inline constexpr std::uint64_t shf_tls = 0x400;
 inline constexpr std::uint32_t sht_nobits = 8;

@@ -48,14 +48,13 @@ bool is_mapped_file(const struct stat& status, const Mapping& mapping) {
 
 /// Nothing in /dev is opened, as that could have effects; elsewhere a pipe or device that has taken a file's name
 /// meanwhile is opened without waiting, seen for what it is, and closed.
-Fd open_mapped_file(const ProcDir& proc, const Mapping& mapping, std::uint64_t& size) {
+Fd open_mapped_file(const ProcDir& proc, const Mapping& mapping) {
   const std::string inside = "root" + mapping.path;
   const std::string link = fmt::format("map_files/{:x}-{:x}", mapping.range.begin, mapping.range.end);
   for (const std::string& name : {inside, link}) {
     struct stat status {};
     Fd fd(::openat(proc.fd(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
     if (!fd.valid() || ::fstat(fd.get(), &status) != 0 || !is_mapped_file(status, mapping)) continue;
-    size = static_cast<std::uint64_t>(status.st_size);
     return fd;
   }
   return Fd();
@@ -95,8 +94,7 @@ ImagesFound find_images(const ProcDir& proc, bool sections, const std::vector<Ma
   ImagesFound found;
   std::vector<std::string> unread;
   for (const auto& [key, candidate] : find_candidates(mappings)) {
-    std::uint64_t size = 0;
-    const Fd fd = open_mapped_file(proc, *candidate.mapping, size);
+    const Fd fd = open_mapped_file(proc, *candidate.mapping);
     if (!fd.valid()) {
       if (candidate.executable) unread.push_back(candidate.mapping->path);
       continue;
@@ -104,7 +102,6 @@ ImagesFound find_images(const ProcDir& proc, bool sections, const std::vector<Ma
     Result<ElfImage> image = read_elf_image(
         [&](std::uint64_t offset, std::span<std::byte> buffer) { return read_at(fd.get(), offset, buffer); }, sections);
     if (!image) continue;  // a file of another kind
-    image->file_size = size;
     found.images.emplace(key, std::move(*image));
   }
   if (!unread.empty())

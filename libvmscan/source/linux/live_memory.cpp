@@ -198,6 +198,7 @@ Result<void> LiveMemory::settle_zero_pages(const std::vector<std::uint64_t>& may
     PageCounts counts = facts.pages.count(mapping.range);
     const std::uint64_t in_ram = counts.in_ram(), rss = *mapping.smaps->rss;
     std::uint64_t zero = std::min(in_ram > rss ? in_ram - rss : 0, maybe_zero_bytes[i]);
+    if (zero == 0) continue;
     for (std::uint64_t* part : {&counts.anonymous_shared, &counts.file_shared}) {
       const std::uint64_t taken = std::min(*part, zero);
       *part -= taken;
