@@ -79,7 +79,7 @@ class SpecialPages(unittest.TestCase):
         pid = pid or target.pid
         with vmscan.stopped(pid):
             compare.assert_equal(self, pid, target.name)
-            return vmscan.details(pid)
+            return vmscan.details(pid, "--columns", "+swap")
 
     def assert_usage(self, document, thing, **expected):
         """Checks columns of the blocks that make up the thing; in bytes."""
@@ -191,6 +191,8 @@ class SpecialPages(unittest.TestCase):
             if not out:
                 self.skipTest("the kernel swapped nothing out")
             document = self.look(target)
+            unasked = vmscan.usage_in(vmscan.details(target.pid), *ends(target["swapped_shared"]))
+            self.assertIsNone(unasked["swap"], "only smaps knows, and nobody asked for it")
             for name in ("swapped", "swapped_partly", "swapped_shared"):
                 thing = target[name]
                 mapping = kernel[thing.begin]
