@@ -109,8 +109,9 @@ Expected<void> add_types(std::string_view list, std::vector<RegionType>& types) 
       types.push_back(*type);
       continue;
     }
-    std::vector<std::string_view> names;
-    for (const RegionTypeName& known : region_types) names.push_back(known.name);
+    std::array<std::string_view, region_types.size()> names;
+    std::transform(region_types.begin(), region_types.end(), names.begin(),
+                   [](const auto& known) { return known.name; });
     const std::string folded = formats::folded_name(name);
     const auto near = formats::nearest(folded, names);
     return failure(exit_usage, fmt::format("--type {}: unknown type: {}", formats::quote(name),

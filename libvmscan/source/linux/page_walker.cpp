@@ -92,7 +92,6 @@ class Walker {
         if (found && found->regions == 0) return;
         if (found && hit[0].start >= at && hit[0].start < task.range.end) at = hit[0].start;
         use_scan = found.has_value();
-        look = false;
         window = use_scan ? first_window_pages : window_pages;
       }
       const std::size_t pages = std::min<std::uint64_t>(window, (task.range.end - at) / options_.page_size);
