@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <utility>
 #include <vector>
 
@@ -81,7 +82,7 @@ std::string draw(const Summary& summary, const Bar& bar, std::uint64_t scale, st
     if (row.type == RegionType::Free) continue;
     sum += static_cast<double>((row.usage.*bar.member).value_or(0)) * static_cast<double>(cells) /
            static_cast<double>(scale);
-    const auto up_to = static_cast<std::size_t>(sum + 0.5);
+    const auto up_to = static_cast<std::size_t>(std::lround(sum));
     if (up_to <= drawn) continue;
     if (color) text += fmt::format("\x1b[38;5;{}m", formats::color_of(row.type));
     for (; drawn < up_to; ++drawn) text += cell;
