@@ -1,0 +1,197 @@
+#include "libvmscan/diff/snapshot_diff.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace vmscan {
+namespace {
+
+Bytes block_count(const Region& region) { return region.blocks.size(); }
+
+/// The first figure that differs and is known on both sides decides whether something grew or shrank.
+Change judge_figures(const Figures& before, const Figures& after) {
+  const auto verdict = [](Bytes base, Bytes now) {
+    if (!base || !now || *base == *now) return Change::Unchanged;
+    return *now > *base ? Change::Grown : Change::Shrunk;
+  };
+  if (const Change change = verdict(before.size, after.size); change != Change::Unchanged) return change;
+  for (const UsageColumn& column : usage_columns) {
+    const Change change = verdict(before.usage.*column.member, after.usage.*column.member);
+    if (change != Change::Unchanged) return change;
+  }
+  return Change::Unchanged;
+}
+
+/// Two blocks at the same place of their regions.
+bool same_block(const Block& a, Address a_origin, const Block& b, Address b_origin) {
+  return a.range.begin - a_origin == b.range.begin - b_origin && a.range.size() == b.range.size() &&
+         a.state == b.state && a.protection == b.protection && a.usage == b.usage && a.details == b.details;
+}
+
+bool same_blocks(const Region& a, const Region& b) {
+  return std::equal(a.blocks.begin(), a.blocks.end(), b.blocks.begin(), b.blocks.end(),
+                    [&](const Block& x, const Block& y) { return same_block(x, a.range.begin, y, b.range.begin); });
+}
+
+/// What differs beside figures. Across two runs thread ids are another matter.
+std::vector<std::string_view> differing_fields(const Region& a, const Region& b, MatchMode mode) {
+  std::vector<std::string_view> fields;
+  const bool details_differ = mode == MatchMode::ByIdentity ? stable_name(a) != stable_name(b) : a.details != b.details;
+  if (a.type != b.type) fields.emplace_back("type");
+  if (a.protection() != b.protection()) fields.emplace_back("protection");
+  if (details_differ) fields.emplace_back("details");
+  if (a.rule != b.rule) fields.emplace_back("rule");
+  if (a.build_id != b.build_id) fields.emplace_back("build_id");
+  if (!same_blocks(a, b)) fields.emplace_back("blocks");
+  return fields;
+}
+
+Figures sum_of(const std::vector<Region>& regions, const std::vector<std::size_t>& indices) {
+  Figures figures;
+  for (const std::size_t i : indices) {
+    if (&i == &indices.front())
+      figures.usage = regions[i].usage;
+    else
+      figures.usage += regions[i].usage;
+    figures.size += regions[i].range.size();
+    figures.blocks += block_count(regions[i]);
+  }
+  return figures;
+}
+
+void judge(const SnapshotDiff& diff, RegionChange& change) {
+  if (change.base.empty() || change.now.empty()) {
+    change.change = change.base.empty() ? Change::Added : Change::Removed;
+    return;
+  }
+  if (change.base.size() > 1 || change.now.size() > 1) {
+    change.change = change.now.size() > change.base.size() ? Change::Split : Change::Merged;
+    return;
+  }
+  const Region &before = diff.base.regions[change.base[0]], &after = diff.now.regions[change.now[0]];
+  change.fields = differing_fields(before, after, diff.match);
+  if (before.type != after.type) {
+    change.change = Change::Changed;
+    return;
+  }
+  change.change = judge_figures(diff.figures_before(change), diff.figures_after(change));
+  if (change.change == Change::Unchanged && !change.fields.empty()) change.change = Change::Changed;
+}
+
+/// Takes the ignored regions out, and says how many each pattern took.
+void take_out(Snapshot& snapshot, const std::vector<IgnorePattern>& patterns, std::vector<IgnoreUse>& uses,
+              std::size_t IgnoreUse::*count) {
+  std::erase_if(snapshot.regions, [&](const Region& region) {
+    for (std::size_t i = 0; i < patterns.size(); ++i) {
+      if (!patterns[i].matches(region)) continue;
+      ++(uses[i].*count);
+      return true;
+    }
+    return false;
+  });
+}
+
+/// Takes the ignored regions out of the snapshot and returns the sums of the others. What was taken does not become
+/// Free.
+Summary totals_without_ignored(Snapshot& snapshot, const std::vector<IgnorePattern>& patterns,
+                               std::vector<IgnoreUse>& uses, std::size_t IgnoreUse::*count) {
+  const Summary whole = summarize(snapshot);
+  if (patterns.empty()) return whole;
+  take_out(snapshot, patterns, uses, count);
+  Summary rest = summarize(snapshot);
+  rest.rows[static_cast<std::size_t>(RegionType::Free)] = whole.rows[static_cast<std::size_t>(RegionType::Free)];
+  return rest;
+}
+
+void add_notes(SnapshotDiff& diff) {
+  const auto note = [&diff](std::string code, std::string message) {
+    diff.notes.push_back({std::move(code), std::move(message)});
+  };
+  const Target &a = diff.base.target, &b = diff.now.target;
+  for (const Snapshot* side : {&diff.base, &diff.now})
+    if (!side->regions_known)
+      note("regions_unknown", fmt::format("the regions of {} are unknown: only what both sides know is compared",
+                                          side == &diff.base ? "base" : "new"));
+  if (a.system != b.system && !a.system.empty() && !b.system.empty())
+    note("different_systems",
+         fmt::format("base is a process of {}, new one of {}: types are compared by their names", a.system, b.system));
+  if (a.pointer_bits && b.pointer_bits && a.pointer_bits != b.pointer_bits)
+    note("different_word_sizes", fmt::format("base is a {}-bit process, new a {}-bit one: of two builds some growth "
+                                             "is that of their pointers",
+                                             *a.pointer_bits, *b.pointer_bits));
+  if (a.page_size != b.page_size)
+    note("different_page_sizes", fmt::format("base has pages of {} bytes, new of {}", a.page_size, b.page_size));
+  if (diff.base.captured_at_unix_ms && diff.now.captured_at_unix_ms &&
+      *diff.base.captured_at_unix_ms > *diff.now.captured_at_unix_ms)
+    note("reversed", "base was captured after new: growth is told as if time ran backwards");
+}
+
+Address place_of(const SnapshotDiff& diff, const RegionChange& change) {
+  return change.now.empty() ? diff.base.regions[change.base[0]].range.begin
+                            : diff.now.regions[change.now[0]].range.begin;
+}
+
+/// The region as it was, at the place where it is now. What names a thread or a place comes from there as well.
+Region moved_to(const Region& region, const Region& place) {
+  Region moved = region;
+  moved.range = place.range;
+  moved.details = place.details;
+  moved.evidence = place.evidence;
+  for (std::size_t i = 0; i < moved.blocks.size(); ++i) moved.blocks[i].range = place.blocks[i].range;
+  return moved;
+}
+
+}  // namespace
+
+Figures SnapshotDiff::figures_before(const RegionChange& change) const { return sum_of(base.regions, change.base); }
+Figures SnapshotDiff::figures_after(const RegionChange& change) const { return sum_of(now.regions, change.now); }
+
+SnapshotDiff compare(Snapshot base, Snapshot now, const CompareOptions& options) {
+  SnapshotDiff diff;
+  for (const IgnorePattern& pattern : options.ignore) diff.ignored.push_back({.pattern = pattern.text});
+  diff.base_totals = totals_without_ignored(base, options.ignore, diff.ignored, &IgnoreUse::base);
+  diff.now_totals = totals_without_ignored(now, options.ignore, diff.ignored, &IgnoreUse::now);
+  Matching matching = match_regions(base, now, options.match);
+  diff.base = std::move(base);
+  diff.now = std::move(now);
+  diff.match = matching.mode;
+  diff.match_reason = std::move(matching.reason);
+  diff.changes.reserve(matching.matches.size());
+  for (RegionMatch& match : matching.matches) {
+    RegionChange change{.base = std::move(match.base), .now = std::move(match.now), .fields = {}};
+    judge(diff, change);
+    diff.changes.push_back(std::move(change));
+  }
+  std::stable_sort(diff.changes.begin(), diff.changes.end(), [&diff](const RegionChange& a, const RegionChange& b) {
+    return place_of(diff, a) < place_of(diff, b);
+  });
+  add_notes(diff);
+  return diff;
+}
+
+std::int64_t growth(const SnapshotDiff& diff, const RegionChange& change) {
+  const Figures before = diff.figures_before(change), after = diff.figures_after(change);
+  const Delta committed = difference(before.usage.committed, after.usage.committed);
+  const Delta in_ram = difference(before.usage.total_ws, after.usage.total_ws);
+  if (committed && in_ram) return std::max(*committed, *in_ram);
+  if (committed || in_ram) return committed ? *committed : *in_ram;
+  return difference(before.size, after.size).value_or(0);
+}
+
+std::vector<Region> apply(const std::vector<Region>& base, const SnapshotDiff& diff) {
+  std::vector<Region> regions;
+  for (const RegionChange& change : diff.changes) {
+    if (change.change == Change::Unchanged) {
+      regions.push_back(moved_to(base[change.base[0]], diff.now.regions[change.now[0]]));
+    } else {
+      for (const std::size_t i : change.now) regions.push_back(diff.now.regions[i]);
+    }
+  }
+  std::sort(regions.begin(), regions.end(),
+            [](const Region& a, const Region& b) { return a.range.begin < b.range.begin; });
+  return regions;
+}
+
+}  // namespace vmscan

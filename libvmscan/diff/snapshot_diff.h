@@ -1,0 +1,85 @@
+// What changed between two snapshots.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "libvmscan/diff/ignore.h"
+#include "libvmscan/diff/region_match.h"
+#include "libvmscan/model/delta.h"
+
+namespace vmscan {
+
+enum class Change : std::uint8_t {
+  Added,
+  Removed,
+  Grown,    // the first figure that differs (size, then the columns in their order) is larger
+  Shrunk,   // … is smaller
+  Changed,  // another type; or all figures are the same, but protection, details, rule, build id or blocks are not
+  Split,    // became several
+  Merged,   // several became one (or fewer)
+  Unchanged,
+};
+
+struct ChangeName {
+  Change change;
+  std::string_view name;
+};
+inline constexpr std::array<ChangeName, 8> change_names{{
+    {Change::Added, "added"},
+    {Change::Removed, "removed"},
+    {Change::Grown, "grown"},
+    {Change::Shrunk, "shrunk"},
+    {Change::Changed, "changed"},
+    {Change::Split, "split"},
+    {Change::Merged, "merged"},
+    {Change::Unchanged, "unchanged"},
+}};
+constexpr std::string_view name_of(Change change) { return change_names[static_cast<std::size_t>(change)].name; }
+
+/// Regions of the base and what became of them. Indices into the regions of the two snapshots, in address order.
+struct RegionChange {
+  Change change = Change::Unchanged;
+  std::vector<std::size_t> base, now;
+  std::vector<std::string_view> fields;  // what differs beside figures: "type", "protection", "details", "rule" …
+};
+
+/// Size and usage of several regions together; the neutral element when there are none.
+struct Figures {
+  Bytes size = 0, blocks = 0;
+  Usage usage = Usage::zero();
+};
+
+struct CompareOptions {
+  MatchMode match = MatchMode::Auto;
+  std::vector<IgnorePattern> ignore;
+};
+
+struct SnapshotDiff {
+  Snapshot base, now;  // without the regions that were ignored
+  MatchMode match = MatchMode::ByAddress;
+  std::string match_reason;
+  std::vector<RegionChange> changes;  // Unchanged included; in address order of what is there now, then of what was
+  Summary base_totals, now_totals;    // without the regions that were ignored; Free as if they were there
+  std::vector<IgnoreUse> ignored;     // one for each pattern
+  std::vector<Note> notes;            // on the comparison itself
+
+  Figures figures_before(const RegionChange& change) const;
+  Figures figures_after(const RegionChange& change) const;
+};
+
+/// Never fails: what cannot be compared is unknown, with a note (a map that could not be read, two systems, two word
+/// sizes, two page sizes).
+SnapshotDiff compare(Snapshot base, Snapshot now, const CompareOptions& options);
+
+/// By how much a region grew: the largest of what it committed and what it has in RAM more than before, and when
+/// neither is known its size. Orders regions by what they cost.
+std::int64_t growth(const SnapshotDiff& diff, const RegionChange& change);
+
+/// The regions of the base with the changes made: those of the new snapshot, but that of what is unchanged only the
+/// place is taken from there.
+std::vector<Region> apply(const std::vector<Region>& base, const SnapshotDiff& diff);
+
+}  // namespace vmscan
