@@ -7,8 +7,8 @@
 #include "cli/commands.h"
 #include "cli/failure.h"
 #include "cli/system.h"
-#include "formats/nearest.h"
 #include "formats/text.h"
+#include "libvmscan/model/nearest.h"
 
 namespace vmscan::cli {
 namespace {
@@ -61,7 +61,7 @@ int print_help() {
 int unknown_command(const std::string& name) {
   std::vector<std::string_view> names{"help"};
   for (const Command& command : table) names.push_back(command.name);
-  const auto near = formats::nearest(name, names);
+  const auto near = nearest(name, names);
   const std::string hint = near ? fmt::format("did you mean '{}'?", *near) : "'vmscan help' lists them";
   return report({exit_usage, fmt::format("unknown command {}: {}", formats::quote(name), hint)});
 }

@@ -7,8 +7,8 @@
 
 #include "cli/failure.h"
 #include "cli/system.h"
-#include "formats/nearest.h"
 #include "formats/text.h"
+#include "libvmscan/model/nearest.h"
 
 namespace vmscan::cli {
 
@@ -78,7 +78,7 @@ int unknown_option(const CLI::App& app, const std::string& argument) {
   for (const CLI::Option* option : app.get_options())
     for (const std::string& known : option->get_lnames()) names.push_back("--" + known);
   const std::vector<std::string_view> candidates(names.begin(), names.end());
-  const auto near = formats::nearest(name, candidates);
+  const auto near = nearest(name, candidates);
   return report({exit_usage, near ? fmt::format("unknown option {}: did you mean {}?", formats::quote(name), *near)
                                   : fmt::format("unknown option {}: '{} --help' lists them", formats::quote(name),
                                                 app.get_name())});

@@ -10,8 +10,8 @@
 #include "cli/log.h"
 #include "cli/quantities.h"
 #include "cli/system.h"
-#include "formats/nearest.h"
 #include "formats/text.h"
+#include "libvmscan/model/nearest.h"
 
 namespace vmscan::cli {
 namespace {
@@ -33,7 +33,7 @@ Expected<T> choose(std::string_view option, std::string_view text,
     names.push_back(name);
     list += (list.empty() ? "" : ", ") + std::string(name);
   }
-  const auto near = formats::nearest(text, names);
+  const auto near = nearest(text, names);
   const std::string hint = near ? fmt::format("did you mean {}?", *near) : fmt::format("choose one of {}", list);
   return failure(exit_usage, fmt::format("{} {}: {}", option, formats::quote(text), hint));
 }
@@ -113,7 +113,7 @@ Expected<void> add_types(std::string_view list, std::vector<RegionType>& types) 
     std::transform(region_types.begin(), region_types.end(), names.begin(),
                    [](const auto& known) { return known.name; });
     const std::string folded = formats::folded_name(name);
-    const auto near = formats::nearest(folded, names);
+    const auto near = nearest(folded, names);
     return failure(exit_usage, fmt::format("--type {}: unknown type: {}", formats::quote(name),
                                            near ? fmt::format("did you mean {}?", *near)
                                                 : fmt::format("choose of {}", fmt::join(names, ", "))));

@@ -5,8 +5,8 @@
 
 #include <algorithm>
 
-#include "formats/nearest.h"
 #include "formats/text.h"
+#include "libvmscan/model/nearest.h"
 
 namespace vmscan::formats {
 namespace {

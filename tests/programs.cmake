@@ -24,7 +24,7 @@ foreach(_source IN LISTS _programs)
                         POSITION_INDEPENDENT_CODE ON C_EXTENSIONS ON CXX_EXTENSIONS ON)
   target_include_directories(program_${_name} PRIVATE support)
   target_compile_options(program_${_name} PRIVATE -O0 -g -UNDEBUG -Wall -Wextra -Wshadow -Wconversion)
-  target_link_libraries(program_${_name} PRIVATE Threads::Threads ${CMAKE_DL_LIBS})
+  target_link_libraries(program_${_name} PRIVATE Threads::Threads ${CMAKE_DL_LIBS} m)
   if(NOT _name MATCHES "_static$")
     target_link_options(program_${_name} PRIVATE -pie -Wl,-z,relro,-z,now)  # so that there is a RELRO part to see
   endif()

@@ -1,9 +1,9 @@
 #include <array>
 #include <catch2/catch.hpp>
 
-#include "formats/nearest.h"
+#include "libvmscan/model/nearest.h"
 
-using namespace vmscan::formats;
+using namespace vmscan;
 
 TEST_CASE("the edit distance counts insertions, deletions, replacements and swaps") {
   CHECK(edit_distance("", "") == 0);

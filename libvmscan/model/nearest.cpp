@@ -1,9 +1,9 @@
-#include "formats/nearest.h"
+#include "libvmscan/model/nearest.h"
 
 #include <algorithm>
 #include <vector>
 
-namespace vmscan::formats {
+namespace vmscan {
 namespace {
 
 constexpr std::size_t longest_word = 64;  // nobody mistypes more; bounds the work for hostile input
@@ -46,4 +46,4 @@ std::optional<std::string_view> nearest(std::string_view word, std::span<const s
   return best;
 }
 
-}  // namespace vmscan::formats
+}  // namespace vmscan

@@ -5,7 +5,7 @@
 #include <span>
 #include <string_view>
 
-namespace vmscan::formats {
+namespace vmscan {
 
 /// Number of single-character insertions, deletions, replacements and swaps of neighbours between two ASCII words.
 std::size_t edit_distance(std::string_view a, std::string_view b);
@@ -14,4 +14,4 @@ std::size_t edit_distance(std::string_view a, std::string_view b);
 /// than a third of the longer word differs. A candidate that `word` is the beginning of (three letters or more) counts.
 std::optional<std::string_view> nearest(std::string_view word, std::span<const std::string_view> candidates);
 
-}  // namespace vmscan::formats
+}  // namespace vmscan

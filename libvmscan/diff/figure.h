@@ -1,0 +1,44 @@
+// One number of a summary, and its name: "heap.private_ws" is what all heaps together have in RAM alone.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+
+#include "libvmscan/model/result.h"
+#include "libvmscan/model/snapshot.h"
+
+namespace vmscan {
+
+/// What can be read off a row of the summary. Either member is null.
+struct Measure {
+  std::string_view name;
+  std::string_view title;
+  bool in_bytes = true;  // false: a number of things
+  Bytes TypeTotal::*of_total = nullptr;
+  Bytes Usage::*of_usage = nullptr;
+
+  Bytes of(const TypeTotal& row) const { return of_usage ? row.usage.*of_usage : row.*of_total; }
+};
+
+/// size, the columns of Usage, count (of regions), blocks, largest; in the order of tables.
+std::span<const Measure> all_measures();
+/// By name, in any case; "-" for "_" and "regions" for "count" are understood.
+const Measure* find_measure(std::string_view name);
+
+struct Figure {
+  std::optional<RegionType> type;  // nullopt: total
+  const Measure* measure = nullptr;
+
+  Bytes of(const Summary& summary) const {
+    return measure->of(type ? summary.rows[static_cast<std::size_t>(*type)] : summary.total);
+  }
+  std::string name() const;  // "heap.private_ws", "total.size"
+  friend bool operator==(const Figure&, const Figure&) = default;
+};
+
+/// The inverse of Figure::name(). Types are spelled as in JSON or as in VMMap, with or without blanks. Errors:
+/// Malformed, naming the nearest type or column that exists.
+Result<Figure> parse_figure(std::string_view type, std::string_view measure);
+
+}  // namespace vmscan

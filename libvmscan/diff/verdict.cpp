@@ -1,0 +1,88 @@
+#include "libvmscan/diff/verdict.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+namespace vmscan {
+namespace {
+
+/// nullopt: more than 64 bits hold, which nothing reaches.
+using Amount = std::optional<std::uint64_t>;
+
+Amount add(std::uint64_t a, Amount b) {
+  if (!b || *b > Bytes::max_value - a) return std::nullopt;
+  return a + *b;
+}
+
+/// base × percent, rounded up or down to whole units.
+Amount part_of(std::uint64_t base, std::uint64_t percent_e4, bool round_up) {
+  constexpr std::uint64_t whole = 1'000'000;  // 100 % in ten thousandths of a percent
+  const std::uint64_t times = base / whole, rest = base % whole;
+  if (times > 0 && percent_e4 > Bytes::max_value / times) return std::nullopt;
+  // rest < 10^6 and percent_e4 <= 10^10, so their product fits.
+  return add(times * percent_e4, (rest * percent_e4 + (round_up ? whole - 1 : 0)) / whole);
+}
+
+Amount allowed_growth(const Condition& condition, std::uint64_t base) {
+  if (condition.kind == Condition::Kind::Growth) return condition.amount;
+  const Amount part = part_of(base, condition.percent_e4, condition.or_equal);
+  if (condition.kind == Condition::Kind::LargerGrowth && part) return std::max(*part, condition.amount);
+  return part;
+}
+
+/// The value that `now OP limit` is exact with.
+Amount limit_of(const Condition& condition, Bytes base) {
+  if (condition.kind == Condition::Kind::Absolute) return condition.amount;
+  const Amount limit = add(*base, allowed_growth(condition, *base));
+  const bool needs_growth = condition.or_equal && limit == *base;
+  return needs_growth ? add(*base, 1) : limit;
+}
+
+std::string missing_value(const Condition& condition, std::string_view where) {
+  return fmt::format("{} is not known in {}", condition.figure.name(), where);
+}
+
+}  // namespace
+
+std::optional<std::int64_t> Verdict::delta() const {
+  if (!base || !now) return std::nullopt;
+  const auto signed_of = [](std::uint64_t n) {
+    constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+    return static_cast<std::int64_t>(std::min(n, most));
+  };
+  return *now >= *base ? signed_of(*now - *base) : -signed_of(*base - *now);
+}
+
+Verdict judge(const Condition& condition, const Summary& base, const Summary& now) {
+  using enum Verdict::Outcome;
+  Verdict verdict{condition, condition.figure.of(base), condition.figure.of(now), {}, Unknown, {}, {}};
+  if (condition.kind == Condition::Kind::Slope) {
+    verdict.reason = "a slope needs a series, not two snapshots";
+  } else if (!verdict.now) {
+    verdict.reason = missing_value(condition, "the new snapshot");
+  } else if (condition.kind != Condition::Kind::Absolute && !verdict.base) {
+    verdict.reason = missing_value(condition, "the base");
+  } else {
+    const Amount limit = limit_of(condition, verdict.base);
+    verdict.limit = limit.value_or(Bytes::max_value);
+    const bool tripped = limit && (condition.or_equal ? *verdict.now >= *limit : *verdict.now > *limit);
+    verdict.outcome = tripped ? Tripped : Passed;
+    if (condition.kind == Condition::Kind::RelativeGrowth && *verdict.base == 0 && tripped)
+      verdict.reason = "from 0, any growth is beyond a percentage";
+  }
+  return verdict;
+}
+
+Verdict::Outcome outcome_of(const std::vector<Verdict>& verdicts) {
+  using enum Verdict::Outcome;
+  Verdict::Outcome worst = Passed;
+  for (const Verdict& verdict : verdicts) {
+    if (verdict.outcome == Tripped) return Tripped;
+    if (verdict.outcome == Unknown) worst = Unknown;
+  }
+  return worst;
+}
+
+}  // namespace vmscan
