@@ -28,10 +28,10 @@ void add(std::vector<std::pair<Column, Shown>>& list, std::string_view name, std
   list.push_back({Column{name, title, kind, nullptr}, shown});
 }
 
-void add_usage(std::vector<std::pair<Column, Shown>>& list) {
+void add_usage(std::vector<std::pair<Column, Shown>>& list, CellKind kind = CellKind::Size) {
   for (const UsageColumn& usage : usage_columns) {
-    list.push_back({Column{usage.name, usage.title, CellKind::Size, usage.member},
-                    is_of_vmmap(usage) ? Shown::Always : Shown::OnRequest});
+    list.push_back(
+        {Column{usage.name, usage.title, kind, usage.member}, is_of_vmmap(usage) ? Shown::Always : Shown::OnRequest});
   }
 }
 
@@ -70,10 +70,28 @@ Columns make_details_columns() {
   return freeze(list);
 }
 
+Columns make_diff_columns() {
+  std::vector<std::pair<Column, Shown>> list;
+  add(list, "change", "Change", CellKind::Text);
+  add(list, "address", "Address", CellKind::Address);
+  add(list, "type", "Type", CellKind::Type);
+  add(list, "size", "Size", CellKind::Delta);
+  add_usage(list, CellKind::Delta);
+  add(list, "blocks", "Blocks", CellKind::Delta, Shown::OnRequest);
+  add(list, "protection", "Protection", CellKind::Text, Shown::OnRequest);
+  add(list, "details", "Details", CellKind::Text);
+  add(list, "rule", "Rule", CellKind::Text, Shown::OnRequest);
+  for (auto& [column, shown] : list)
+    if (column.name == "shareable_ws" || column.name == "shared_ws" || column.name == "locked_ws")
+      shown = Shown::OnRequest;
+  return freeze(list);
+}
+
 const Columns& columns_of(View view) {
   static const Columns summary = make_summary_columns();
   static const Columns details = make_details_columns();
-  return view == View::Summary ? summary : details;
+  static const Columns diff = make_diff_columns();
+  return view == View::Summary ? summary : view == View::Details ? details : diff;
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -159,7 +177,7 @@ Result<SortOrder> parse_sort(View view, std::string_view text) {
   const std::string_view name = text.substr(0, colon);
   const Column* column = find_column(view, name);
   if (column == nullptr) return std::unexpected(unknown_column(view, name));
-  SortOrder order{column, column->kind == CellKind::Size || column->kind == CellKind::Count};
+  SortOrder order{column, !is_left_aligned(column->kind)};
   if (colon == text.size()) return order;
   const std::string direction = folded_name(text.substr(colon + 1));
   if (direction != "asc" && direction != "desc") {

@@ -13,7 +13,13 @@
 namespace vmscan::formats {
 
 /// What a cell of a column holds; decides alignment and how numbers are printed.
-enum class CellKind { Text, Type, Address, Size, Count };
+/// Delta: a signed size or count. Percent: signed hundredths of a percent.
+enum class CellKind { Text, Type, Address, Size, Count, Delta, Percent };
+
+/// Texts, types and addresses; what is right-aligned is an amount.
+constexpr bool is_left_aligned(CellKind kind) {
+  return kind == CellKind::Text || kind == CellKind::Type || kind == CellKind::Address;
+}
 
 struct Column {
   std::string_view name;   // in JSON, CSV and on the command line
@@ -22,8 +28,9 @@ struct Column {
   Bytes Usage::*usage = nullptr;  // for the columns of Usage
 };
 
-/// Which table: the summary has blocks and largest, details have addresses, protections and details.
-enum class View { Summary, Details };
+/// Which table: the summary has blocks and largest, details have addresses, protections and details; the regions of a
+/// diff have what happened to them, and deltas for sizes.
+enum class View { Summary, Details, Diff };
 
 /// Every column that exists for a view, in the order in which tables show them.
 std::span<const Column> all_columns(View view);
@@ -41,7 +48,8 @@ struct SortOrder {
   const Column* column = nullptr;  // null: the natural order of the view
   bool descending = true;
 };
-/// Parses "COL", "COL:asc", "COL:desc". Numbers sort descending, text and addresses ascending when not told.
+/// Parses "COL", "COL:asc", "COL:desc". Sizes, counts and deltas sort descending, text and addresses ascending when not
+/// told.
 Result<SortOrder> parse_sort(View view, std::string_view text);
 
 }  // namespace vmscan::formats

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <charconv>
 
 #include "formats/table.h"
@@ -37,7 +39,13 @@ void append_cell(std::string& out, const Column& column, const Row& row, const C
       return append_number(out, cell.number, 16);
     case CellKind::Size:
     case CellKind::Count:
+    case CellKind::Delta:
+      if (cell.negative) out += '-';
       return append_number(out, cell.number, 10);
+    case CellKind::Percent:
+      if (cell.negative) out += '-';
+      if (cell.number) out += fmt::format("{}.{:02}", *cell.number / 100, *cell.number % 100);
+      return;
   }
 }
 

@@ -116,7 +116,7 @@ std::string details_json(const Snapshot& snapshot, const ViewOptions& options) {
     json.null();
   }
   write_kernel_and_limits(json, snapshot);
-  write_notes(json, snapshot);
+  write_notes(json, snapshot.notes);
   json.end_object();
   out += '\n';
   return out;

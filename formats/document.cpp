@@ -109,10 +109,10 @@ void write_kernel_and_limits(JsonWriter& json, const Snapshot& snapshot) {
   json.end_object();
 }
 
-void write_notes(JsonWriter& json, const Snapshot& snapshot) {
+void write_notes(JsonWriter& json, const std::vector<Note>& notes) {
   json.key("notes");
   json.begin_array();
-  for (const Note& note : snapshot.notes) {
+  for (const Note& note : notes) {
     json.begin_object();
     json.key("code");
     json.string(note.code);
@@ -131,8 +131,17 @@ void write_usage(JsonWriter& json, const Usage& usage, UnknownColumns unknown) {
 }
 
 void write_region(JsonWriter& json, const Region& region, UnknownColumns unknown) {
-  const bool all = unknown == UnknownColumns::Null;
   json.begin_object();
+  write_region_fields(json, region, unknown);
+  json.key("blocks");
+  json.begin_array();
+  for (const Block& block : region.blocks) write_block(json, block, unknown);
+  json.end_array();
+  json.end_object();
+}
+
+void write_region_fields(JsonWriter& json, const Region& region, UnknownColumns unknown) {
+  const bool all = unknown == UnknownColumns::Null;
   write_range(json, region.range);
   json.key("type");
   json.string(name_of(region.type));
@@ -144,11 +153,6 @@ void write_region(JsonWriter& json, const Region& region, UnknownColumns unknown
   if (all || !region.build_id.empty()) write_text(json, "build_id", region.build_id);
   if (all) write_protection(json, region.protection());
   write_usage(json, region.usage, unknown);
-  json.key("blocks");
-  json.begin_array();
-  for (const Block& block : region.blocks) write_block(json, block, unknown);
-  json.end_array();
-  json.end_object();
 }
 
 }  // namespace vmscan::formats

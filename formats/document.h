@@ -13,12 +13,14 @@ enum class UnknownColumns { Null, LeftOut };
 void write_head(JsonWriter& json, const Snapshot& snapshot);
 /// "kernel" and "limits".
 void write_kernel_and_limits(JsonWriter& json, const Snapshot& snapshot);
-void write_notes(JsonWriter& json, const Snapshot& snapshot);
+void write_notes(JsonWriter& json, const std::vector<Note>& notes);
 
 void write_usage(JsonWriter& json, const Usage& usage, UnknownColumns unknown);
 
 /// One region as an object. With UnknownColumns::Null also the fields that a snapshot file leaves out: the region's
 /// protection, and evidence and build_id where there is none.
 void write_region(JsonWriter& json, const Region& region, UnknownColumns unknown);
+/// The same without the object around it and without its blocks.
+void write_region_fields(JsonWriter& json, const Region& region, UnknownColumns unknown);
 
 }  // namespace vmscan::formats

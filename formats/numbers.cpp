@@ -62,6 +62,10 @@ std::string format_size(Bytes bytes, Units units) {
   return fmt::format("{}.{}", grouped(tenths.whole), tenths.tenth);
 }
 
+std::string format_hundredths(std::uint64_t hundredths) {
+  return fmt::format("{}.{:02}", grouped(hundredths / 100), hundredths % 100);
+}
+
 std::string format_count(Bytes count) { return count.known() ? grouped(*count) : "?"; }
 
 }  // namespace vmscan::formats

@@ -59,7 +59,7 @@ std::string write_snapshot(const Snapshot& snapshot) {
   write_regions(json, snapshot);
   write_kernel_and_limits(json, snapshot);
   write_threads(json, snapshot);
-  write_notes(json, snapshot);
+  write_notes(json, snapshot.notes);
   json.end_object();
   out += '\n';
   return out;

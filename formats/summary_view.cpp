@@ -94,7 +94,7 @@ std::string summary_json(const Snapshot& snapshot, const Summary& summary, const
   write_figures(json, summary.total);
   json.end_object();
   write_kernel_and_limits(json, snapshot);
-  write_notes(json, snapshot);
+  write_notes(json, snapshot.notes);
   json.end_object();
   out += '\n';
   return out;

@@ -26,8 +26,6 @@ constexpr std::array<std::string_view, 17> left_out_first{
 // Only when even the shortest texts leave no room.
 constexpr std::array<std::string_view, 2> left_out_last{"evidence", "rule"};
 
-bool is_left_aligned(CellKind kind) { return kind != CellKind::Size && kind != CellKind::Count; }
-
 /// Long texts may be shortened; names of types and protections may not.
 bool is_elastic(const Column& column) { return column.kind == CellKind::Text && column.name != "protection"; }
 
@@ -79,11 +77,22 @@ class TableWriter {
       case CellKind::Address:
         return cell.number.known() ? fmt::format("{:#x}", *cell.number) : "?";
       case CellKind::Size:
-        return cell.number == Bytes{0} ? std::string() : format_size(cell.number, style_.units);
       case CellKind::Count:
-        return cell.number == Bytes{0} ? std::string() : format_count(cell.number);
+      case CellKind::Delta:
+      case CellKind::Percent:
+        return amount_text(cell, table_.columns[index].kind);
     }
     return {};
+  }
+
+  /// 0 is an empty cell, so that what is there stands out.
+  std::string amount_text(const Cell& cell, CellKind kind) const {
+    if (cell.number == Bytes{0}) return {};
+    if (!cell.number.known()) return kind == CellKind::Percent ? "" : "?";
+    const std::string_view sign = kind == CellKind::Size || kind == CellKind::Count ? "" : cell.negative ? "-" : "+";
+    if (kind == CellKind::Percent) return fmt::format("{}{}", sign, format_hundredths(*cell.number));
+    const bool counts = kind == CellKind::Count || cell.count;
+    return fmt::format("{}{}", sign, counts ? format_count(cell.number) : format_size(cell.number, style_.units));
   }
 
   /// Width of the table when texts are shortened to `limit`.
@@ -130,8 +139,8 @@ class TableWriter {
   }
 
   void write_row(const Row& row) {
-    const bool bold = style_.color && row.kind == Row::Kind::Total;
-    if (bold) begin_style("\x1b[1m");
+    const bool styled = style_.color && (row.kind == Row::Kind::Total || row.tint != Row::Tint::None);
+    if (styled) out_ += style_of(row);
     const std::size_t begin = out_.size();
     for (const Layout& layout : layout_) {
       std::string text = text_of(row, layout.index);
@@ -142,7 +151,7 @@ class TableWriter {
       if (is_elastic(*layout.column)) text = shorten(text, room);
       write_cell(layout, text, used);
     }
-    end_line(begin, bold);
+    end_line(begin, styled);
   }
 
   /// Writes the text of a cell of which `used` columns are already written, and the gap behind it.
@@ -162,8 +171,13 @@ class TableWriter {
 
   std::size_t write_marker(const Row& row) {
     if (!row.type || row.kind == Row::Kind::Block) return write_blanks(marker_width);
-    fmt::format_to(std::back_inserter(out_), "\x1b[38;5;{}m■\x1b[0m ", color_of(*row.type));
+    fmt::format_to(std::back_inserter(out_), "\x1b[38;5;{}m■\x1b[0m {}", color_of(*row.type), style_of(row));
     return marker_width;
+  }
+
+  static std::string_view style_of(const Row& row) {
+    if (row.tint != Row::Tint::None) return row.tint == Row::Tint::Added ? "\x1b[32m" : "\x1b[31m";
+    return row.kind == Row::Kind::Total ? "\x1b[1m" : "";
   }
 
   void begin_style(std::string_view code) {

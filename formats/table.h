@@ -14,8 +14,10 @@ namespace vmscan::formats {
 
 /// A cell: a number (bytes, count or address), a text, or unknown.
 struct Cell {
-  Bytes number;      // unknown: prints as "?" in a table, as an empty cell in CSV
-  std::string text;  // for CellKind::Text, and for Type in a row without a type
+  Bytes number;           // unknown: prints as "?" in a table, as an empty cell in CSV
+  std::string text;       // for CellKind::Text, and for Type in a row without a type
+  bool negative = false;  // of Delta and Percent: `number` is the magnitude
+  bool count = false;     // a number of things in a column of sizes
 };
 
 struct Row {
@@ -24,6 +26,8 @@ struct Row {
   std::optional<RegionType> type;  // colours the row
   std::vector<Cell> cells;         // one for each column
   std::string_view group;          // text of the column Table::group_name
+  enum class Tint : std::uint8_t { None, Added, Removed };
+  Tint tint = Tint::None;  // green, red
 };
 
 struct Table {
@@ -53,5 +57,7 @@ std::string write_csv(const Table& table, bool header = true);
 /// Rounds up, so that something is never shown as nothing. "?" when unknown.
 std::string format_size(Bytes bytes, Units units);
 std::string format_count(Bytes count);
+/// "1,170.14" from 117014.
+std::string format_hundredths(std::uint64_t hundredths);
 
 }  // namespace vmscan::formats

@@ -66,7 +66,9 @@ bool stands_before(const Cell& a, const Cell& b, const Column& column, bool desc
   const bool a_unknown = is_unknown(a, column), b_unknown = is_unknown(b, column);
   if (a_unknown || b_unknown) return !a_unknown;
   if (column.kind == CellKind::Text) return descending ? b.text < a.text : a.text < b.text;
-  return descending ? *b.number < *a.number : *a.number < *b.number;
+  if (a.negative != b.negative) return descending ? b.negative : a.negative;
+  const bool larger_first = descending != a.negative;
+  return larger_first ? *b.number < *a.number : *a.number < *b.number;
 }
 
 }  // namespace vmscan::formats

@@ -41,8 +41,8 @@ Matching choose_mode(const Snapshot& base, const Snapshot& now, MatchMode mode) 
 
 Matching match_regions(const Snapshot& base, const Snapshot& now, MatchMode mode) {
   Matching matching = choose_mode(base, now, mode);
-  matching.matches =
-      matching.mode == MatchMode::ByAddress ? match_by_address(base.regions, now.regions) : match_by_identity(base, now);
+  matching.matches = matching.mode == MatchMode::ByAddress ? match_by_address(base.regions, now.regions)
+                                                           : match_by_identity(base, now);
   for (RegionMatch& match : matching.matches) {
     std::sort(match.base.begin(), match.base.end());
     std::sort(match.now.begin(), match.now.end());

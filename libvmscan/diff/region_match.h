@@ -22,12 +22,12 @@ enum class MatchMode : std::uint8_t { Auto, ByAddress, ByIdentity };
 
 struct Matching {
   MatchMode mode = MatchMode::ByAddress;  // never Auto
-  std::string reason;                   // why this mode, one phrase
-  std::vector<RegionMatch> matches;     // every region of both sides stands in exactly one
+  std::string reason;                     // why this mode, one phrase
+  std::vector<RegionMatch> matches;       // every region of both sides stands in exactly one
 };
 
-/// Auto takes ByAddress for two pictures of one process (the same pid and start time, or the same pid with its executable
-/// at the same place where a start time is unknown), and ByIdentity for everything else.
+/// Auto takes ByAddress for two pictures of one process (the same pid and start time, or the same pid with its
+/// executable at the same place where a start time is unknown), and ByIdentity for everything else.
 Matching match_regions(const Snapshot& base, const Snapshot& now, MatchMode mode);
 
 /// Within one process: regions of one type (and one file or name) that overlap belong together; then what begins at the
