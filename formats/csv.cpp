@@ -73,6 +73,12 @@ void append_row(std::string& out, const Table& table, const Row& row) {
 
 }  // namespace
 
+std::string csv_text(std::string_view text) {
+  std::string out;
+  append_text(out, text);
+  return out;
+}
+
 std::string write_csv(const Table& table, bool header) {
   std::string out;
   if (header) append_header(out, table);

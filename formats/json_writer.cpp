@@ -1,6 +1,7 @@
 #include "formats/json_writer.h"
 
 #include <charconv>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 namespace vmscan::formats {
@@ -102,6 +103,13 @@ void JsonWriter::number(std::int64_t value) {
   Piece piece(first_);
   piece.put_number(value);
   piece.append_to(out_);
+}
+
+void JsonWriter::number(double value) {
+  if (!std::isfinite(value)) return null();
+  char digits[32];
+  separate();
+  out_.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
 }
 
 void JsonWriter::bytes(Bytes value) { value.known() ? number(*value) : null(); }

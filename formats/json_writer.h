@@ -25,6 +25,7 @@ class JsonWriter {
   void string(std::string_view text);  // bytes that are not UTF-8 become U+FFFD
   void number(std::uint64_t value);
   void number(std::int64_t value);
+  void number(double value);    // shortest digits that give it back; null when it is not finite
   void bytes(Bytes value);      // null when unknown
   void address(Address value);  // "0x…"
   void boolean(bool value);

@@ -52,6 +52,8 @@ std::string write_table(const Table& table, const TableStyle& style, std::vector
 
 /// RFC 4180 with LF line ends: a header of column names, integers in bytes, addresses as 0x…, unknown is empty.
 std::string write_csv(const Table& table, bool header = true);
+/// One text, quoted where RFC 4180 asks for it.
+std::string csv_text(std::string_view text);
 
 /// "1,234,567", or with units: K without a suffix ("1,206"), M and G with one decimal ("1,206.3"), Auto as "1.2 M".
 /// Rounds up, so that something is never shown as nothing. "?" when unknown.

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 
 namespace vmscan {
 namespace {
@@ -46,15 +45,6 @@ std::string missing_value(const Condition& condition, std::string_view where) {
 
 }  // namespace
 
-std::optional<std::int64_t> Verdict::delta() const {
-  if (!base || !now) return std::nullopt;
-  const auto signed_of = [](std::uint64_t n) {
-    constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-    return static_cast<std::int64_t>(std::min(n, most));
-  };
-  return *now >= *base ? signed_of(*now - *base) : -signed_of(*base - *now);
-}
-
 Verdict judge(const Condition& condition, const Summary& base, const Summary& now) {
   using enum Verdict::Outcome;
   Verdict verdict{condition, condition.figure.of(base), condition.figure.of(now), {}, Unknown, {}, {}};
@@ -75,7 +65,7 @@ Verdict judge(const Condition& condition, const Summary& base, const Summary& no
   return verdict;
 }
 
-Verdict::Outcome outcome_of(const std::vector<Verdict>& verdicts) {
+Verdict::Outcome outcome_of(std::span<const Verdict> verdicts) {
   using enum Verdict::Outcome;
   Verdict::Outcome worst = Passed;
   for (const Verdict& verdict : verdicts) {

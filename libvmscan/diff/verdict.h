@@ -2,10 +2,11 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
-#include <vector>
 
 #include "libvmscan/diff/condition.h"
+#include "libvmscan/model/delta.h"
 
 namespace vmscan {
 
@@ -28,8 +29,7 @@ struct Verdict {
   std::optional<Slope> slope;  // of a slope condition
   std::string reason;          // why it is unknown, or what the numbers do not show; one sentence; may be empty
 
-  /// now - base; unknown when either is, saturated at 63 bits.
-  std::optional<std::int64_t> delta() const;
+  Delta delta() const { return difference(base, now); }
 };
 
 constexpr std::string_view name_of(Verdict::Outcome outcome) {
@@ -43,6 +43,6 @@ constexpr std::string_view name_of(Verdict::Outcome outcome) {
 Verdict judge(const Condition& condition, const Summary& base, const Summary& now);
 
 /// The gate as a whole: tripped when any condition is, otherwise unknown when any is.
-Verdict::Outcome outcome_of(const std::vector<Verdict>& verdicts);
+Verdict::Outcome outcome_of(std::span<const Verdict> verdicts);
 
 }  // namespace vmscan

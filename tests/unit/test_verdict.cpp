@@ -1,4 +1,5 @@
 #include <catch2/catch.hpp>
+#include <vector>
 
 #include "libvmscan/diff/verdict.h"
 
@@ -94,7 +95,7 @@ TEST_CASE("an unknown value is neither passed nor tripped") {
 TEST_CASE("a gate trips when any condition does, and is unknown when one is and none trips") {
   const Verdict passed = judged("> 1", 0, 1), tripped = judged("> 1", 0, 2), unknown = judged("> 1", 0, Bytes{});
   CHECK(outcome_of({}) == Outcome::Passed);
-  CHECK(outcome_of({passed, passed}) == Outcome::Passed);
-  CHECK(outcome_of({passed, unknown}) == Outcome::Unknown);
-  CHECK(outcome_of({unknown, tripped, passed}) == Outcome::Tripped);
+  CHECK(outcome_of(std::vector{passed, passed}) == Outcome::Passed);
+  CHECK(outcome_of(std::vector{passed, unknown}) == Outcome::Unknown);
+  CHECK(outcome_of(std::vector{unknown, tripped, passed}) == Outcome::Tripped);
 }
