@@ -10,8 +10,9 @@ namespace vmscan::cli {
 
 enum ExitCode : int {
   exit_done = 0,
-  exit_usage = 2,  // usage, bad input, input or output failed
-  exit_gone = 3,   // no such process, or it is gone
+  exit_tripped = 1,  // a gate
+  exit_usage = 2,    // usage, bad input, input or output failed
+  exit_gone = 3,     // no such process, or it is gone
   exit_permission = 4,
   exit_partial = 5,  // --strict and something is missing
 };

@@ -118,6 +118,7 @@ Expected<OpenTarget> open_file(const std::string& text) {
   auto snapshot = series->at(static_cast<std::size_t>(index));
   if (!snapshot) return failure(exit_usage, fmt::format("{}: {}", name, snapshot.error().message));
   OpenTarget target{.source = nullptr, .saved = std::move(*snapshot), .notes = {}};
+  target.snapshots = series->size();
   if (size > 1 && !part.index)
     target.notes.push_back({"last_of_series", fmt::format("{} holds {} snapshots: this is the last ({}@1 is the first)",
                                                           name, size, part.path)});
@@ -142,11 +143,20 @@ void TargetOptions::add_to(Parser& parser) {
   parser.positionals(
       "TARGET", any,
       "pid, 'self', beginning of a process name, snapshot file, FILE@N (N-th of a series, -1 the last), '-'");
+  add_options_to(parser);
+  parser.flag("-a,--all", all, "every process whose name begins so, not only the first");
+}
+
+void TargetOptions::add_pair_to(Parser& parser) {
+  parser.positionals("BASE NEW", any, "two targets, each as for the other commands; or one series of snapshots");
+  add_options_to(parser);
+}
+
+void TargetOptions::add_options_to(Parser& parser) {
   parser.group("Target");
   parser.option("--pid", pids, "PID", "a process by its pid");
   parser.option("--name", names, "NAME", "a process by the beginning of its name");
   parser.option("--file", files, "FILE", "a saved snapshot");
-  parser.flag("-a,--all", all, "every process whose name begins so, not only the first");
 }
 
 Expected<std::vector<TargetSpec>> target_specs(const TargetOptions& options) {
@@ -176,7 +186,7 @@ Expected<std::vector<OpenTarget>> open_targets(const TargetSpec& spec, bool all)
 Expected<Snapshot> take_snapshot(OpenTarget& target, const CollectOptions& options) {
   Snapshot snapshot;
   if (target.source == nullptr) {
-    snapshot = target.saved;
+    snapshot = std::move(target.saved);
   } else {
     auto facts = target.source->collect(options);
     if (!facts) return failure(facts.error());

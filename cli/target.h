@@ -17,6 +17,11 @@ struct TargetOptions {
   bool all = false;
 
   void add_to(Parser& parser);
+  /// For a command that takes BASE and NEW.
+  void add_pair_to(Parser& parser);
+
+ private:
+  void add_options_to(Parser& parser);
 };
 
 struct TargetSpec {
@@ -29,7 +34,8 @@ struct TargetSpec {
 struct OpenTarget {
   std::unique_ptr<Source> source;  // null: `saved` is it
   Snapshot saved;
-  std::vector<Note> notes;  // on how it was found; every snapshot of it carries them
+  std::vector<Note> notes;    // on how it was found; every snapshot of it carries them
+  std::size_t snapshots = 0;  // in the file that it came from
 };
 
 /// In the order of the command line: positional ones first.
@@ -39,7 +45,7 @@ Expected<std::vector<TargetSpec>> target_specs(const TargetOptions& options);
 /// there, 2 for files that are not understood, 4 for what may not be read.
 Expected<std::vector<OpenTarget>> open_targets(const TargetSpec& spec, bool all);
 
-/// Captures, or returns what was saved.
+/// Captures, or gives what was saved away (once).
 Expected<Snapshot> take_snapshot(OpenTarget& target, const CollectOptions& options);
 
 }  // namespace vmscan::cli

@@ -56,13 +56,20 @@ Expected<bool> wants_color(const std::string& choice, bool terminal) {
   return terminal && !(term != nullptr && std::string_view(term) == "dumb");
 }
 
-Expected<Format> format_of(const ViewArguments& arguments) {
+Expected<Format> format_of(const ViewArguments& arguments, formats::View view) {
+  constexpr std::array<std::pair<std::string_view, Format>, 5> all{{{"table", Format::Table},
+                                                                    {"csv", Format::Csv},
+                                                                    {"json", Format::Json},
+                                                                    {"markdown", Format::Markdown},
+                                                                    {"junit", Format::Junit}}};
   constexpr std::array<std::pair<std::string_view, Format>, 3> choices{
       {{"table", Format::Table}, {"csv", Format::Csv}, {"json", Format::Json}}};
   if (arguments.json && arguments.csv) return failure(exit_usage, "--json and --csv: choose one");
   if (arguments.json) return Format::Json;
   if (arguments.csv) return Format::Csv;
-  return choose<Format>("--format", arguments.format.empty() ? "table" : arguments.format, choices);
+  const std::string chosen = arguments.format.empty() ? "table" : arguments.format;
+  return view == formats::View::Diff ? choose<Format>("--format", chosen, all)
+                                     : choose<Format>("--format", chosen, choices);
 }
 
 Expected<formats::TableStyle> style_of(const ViewArguments& arguments, bool terminal) {
@@ -159,8 +166,8 @@ std::string list_left_out(const std::vector<std::string>& titles, std::size_t wi
 }  // namespace
 
 void ViewArguments::add_to(Parser& parser, formats::View view) {
-  const bool details = view == formats::View::Details;
-  targets.add_to(parser);
+  const bool regions = view != formats::View::Summary, diff = view == formats::View::Diff;
+  diff ? targets.add_pair_to(parser) : targets.add_to(parser);
   parser.group("What is shown");
   parser.option("-t,--type", types, "TYPE",
                 "only this type (image, mapped_file, shareable, heap, managed_heap, stack, private_data, page_table, "
@@ -168,10 +175,11 @@ void ViewArguments::add_to(Parser& parser, formats::View view) {
   parser.option("--columns", columns, "LIST",
                 "columns: a,b,c or +a,b to add or -a,b to take away (write --columns=-a)");
   parser.option("--sort", sort, "COL[:asc|desc]", "order by a column");
-  parser.option("--top", top, "N", details ? "only the first N regions" : "only the first N types");
+  parser.option("--top", top, "N", regions ? "only the first N regions" : "only the first N types");
   parser.flag("--full", full, "PSS, Dirty, Referenced, Huge and Swap PSS too; reading these makes the target wait");
   parser.group("Output");
-  parser.option("--format", format, "FORMAT", "table (default), csv or json");
+  parser.option("--format", format, "FORMAT",
+                diff ? "table (default), csv, json, markdown or junit" : "table (default), csv or json");
   parser.flag("--json", json, "same as --format json");
   parser.flag("--csv", csv, "same as --format csv");
   parser.option("-o,--output", output, "FILE", "write to a file, as a whole or not at all");
@@ -188,7 +196,7 @@ void ViewArguments::add_to(Parser& parser, formats::View view) {
 
 Expected<ViewSettings> settle(const ViewArguments& arguments, formats::View view) {
   ViewSettings settings;
-  const auto format = format_of(arguments);
+  const auto format = format_of(arguments, view);
   if (!format) return std::unexpected(format.error());
   settings.format = *format;
   settings.on_terminal = *format == Format::Table && arguments.output.empty() && stdout_is_terminal();
@@ -250,6 +258,10 @@ void ViewOutput::add_table(const Snapshot& snapshot, const formats::Table& table
   if (!text_.empty()) text_ += '\n';
   if (settings_.style.header) text_ += title_line(snapshot, settings_.style.width);
   if (!bars.empty()) text_ += bars + '\n';
+  add_table(table);
+}
+
+void ViewOutput::add_table(const formats::Table& table) {
   std::vector<std::string> left_out;
   text_ += formats::write_table(table, settings_.style, &left_out);
   if (!left_out.empty() && settings_.style.header) {

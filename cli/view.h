@@ -12,7 +12,8 @@
 
 namespace vmscan::cli {
 
-enum class Format { Table, Csv, Json };
+/// Markdown and JUnit only where a view has them: in a diff.
+enum class Format { Table, Csv, Json, Markdown, Junit };
 
 /// The options as they were typed.
 struct ViewArguments {
@@ -44,6 +45,8 @@ class ViewOutput {
 
   /// A table of one snapshot with its title, or its rows of CSV. `several`: rows say whose they are.
   void add_table(const Snapshot& snapshot, const formats::Table& table, const std::string& bars, bool several);
+  /// Without anything above it.
+  void add_table(const formats::Table& table);
   void add_json(const std::string& document) { text_ += document; }
   void add_text(const std::string& text) { text_ += text; }
   /// Writes to -o or to standard output; returns the exit code.

@@ -72,7 +72,7 @@ Columns make_details_columns() {
 
 Columns make_diff_columns() {
   std::vector<std::pair<Column, Shown>> list;
-  add(list, "change", "Change", CellKind::Text);
+  add(list, "change", "Change", CellKind::Change);
   add(list, "address", "Address", CellKind::Address);
   add(list, "type", "Type", CellKind::Type);
   add(list, "size", "Size", CellKind::Delta);

@@ -13,12 +13,12 @@
 namespace vmscan::formats {
 
 /// What a cell of a column holds; decides alignment and how numbers are printed.
-/// Delta: a signed size or count. Percent: signed hundredths of a percent.
-enum class CellKind { Text, Type, Address, Size, Count, Delta, Percent };
+/// Change: what happened to a region. Delta: a signed size or count. Percent: signed hundredths of a percent.
+enum class CellKind { Text, Type, Change, Address, Size, Count, Delta, Percent };
 
 /// Texts, types and addresses; what is right-aligned is an amount.
 constexpr bool is_left_aligned(CellKind kind) {
-  return kind == CellKind::Text || kind == CellKind::Type || kind == CellKind::Address;
+  return kind == CellKind::Text || kind == CellKind::Type || kind == CellKind::Change || kind == CellKind::Address;
 }
 
 struct Column {

@@ -32,6 +32,7 @@ void append_number(std::string& out, Bytes number, int base) {
 void append_cell(std::string& out, const Column& column, const Row& row, const Cell& cell) {
   switch (column.kind) {
     case CellKind::Text:
+    case CellKind::Change:
       return append_text(out, cell.text);
     case CellKind::Type:
       return append_text(out, row.type ? std::string(name_of(*row.type)) : folded_name(cell.text));

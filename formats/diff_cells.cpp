@@ -25,11 +25,6 @@ const Region& shown_region(const SnapshotDiff& diff, const RegionChange& change)
   return change.now.empty() ? diff.base.regions[change.base[0]] : diff.now.regions[change.now[0]];
 }
 
-std::string change_text(Change change) {
-  const std::string_view sign = change == Change::Added ? "+ " : change == Change::Removed ? "- " : "  ";
-  return fmt::format("{}{}", sign, name_of(change));
-}
-
 bool differs(const RegionChange& change, std::string_view field) {
   return std::find(change.fields.begin(), change.fields.end(), field) != change.fields.end();
 }
@@ -64,7 +59,7 @@ Cell percent_cell(Bytes base, Bytes now) {
 }
 
 Cell cell_of(const SnapshotDiff& diff, const RegionChange& change, const Column& column) {
-  if (column.name == "change") return {{}, change_text(change.change)};
+  if (column.name == "change") return {{}, std::string(name_of(change.change))};
   if (column.name == "details") return {{}, details_text(diff, change)};
   if (column.kind != CellKind::Delta) return cell_of(shown_region(diff, change), column);
   const Figures before = diff.figures_before(change), after = diff.figures_after(change);

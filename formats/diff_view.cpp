@@ -6,7 +6,7 @@
 #include <array>
 
 #include "formats/diff_cells.h"
-#include "formats/view_cells.h"
+#include "formats/diff_rows.h"
 
 namespace vmscan::formats {
 namespace {
@@ -35,12 +35,12 @@ Row make_row(const Line& line, std::optional<RegionType> type, bool first) {
   row.type = type;
   if (!type) row.kind = Row::Kind::Total;
   const bool count = !line.measure->in_bytes;
-  row.cells.push_back({{}, type ? std::string(title_of(*type)) : "Total"});
+  row.cells.push_back({{}, type ? "" : "Total"});
   row.cells.push_back({{}, std::string(line.measure->name)});
   for (const Bytes value : {line.base, line.now}) row.cells.push_back({.number = value, .text = {}, .count = count});
   row.cells.push_back(delta_cell(line.base, line.now, count));
   row.cells.push_back(percent_cell(line.base, line.now));
-  row.group = first ? "first" : "";
+  row.repeats_type = !first;
   return row;
 }
 
@@ -55,21 +55,20 @@ void add_lines(Table& table, const TypeTotal& base, const TypeTotal& now, std::o
   }
 }
 
-using Changes = std::vector<const RegionChange*>;
+}  // namespace
 
 RegionType type_of(const SnapshotDiff& diff, const RegionChange& change) {
   return change.now.empty() ? diff.base.regions[change.base[0]].type : diff.now.regions[change.now[0]].type;
 }
 
-/// Those that are shown, in their order.
-Changes select(const SnapshotDiff& diff, const DiffViewOptions& options) {
+std::vector<const RegionChange*> select_changes(const SnapshotDiff& diff, const DiffViewOptions& options) {
   std::vector<std::pair<std::int64_t, const RegionChange*>> keyed;
   for (const RegionChange& change : diff.changes) {
     const bool shown = options.all || change.change != Change::Unchanged;
     if (shown && is_wanted(type_of(diff, change), options.view)) keyed.emplace_back(growth(diff, change), &change);
   }
   std::stable_sort(keyed.begin(), keyed.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
-  Changes changes;
+  std::vector<const RegionChange*> changes;
   for (const auto& [key, change] : keyed) changes.push_back(change);
   if (options.view.sort.column != nullptr) {
     const Column& column = *options.view.sort.column;
@@ -80,8 +79,6 @@ Changes select(const SnapshotDiff& diff, const DiffViewOptions& options) {
   if (options.view.top && changes.size() > *options.view.top) changes.resize(*options.view.top);
   return changes;
 }
-
-}  // namespace
 
 Table diff_totals_table(const SnapshotDiff& diff, const DiffViewOptions& options) {
   Table table;
@@ -101,7 +98,7 @@ Table diff_regions_table(const SnapshotDiff& diff, const DiffViewOptions& option
   Table table;
   const auto columns = options.view.columns.empty() ? default_columns(View::Diff) : options.view.columns;
   for (const Column* column : columns) table.columns.push_back(*column);
-  for (const RegionChange* change : select(diff, options)) {
+  for (const RegionChange* change : select_changes(diff, options)) {
     Row row;
     row.type = type_of(diff, *change);
     if (change->change == Change::Added) row.tint = Row::Tint::Added;

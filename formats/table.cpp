@@ -72,7 +72,10 @@ class TableWriter {
     switch (table_.columns[index].kind) {
       case CellKind::Text:
         return escape_for_terminal(cell.text);
+      case CellKind::Change:
+        return change_text(cell.text);
       case CellKind::Type:
+        if (row.repeats_type) return {};
         return row.type ? std::string(title_of(*row.type)) : escape_for_terminal(cell.text);
       case CellKind::Address:
         return cell.number.known() ? fmt::format("{:#x}", *cell.number) : "?";
@@ -83,6 +86,10 @@ class TableWriter {
         return amount_text(cell, table_.columns[index].kind);
     }
     return {};
+  }
+
+  static std::string change_text(const std::string& change) {
+    return (change == "added" ? "+ " : change == "removed" ? "- " : "  ") + change;
   }
 
   /// 0 is an empty cell, so that what is there stands out.
@@ -170,7 +177,7 @@ class TableWriter {
   }
 
   std::size_t write_marker(const Row& row) {
-    if (!row.type || row.kind == Row::Kind::Block) return write_blanks(marker_width);
+    if (!row.type || row.repeats_type || row.kind == Row::Kind::Block) return write_blanks(marker_width);
     fmt::format_to(std::back_inserter(out_), "\x1b[38;5;{}m■\x1b[0m {}", color_of(*row.type), style_of(row));
     return marker_width;
   }

@@ -15,7 +15,7 @@ namespace vmscan::formats {
 /// A cell: a number (bytes, count or address), a text, or unknown.
 struct Cell {
   Bytes number;           // unknown: prints as "?" in a table, as an empty cell in CSV
-  std::string text;       // for CellKind::Text, and for Type in a row without a type
+  std::string text;       // for Text and Change, and for Type in a row without a type
   bool negative = false;  // of Delta and Percent: `number` is the magnitude
   bool count = false;     // a number of things in a column of sizes
 };
@@ -26,6 +26,7 @@ struct Row {
   std::optional<RegionType> type;  // colours the row
   std::vector<Cell> cells;         // one for each column
   std::string_view group;          // text of the column Table::group_name
+  bool repeats_type = false;       // the row above has the same type, which a table shows once
   enum class Tint : std::uint8_t { None, Added, Removed };
   Tint tint = Tint::None;  // green, red
 };

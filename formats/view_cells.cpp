@@ -21,8 +21,10 @@ std::string protection_text(const Region& region) {
   return reserved ? "Reserved" : "";
 }
 
+bool is_text(const Column& column) { return column.kind == CellKind::Text || column.kind == CellKind::Change; }
+
 bool is_unknown(const Cell& cell, const Column& column) {
-  return column.kind == CellKind::Text ? cell.text.empty() : !cell.number.known();
+  return is_text(column) ? cell.text.empty() : !cell.number.known();
 }
 
 }  // namespace
@@ -65,7 +67,7 @@ Cell cell_of(const Region& region, const Block& block, const Column& column) {
 bool stands_before(const Cell& a, const Cell& b, const Column& column, bool descending) {
   const bool a_unknown = is_unknown(a, column), b_unknown = is_unknown(b, column);
   if (a_unknown || b_unknown) return !a_unknown;
-  if (column.kind == CellKind::Text) return descending ? b.text < a.text : a.text < b.text;
+  if (is_text(column)) return descending ? b.text < a.text : a.text < b.text;
   if (a.negative != b.negative) return descending ? b.negative : a.negative;
   const bool larger_first = descending != a.negative;
   return larger_first ? *b.number < *a.number : *a.number < *b.number;

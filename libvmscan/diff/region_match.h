@@ -19,6 +19,9 @@ struct RegionMatch {
 };
 
 enum class MatchMode : std::uint8_t { Auto, ByAddress, ByIdentity };
+constexpr std::string_view name_of(MatchMode mode) {
+  return mode == MatchMode::Auto ? "auto" : mode == MatchMode::ByAddress ? "address" : "identity";
+}
 
 struct Matching {
   MatchMode mode = MatchMode::ByAddress;  // never Auto

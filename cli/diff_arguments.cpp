@@ -1,0 +1,121 @@
+#include "cli/diff_arguments.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/quantities.h"
+#include "cli/system.h"
+#include "formats/text.h"
+
+namespace vmscan::cli {
+namespace {
+
+std::unexpected<Failure> bad(std::string_view option, const Error& error) {
+  return failure(exit_usage, fmt::format("{} {}", option, error.message));
+}
+
+Expected<MatchMode> match_of(const std::string& text) {
+  if (text.empty()) return MatchMode::Auto;
+  for (const MatchMode mode : {MatchMode::Auto, MatchMode::ByAddress, MatchMode::ByIdentity})
+    if (text == name_of(mode)) return mode;
+  return failure(exit_usage, fmt::format("--match {}: choose one of auto, address, identity", formats::quote(text)));
+}
+
+Expected<std::vector<Condition>> conditions_of(const DiffArguments& arguments) {
+  std::vector<Condition> conditions;
+  for (const std::string& path : arguments.gate_files) {
+    const auto text = read_file(path);
+    if (!text) return std::unexpected(text.error());
+    const auto more = parse_gate_file(*text);
+    if (!more) return bad(fmt::format("--gate-file {}:", formats::quote(path)), more.error());
+    conditions.insert(conditions.end(), more->begin(), more->end());
+  }
+  for (const std::string& text : arguments.fail_on) {
+    const auto condition = parse_condition(text);
+    if (!condition) return bad("--fail-on", condition.error());
+    conditions.push_back(*condition);
+  }
+  return conditions;
+}
+
+Expected<std::vector<IgnorePattern>> patterns_of(const DiffArguments& arguments) {
+  std::vector<IgnorePattern> patterns;
+  for (const std::string& path : arguments.ignore_files) {
+    const auto text = read_file(path);
+    if (!text) return std::unexpected(text.error());
+    const auto more = parse_ignore_file(*text);
+    if (!more) return bad(fmt::format("--ignore-file {}:", formats::quote(path)), more.error());
+    patterns.insert(patterns.end(), more->begin(), more->end());
+  }
+  for (const std::string& text : arguments.ignore) {
+    const auto pattern = parse_ignore_pattern(text);
+    if (!pattern) return bad("--ignore", pattern.error());
+    patterns.push_back(*pattern);
+  }
+  return patterns;
+}
+
+/// A gate may ask for columns that cost more to read than what is shown.
+void collect_what_gates_need(const std::vector<Condition>& conditions, CollectOptions& collect) {
+  for (const Condition& condition : conditions) {
+    const auto column = std::find_if(usage_columns.begin(), usage_columns.end(), [&](const UsageColumn& usage) {
+      return condition.figure.measure->of_usage == usage.member;
+    });
+    if (column == usage_columns.end()) continue;
+    collect.smaps = collect.smaps || column->from_smaps;
+    collect.swap = collect.swap || column->member == &Usage::swap;
+  }
+}
+
+}  // namespace
+
+void DiffArguments::add_to(Parser& parser) {
+  view.add_to(parser, formats::View::Diff);
+  parser.group("Comparison");
+  parser.option("--match", match, "HOW",
+                "address: within one process; identity: across two runs; auto (default) chooses by pid and start time");
+  parser.option("--ignore", ignore, "PATTERN",
+                "leave regions out whose path or name is like this (* and ?), or type:TYPE, or rule:RULE");
+  parser.option("--ignore-file", ignore_files, "FILE", "such patterns, one a line; # begins a comment");
+  parser.option("--after", after, "DURATION", "of one live process: capture, wait that long, capture again, compare");
+  parser.group("Gate");
+  parser.option("--fail-on", fail_on, "COND",
+                "exit code 1 when it holds: TYPE.COLUMN > LIMIT, LIMIT like 512MiB, +1MiB, +10% or +max(1MiB,5%); "
+                "several are joined by OR");
+  parser.option("--gate-file", gate_files, "FILE", "such conditions, one a line; # begins a comment");
+  parser.group("What is shown");
+  parser.flag("--all", all, "what did not change, too");
+  parser.flag("--totals", totals_only, "only the totals per type");
+  parser.flag("--regions", regions_only, "only the regions");
+}
+
+Expected<DiffSettings> settle(const DiffArguments& arguments) {
+  DiffSettings settings;
+  auto view = settle(arguments.view, formats::View::Diff);
+  if (!view) return std::unexpected(view.error());
+  settings.view = std::move(*view);
+  settings.shown = {.view = settings.view.view, .all = arguments.all};
+  const auto match = match_of(arguments.match);
+  if (!match) return std::unexpected(match.error());
+  settings.compare.match = *match;
+  auto conditions = conditions_of(arguments);
+  if (!conditions) return std::unexpected(conditions.error());
+  settings.conditions = std::move(*conditions);
+  auto patterns = patterns_of(arguments);
+  if (!patterns) return std::unexpected(patterns.error());
+  settings.compare.ignore = std::move(*patterns);
+  if (!arguments.after.empty()) {
+    const auto after = parse_duration("--after", arguments.after);
+    if (!after) return std::unexpected(after.error());
+    settings.after = *after;
+  }
+  if (arguments.totals_only && arguments.regions_only) return failure(exit_usage, "--totals and --regions: choose one");
+  // One table a file of CSV: without a choice the regions.
+  settings.totals = !arguments.regions_only && (arguments.totals_only || settings.view.format != Format::Csv);
+  settings.regions = !arguments.totals_only;
+  collect_what_gates_need(settings.conditions, settings.view.collect);
+  return settings;
+}
+
+}  // namespace vmscan::cli

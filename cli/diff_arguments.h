@@ -1,0 +1,35 @@
+// The options of diff, as they were typed and once they make sense.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/view.h"
+#include "formats/diff_view.h"
+#include "libvmscan/diff/condition.h"
+
+namespace vmscan::cli {
+
+struct DiffArguments {
+  ViewArguments view;
+  std::string match, after;
+  std::vector<std::string> fail_on, gate_files, ignore, ignore_files;
+  bool all = false, totals_only = false, regions_only = false;
+
+  void add_to(Parser& parser);
+};
+
+struct DiffSettings {
+  ViewSettings view;
+  formats::DiffViewOptions shown;
+  CompareOptions compare;
+  std::vector<Condition> conditions;
+  std::optional<std::chrono::milliseconds> after;  // how long to wait between two captures of one process
+  bool totals = true, regions = true;              // which tables
+};
+
+Expected<DiffSettings> settle(const DiffArguments& arguments);
+
+}  // namespace vmscan::cli

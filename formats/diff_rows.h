@@ -1,0 +1,17 @@
+// Which regions of a diff are shown, in which order; the same for every format.
+#pragma once
+
+#include <vector>
+
+#include "formats/diff_view.h"
+#include "formats/view_cells.h"
+
+namespace vmscan::formats {
+
+/// Of what is there now, or of what was.
+RegionType type_of(const SnapshotDiff& diff, const RegionChange& change);
+
+/// Filtered, sorted (the largest growth first when not told) and cut.
+std::vector<const RegionChange*> select_changes(const SnapshotDiff& diff, const DiffViewOptions& options);
+
+}  // namespace vmscan::formats
