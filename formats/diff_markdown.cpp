@@ -1,6 +1,9 @@
 // Markdown for a comment on a pull request. Every text from outside stands in code quotes or has its marks escaped.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "formats/diff_cells.h"
 #include "formats/diff_rows.h"
 #include "formats/diff_view.h"
@@ -28,24 +31,36 @@ Delta signed_value(const Cell& cell) {
   return cell.negative ? difference(cell.number, Bytes{0}) : difference(Bytes{0}, cell.number);
 }
 
-std::string percent(const Cell& cell) {
-  return cell.number ? (cell.negative ? "-" : "+") + format_hundredths(*cell.number) : std::string();
+/// "19,480 K (+16,384 K)".
+std::string now_and_delta(const TypeTotal& base, const TypeTotal& now, const Measure& measure) {
+  const Delta delta = difference(measure.of(base), measure.of(now));
+  const std::string value = format_quantity(measure.of(now), measure.in_bytes, Units::K);
+  if (delta == Delta{0}) return value;
+  return fmt::format("{} ({})", value, format_delta(delta, measure.in_bytes, Units::K));
 }
 
 void add_totals(std::string& out, const SnapshotDiff& diff, const DiffViewOptions& options) {
-  const Table table = diff_totals_table(diff, options);
-  if (table.rows.empty()) {
-    out += "No total changed.\n";
-    return;
+  constexpr std::array<std::string_view, 5> names{"committed", "private", "total_ws", "private_ws", "count"};
+  const auto differs = [&](const TypeTotal& base, const TypeTotal& now) {
+    return std::any_of(names.begin(), names.end(), [&](std::string_view name) {
+      const Measure& measure = *find_measure(name);
+      return measure.of(base) != measure.of(now);
+    });
+  };
+  const auto add_row = [&](std::string_view title, const TypeTotal& base, const TypeTotal& now) {
+    out += fmt::format("| {} |", title);
+    for (const std::string_view name : names)
+      out += fmt::format(" {} |", now_and_delta(base, now, *find_measure(name)));
+    out += '\n';
+  };
+  out += "| Type | Committed | Private | Total WS | Private WS | Regions |\n|---|--:|--:|--:|--:|--:|\n";
+  for (const RegionTypeName& type : region_types) {
+    const auto i = static_cast<std::size_t>(type.type);
+    const bool shown = type.type != RegionType::Free && is_wanted(type.type, options.view);
+    if (shown && differs(diff.base_totals.rows[i], diff.now_totals.rows[i]))
+      add_row(type.title, diff.base_totals.rows[i], diff.now_totals.rows[i]);
   }
-  out += "| Type | Column | Base | New | Delta | % |\n|---|---|--:|--:|--:|--:|\n";
-  for (const Row& row : table.rows) {
-    const bool in_bytes = !row.cells[2].count;
-    out += fmt::format("| {} | {} | {} | {} | {} | {} |\n", row.cells[0].text, row.cells[1].text,
-                       format_quantity(row.cells[2].number, in_bytes, Units::K),
-                       format_quantity(row.cells[3].number, in_bytes, Units::K),
-                       format_delta(signed_value(row.cells[4]), in_bytes, Units::K), percent(row.cells[5]));
-  }
+  add_row("**Total**", diff.base_totals.total, diff.now_totals.total);
 }
 
 void add_regions(std::string& out, const SnapshotDiff& diff, const DiffViewOptions& options) {
