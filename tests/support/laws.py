@@ -119,6 +119,42 @@ def _summary_laws(document):
     return broken
 
 
+def _delta(base, new):
+    return None if base is None or new is None else new - base
+
+
+def _change_laws(change):
+    broken = []
+    for column, delta in change["delta"].items():
+        if column == "blocks":
+            continue  # regions of a diff are without theirs
+        base, new = (add(region[column] for region in change[side]) for side in ("base", "new"))
+        if delta is not None and delta != _delta(base, new):
+            broken.append(f"{change['change']} {change['type']}: {column} {delta} is not {new} - {base}")
+    sides = (len(change["base"]), len(change["new"]))
+    expected = {"added": sides[0] == 0, "removed": sides[1] == 0, "split": sides[0] < sides[1] > 1}
+    if not expected.get(change["change"], min(sides) > 0):
+        broken.append(f"{change['change']}: {sides[0]} regions in base, {sides[1]} in new")
+    return broken
+
+
+def _diff_laws(document):
+    """Holds for a whole diff: neither types chosen nor rows cut."""
+    broken = []
+    for row in document["rows"] + [document["total"]]:
+        for column, figure in row.items():
+            if column != "type" and figure["delta"] != _delta(figure["base"], figure["new"]):
+                broken.append(f"{row.get('type', 'total')}.{column}: {figure}")
+    for column in USAGE + ["size", "count", "blocks"]:
+        for side in ("base", "new", "delta"):
+            expected = add(row[column][side] for row in document["rows"] if row["type"] != "free")
+            if len(document["rows"]) == len(TYPES) and expected != document["total"][column][side]:
+                broken.append(f"total.{column} {side} is not the sum of the rows {expected}")
+    for change in document["regions"] or []:
+        broken += _change_laws(change)
+    return broken
+
+
 def broken_laws(document):
     """One sentence for each law that a summary, details or snapshot document breaks; empty when all hold."""
     kind = document.get("schema")
@@ -126,6 +162,8 @@ def broken_laws(document):
         return _summary_laws(document)
     if kind in ("vmscan.details/1", "vmscan.snapshot/1"):
         return _region_laws(document)
+    if kind == "vmscan.diff/1":
+        return _diff_laws(document)
     return [f"unknown schema {kind!r}"]
 
 

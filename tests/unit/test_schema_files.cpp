@@ -4,6 +4,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "formats/diff_view.h"
 #include "formats/snapshot_json.h"
 #include "formats/views.h"
 #include "tests/unit/sample_snapshot.h"
@@ -35,6 +36,7 @@ TEST_CASE("the schemas name the keys that the documents have") {
   check_keys(schema_of("snapshot"), Json::parse(write_snapshot(snapshot)));
   check_keys(schema_of("summary"), Json::parse(summary_json(snapshot, {})));
   check_keys(schema_of("details"), Json::parse(details_json(snapshot, {})));
+  check_keys(schema_of("diff"), Json::parse(diff_json(compare(snapshot, snapshot, {}), {}, {}, {})));
 }
 
 TEST_CASE("what the three schemas have in common is the same in each") {
