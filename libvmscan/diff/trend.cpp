@@ -1,0 +1,207 @@
+#include "libvmscan/diff/trend.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdlib>
+
+namespace vmscan {
+namespace {
+
+constexpr std::array<std::size_t, 5> block_counts{20, 24, 32, 48, statistics::max_blocks};
+constexpr double ms_per_hour = 3'600'000;
+constexpr std::int64_t start_tolerance_ms = 2000;  // start times are derived from a clock that may be set
+constexpr std::int64_t gap_factor = 5, gap_ms = 5000;
+/// One step explains the course when it leaves at most this part of what a line leaves.
+constexpr double step_advantage = 0.8;
+/// Growth goes on when the last half has at least this part of the whole slope.
+constexpr double lasting_part = 0.25;
+
+bool is_other_process(const TrendSample& a, const TrendSample& b) {
+  if (a.pid != b.pid || a.started_at_unix_ms.has_value() != b.started_at_unix_ms.has_value()) return true;
+  return a.started_at_unix_ms && std::abs(*a.started_at_unix_ms - *b.started_at_unix_ms) > start_tolerance_ms;
+}
+
+std::string seconds(std::int64_t ms) { return fmt::format("{}.{:03} s", ms / 1000, ms % 1000); }
+
+Slope hourly(const statistics::SlopeTest& test, double steps_per_hour) {
+  return {test.slope * steps_per_hour, test.low() * steps_per_hour, test.high() * steps_per_hour, test.p_rising,
+          test.p_rising <= trend_significance};
+}
+
+/// Why significant growth is none that goes on; empty when it is.
+std::string why_not_lasting(std::span<const double> blocks, double slope) {
+  const statistics::Step step = statistics::best_step(blocks);
+  if (step.squares < step_advantage * statistics::squares_around_line(blocks)) {
+    return fmt::format("one step {}, {} % into the time that counts, explains it better than a slope",
+                       step.height > 0 ? "up" : "down", 100 * step.at / blocks.size());
+  }
+  const double late = statistics::theil_sen_slope(blocks.subspan(blocks.size() / 2));
+  return late < lasting_part * slope ? "it did not go on in the second half of the time that counts" : "";
+}
+
+void measure_drift(FigureTrend& trend, std::span<const double> values) {
+  const std::size_t before = values.size() - values.size() / 4;
+  if (before == values.size()) return;
+  const auto early = values.first(before), late = values.subspan(before);
+  const double level = statistics::median({early.begin(), early.end()});
+  std::vector<double> off;
+  for (const double value : early) off.push_back(std::fabs(value - level));
+  trend.drift = statistics::median({late.begin(), late.end()}) - level;
+  trend.drift_noise = 1.4826 * statistics::median(std::move(off));
+}
+
+std::vector<double> negated(std::vector<double> values) {
+  for (double& value : values) value = -value;
+  return values;
+}
+
+}  // namespace
+
+TrendSample trend_sample(const Snapshot& snapshot) {
+  return {snapshot.captured_at_unix_ms, snapshot.target.pid, snapshot.target.started_at_unix_ms, summarize(snapshot)};
+}
+
+Trend::Trend(std::vector<TrendSample> samples, WarmUp warm_up) : samples_(std::move(samples)), warm_up_(warm_up) {
+  problem_ = find_problem();
+  for (const std::size_t count : block_counts) {
+    if (count <= samples_.size()) lines_.emplace_back(count, statistics::LineInNoise(count));
+  }
+}
+
+std::int64_t Trend::duration_ms() const {
+  if (samples_.empty() || !samples_.front().captured_at_unix_ms || !samples_.back().captured_at_unix_ms) return 0;
+  return *samples_.back().captured_at_unix_ms - *samples_.front().captured_at_unix_ms;
+}
+
+std::string Trend::find_problem() {
+  if (samples_.empty()) return "the series is empty";
+  for (std::size_t i = 0; i < samples_.size(); ++i) {
+    if (!samples_[i].captured_at_unix_ms) return fmt::format("the time of snapshot {} is unknown", i);
+    if (i == 0) continue;
+    if (is_other_process(samples_[i - 1], samples_[i]))
+      return fmt::format("snapshots {} and {} are of two processes (pid or start time differ)", i - 1, i);
+    if (*samples_[i].captured_at_unix_ms <= *samples_[i - 1].captured_at_unix_ms)
+      return fmt::format("snapshot {} is not later than the one before it", i);
+  }
+  const std::int64_t start = *samples_.front().captured_at_unix_ms;
+  if (warm_up_.samples) dropped_ = *warm_up_.samples;
+  if (warm_up_.duration_ms) {
+    while (dropped_ < samples_.size() && *samples_[dropped_].captured_at_unix_ms - start < *warm_up_.duration_ms)
+      ++dropped_;
+  }
+  if (dropped_ >= samples_.size()) return fmt::format("no snapshot of {} is left behind the warm-up", samples_.size());
+  std::vector<double> intervals;
+  for (std::size_t i = dropped_ + 1; i < samples_.size(); ++i)
+    intervals.push_back(static_cast<double>(*samples_[i].captured_at_unix_ms - *samples_[i - 1].captured_at_unix_ms));
+  median_interval_ms_ = std::llround(statistics::median(intervals));
+  for (std::size_t i = 0; i < intervals.size(); ++i) {
+    const auto interval = static_cast<std::int64_t>(intervals[i]);
+    if (interval > gap_factor * median_interval_ms_ && interval > median_interval_ms_ + gap_ms) {
+      return fmt::format("a gap of {} before snapshot {} (the usual interval is {})", seconds(interval),
+                         dropped_ + i + 1, seconds(median_interval_ms_));
+    }
+  }
+  return {};
+}
+
+/// The largest number of blocks that is not more than `blocks`, which becomes it.
+const statistics::LineInNoise& Trend::line_for(std::size_t& blocks) const {
+  auto line = lines_.rbegin();
+  while (line->first > blocks) ++line;
+  blocks = line->first;
+  return line->second;
+}
+
+/// Slope, course and drift; `values` are those behind the user's warm-up, at least min_trend_samples.
+void Trend::measure(FigureTrend& trend, std::vector<double> values) const {
+  if (warm_up_is_found()) {
+    const auto blocks = statistics::block_medians(values);
+    const std::size_t found = statistics::warm_up_length(blocks) * values.size() / blocks.size();
+    const std::size_t dropped = std::min(found, values.size() - min_trend_samples);
+    values.erase(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(dropped));
+    trend.warm_up += dropped;
+  }
+  std::size_t count = values.size();
+  const statistics::LineInNoise& line = line_for(count);
+  auto blocks = statistics::block_medians(values, count);
+  const statistics::SlopeTest test = statistics::test_slope(blocks, line);
+  const double hours =
+      static_cast<double>(*samples_.back().captured_at_unix_ms - *samples_[trend.warm_up].captured_at_unix_ms) /
+      ms_per_hour;
+  const auto samples = static_cast<double>(values.size());
+  const double steps_per_hour = static_cast<double>(count) / (hours * samples / (samples - 1));
+  trend.slope = hourly(test, steps_per_hour);
+  trend.freedom = test.freedom;
+  trend.detectable =
+      statistics::student_quantile(trend_significance, test.freedom) * test.standard_error * steps_per_hour;
+  trend.course = Course::Steady;
+  if (test.p_rising <= trend_significance || test.p_falling <= trend_significance) {
+    const bool rising = test.slope > 0;
+    trend.course = rising ? Course::Growing : Course::Shrinking;
+    trend.reason = why_not_lasting(rising ? blocks : negated(blocks), std::fabs(test.slope));
+    if (!trend.reason.empty()) trend.course = Course::Stepped;
+  }
+  measure_drift(trend, values);
+}
+
+FigureTrend Trend::of(const Figure& figure) const {
+  FigureTrend trend;
+  trend.figure = figure;
+  if (!problem_.empty()) {
+    trend.reason = problem_;
+    return trend;
+  }
+  trend.warm_up = dropped_;
+  std::vector<double> values;
+  for (std::size_t i = dropped_; i < samples_.size(); ++i) {
+    const Bytes value = figure.of(samples_[i].summary);
+    if (!value) {
+      trend.reason = fmt::format("{} is not known in snapshot {}", figure.name(), i);
+      return trend;
+    }
+    values.push_back(static_cast<double>(*value));
+  }
+  if (values.size() >= min_trend_samples) {
+    measure(trend, std::move(values));
+  } else {
+    trend.reason = fmt::format("{} {} behind the warm-up; a slope needs {}", values.size(),
+                               values.size() == 1 ? "sample" : "samples", min_trend_samples);
+  }
+  trend.first = trend.least = trend.largest = figure.of(samples_[trend.warm_up].summary);
+  trend.last = figure.of(samples_.back().summary);
+  for (std::size_t i = trend.warm_up; i < samples_.size(); ++i) {
+    const Bytes value = figure.of(samples_[i].summary);
+    trend.least = std::min(*trend.least, *value);
+    trend.largest = std::max(*trend.largest, *value);
+  }
+  return trend;
+}
+
+Verdict Trend::judge(const Condition& condition) const {
+  using enum Verdict::Outcome;
+  const FigureTrend trend = of(condition.figure);
+  Verdict verdict;
+  verdict.condition = condition;
+  verdict.reason = trend.reason;
+  if (!trend.first) return verdict;
+  if (condition.kind != Condition::Kind::Slope)
+    return vmscan::judge(condition, samples_[trend.warm_up].summary, samples_.back().summary);
+  verdict.base = trend.first;
+  verdict.now = trend.last;
+  if (!trend.slope) return verdict;
+  const double limit = condition.amount_per_hour();
+  const bool beyond = condition.or_equal ? trend.slope->low >= limit : trend.slope->low > limit;
+  verdict.slope = trend.slope;
+  verdict.outcome = trend.course == Course::Growing && beyond ? Tripped : Passed;
+  if (trend.course == Course::Growing && !beyond && trend.slope->per_hour > limit)
+    verdict.reason = "it grows, but by how much is not certain enough to be beyond the limit";
+  if (trend.course == Course::Steady && trend.detectable > std::max(limit, 1.0))
+    verdict.reason =
+        "no growth that stands out of its wander; slower growth than the interval shows needs a longer series";
+  return verdict;
+}
+
+}  // namespace vmscan
