@@ -10,6 +10,7 @@ namespace {
 
 constexpr double largest_coefficient = 0.995;
 constexpr std::size_t coefficient_steps = 200;
+constexpr double least_freedom = 3;  // a random walk grows so much by itself in less than one series of a hundred
 
 /// Position of value i from the middle.
 double centred(std::size_t i, std::size_t count) {
@@ -63,7 +64,7 @@ double normal_tail(double z) { return std::erfc(z / std::numbers::sqrt2) / 2; }
 
 /// Integral of cos(x)^power from `begin` to pi / 2 (Simpson).
 double cosine_integral(double begin, double power) {
-  constexpr int steps = 400;
+  constexpr int steps = 64;
   const double width = (std::numbers::pi / 2 - begin) / steps;
   const auto at = [&](double x) { return std::pow(std::max(std::cos(x), 0.0), power); };
   double sum = 0;
@@ -135,13 +136,13 @@ double student_tail(double t, double freedom) {
 }
 
 double student_quantile(double p, double freedom) {
-  double low = 0, high = 1;
-  while (student_tail(high, freedom) > p && high < 1e9) high *= 2;
-  for (int i = 0; i < 50; ++i) {
+  const double wanted = 2 * p * cosine_integral(0, freedom - 1);
+  double low = 0, high = std::numbers::pi / 2;  // of x
+  for (int i = 0; i < 40; ++i) {
     const double middle = (low + high) / 2;
-    (student_tail(middle, freedom) > p ? low : high) = middle;
+    (cosine_integral(middle, freedom - 1) > wanted ? low : high) = middle;
   }
-  return (low + high) / 2;
+  return std::sqrt(freedom) * std::tan((low + high) / 2);
 }
 
 // With the correlations of the noise in a matrix R, of ones 1 and of the centred positions t, residuals of least
@@ -203,7 +204,7 @@ SlopeTest test_slope(std::span<const double> values, const LineInNoise& line) {
   test.slope = theil_sen_slope(values);
   test.coefficient = line.coefficient(squares > 0 ? products / squares : 0);
   test.standard_error = std::sqrt(squares * line.slope_variance(test.coefficient));
-  test.freedom = std::max(1.0, count / 2 * (1 - test.coefficient) / (1 + test.coefficient));
+  test.freedom = std::max(least_freedom, count / 2 * (1 - test.coefficient) / (1 + test.coefficient));
   if (test.slope == 0) return test;
   const double t = test.slope / test.standard_error;  // infinite for an exact line
   const double p = std::isfinite(t) ? student_tail(t, test.freedom) : t > 0 ? 0.0 : 1.0;
@@ -239,7 +240,7 @@ std::size_t warm_up_length(std::span<const double> values) {
     const auto rest = values.subspan(dropped);
     if (rest.size() < 4) break;
     const auto count = static_cast<double>(rest.size());
-    const double score = squares_around_line(rest) / (count - 2) / count;
+    const double score = squares_around_line(rest) / (count - 2) / (count * count);
     if (dropped == 0 || score < least) {
       best = dropped;
       least = score;

@@ -61,7 +61,7 @@ class LineInNoise {
 struct SlopeTest {
   double slope = 0;                    // Theil-Sen, a step
   double standard_error = 0;           // of the slope, with the autocorrelation
-  double freedom = 1;                  // degrees of freedom that the autocorrelation leaves; at least 1
+  double freedom = 1;                  // degrees of freedom that the autocorrelation leaves; at least 3
   double coefficient = 0;              // of the AR(1) noise
   double p_rising = 1, p_falling = 1;  // the larger of Student's p and Mann-Kendall's
 
@@ -81,8 +81,9 @@ struct Step {
 Step best_step(std::span<const double> values);
 
 /// How many values at the beginning (at most half) do not belong to the line that the others follow: the number for
-/// which the variance around the line by the number of values is least (the rule MSER of White, Simulation 69 (1997),
-/// around a line instead of a mean).
+/// which the variance around the line by the square of the number of values is least (after the rule MSER of White,
+/// Simulation 69 (1997), which takes a mean instead of a line and so is content with the number itself: a line is found
+/// in every short piece).
 std::size_t warm_up_length(std::span<const double> values);
 
 }  // namespace vmscan::statistics

@@ -24,7 +24,9 @@ bool is_other_process(const TrendSample& a, const TrendSample& b) {
   return a.started_at_unix_ms && std::abs(*a.started_at_unix_ms - *b.started_at_unix_ms) > start_tolerance_ms;
 }
 
-std::string seconds(std::int64_t ms) { return fmt::format("{}.{:03} s", ms / 1000, ms % 1000); }
+std::string seconds(std::int64_t ms) {
+  return ms % 1000 == 0 ? fmt::format("{} s", ms / 1000) : fmt::format("{:.1f} s", static_cast<double>(ms) / 1000);
+}
 
 Slope hourly(const statistics::SlopeTest& test, double steps_per_hour) {
   return {test.slope * steps_per_hour, test.low() * steps_per_hour, test.high() * steps_per_hour, test.p_rising,
@@ -40,6 +42,16 @@ std::string why_not_lasting(std::span<const double> blocks, double slope) {
   }
   const double late = statistics::theil_sen_slope(blocks.subspan(blocks.size() / 2));
   return late < lasting_part * slope ? "it did not go on in the second half of the time that counts" : "";
+}
+
+/// Why so many samples over so much time have no slope; empty when they do.
+std::string too_little(std::size_t samples, std::int64_t ms) {
+  if (samples < min_trend_samples)
+    return fmt::format("{} behind the warm-up; a slope needs {}",
+                       samples == 1 ? "1 sample" : fmt::format("{} samples", samples), min_trend_samples);
+  if (ms < min_trend_ms)
+    return fmt::format("{} behind the warm-up; a slope needs {}", seconds(ms), seconds(min_trend_ms));
+  return {};
 }
 
 void measure_drift(FigureTrend& trend, std::span<const double> values) {
@@ -117,10 +129,14 @@ const statistics::LineInNoise& Trend::line_for(std::size_t& blocks) const {
 
 /// Slope, course and drift; `values` are those behind the user's warm-up, at least min_trend_samples.
 void Trend::measure(FigureTrend& trend, std::vector<double> values) const {
+  double highest_before = 0;  // level during the warm-up that was found
   if (warm_up_is_found()) {
     const auto blocks = statistics::block_medians(values);
-    const std::size_t found = statistics::warm_up_length(blocks) * values.size() / blocks.size();
-    const std::size_t dropped = std::min(found, values.size() - min_trend_samples);
+    const std::size_t found = statistics::warm_up_length(blocks);
+    std::size_t dropped = std::min(found * values.size() / blocks.size(), values.size() - min_trend_samples);
+    const std::int64_t end = *samples_.back().captured_at_unix_ms;
+    while (dropped > 0 && end - *samples_[trend.warm_up + dropped].captured_at_unix_ms < min_trend_ms) --dropped;
+    for (std::size_t i = 0; i < found; ++i) highest_before = std::max(highest_before, blocks[i]);
     values.erase(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(dropped));
     trend.warm_up += dropped;
   }
@@ -142,6 +158,9 @@ void Trend::measure(FigureTrend& trend, std::vector<double> values) const {
     const bool rising = test.slope > 0;
     trend.course = rising ? Course::Growing : Course::Shrinking;
     trend.reason = why_not_lasting(rising ? blocks : negated(blocks), std::fabs(test.slope));
+    const auto late = std::span(values).last(values.size() / 4);
+    if (rising && statistics::median({late.begin(), late.end()}) < highest_before)
+      trend.reason = "it had been as high before, in the time taken for a warm-up";
     if (!trend.reason.empty()) trend.course = Course::Stepped;
   }
   measure_drift(trend, values);
@@ -164,12 +183,9 @@ FigureTrend Trend::of(const Figure& figure) const {
     }
     values.push_back(static_cast<double>(*value));
   }
-  if (values.size() >= min_trend_samples) {
-    measure(trend, std::move(values));
-  } else {
-    trend.reason = fmt::format("{} {} behind the warm-up; a slope needs {}", values.size(),
-                               values.size() == 1 ? "sample" : "samples", min_trend_samples);
-  }
+  trend.reason =
+      too_little(values.size(), *samples_.back().captured_at_unix_ms - *samples_[dropped_].captured_at_unix_ms);
+  if (trend.reason.empty()) measure(trend, std::move(values));
   trend.first = trend.least = trend.largest = figure.of(samples_[trend.warm_up].summary);
   trend.last = figure.of(samples_.back().summary);
   for (std::size_t i = trend.warm_up; i < samples_.size(); ++i) {

@@ -30,6 +30,9 @@ struct WarmUp {
 
 /// A slope needs so many samples behind the warm-up.
 inline constexpr std::size_t min_trend_samples = 20;
+/// … and so much time. In less, a process that only wanders climbs steadily far too often: in a series of 30 s, 1 to 28
+/// of 100 real ones did (scripts/trend-power).
+inline constexpr std::int64_t min_trend_ms = 60'000;
 /// Growth is significant when so much of it comes about without a trend in at most one series of a thousand.
 inline constexpr double trend_significance = 0.001;
 

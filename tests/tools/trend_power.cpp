@@ -31,6 +31,8 @@ std::vector<double> read_noise(const char* path) {
   return noise;
 }
 
+constexpr std::ptrdiff_t seam_s = 15;
+
 /// A value a second.
 std::vector<double> resample(const std::vector<double>& noise, std::size_t seconds, Random& random) {
   std::vector<double> series;
@@ -41,9 +43,12 @@ std::vector<double> resample(const std::vector<double>& noise, std::size_t secon
     const auto begin = static_cast<std::size_t>(uniform(random, 0, static_cast<double>(noise.size() - length)));
     const bool backwards = uniform(random, 0, 1) < 0.5;
     const auto at = [&](std::size_t i) { return noise[backwards ? begin + length - 1 - i : begin + i]; };
-    const double shift = level - at(0);
+    // Levels are medians, so that a spike at the seam does not become a slope.
+    std::vector<double> head;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(seam_s); ++i) head.push_back(at(i));
+    const double shift = level - statistics::median(std::move(head));
     for (std::size_t i = 0; i < length; ++i) series.push_back(at(i) + shift * std::exp(-static_cast<double>(i) / 60));
-    level = series.back();
+    level = statistics::median({series.end() - seam_s, series.end()});
   }
   series.resize(seconds);
   return series;
