@@ -56,6 +56,40 @@ Expected<std::vector<IgnorePattern>> patterns_of(const DiffArguments& arguments)
   return patterns;
 }
 
+/// A plain number is one of snapshots.
+Expected<WarmUp> warm_up_of(const std::string& text) {
+  constexpr std::string_view digits = "0123456789";
+  WarmUp warm_up;
+  if (text.empty()) return warm_up;
+  if (text == "0") {
+    warm_up.samples = 0;
+  } else if (text.find_first_not_of(digits) == std::string::npos) {
+    const auto samples = parse_count("--warm-up", text);
+    if (!samples) return std::unexpected(samples.error());
+    warm_up.samples = static_cast<std::size_t>(*samples);
+  } else {
+    const auto duration = parse_duration("--warm-up", text);
+    if (!duration) return std::unexpected(duration.error());
+    warm_up.duration_ms = duration->count();
+  }
+  return warm_up;
+}
+
+/// Options that say something of two snapshots, or of a series, and nothing of the other.
+Expected<void> check_mode(const DiffArguments& arguments, const std::vector<Condition>& conditions) {
+  if (!arguments.trend) {
+    if (!arguments.warm_up.empty()) return failure(exit_usage, "--warm-up is for a series: add --trend");
+    for (const Condition& condition : conditions)
+      if (condition.kind == Condition::Kind::Slope)
+        return failure(exit_usage,
+                       fmt::format("{}: a slope is judged over a series: add --trend", to_string(condition)));
+    return {};
+  }
+  if (!arguments.match.empty() || !arguments.after.empty() || arguments.totals_only || arguments.regions_only)
+    return failure(exit_usage, "--match, --after, --totals and --regions are for two snapshots, not for --trend");
+  return {};
+}
+
 /// A gate may ask for columns that cost more to read than what is shown.
 void collect_what_gates_need(const std::vector<Condition>& conditions, CollectOptions& collect) {
   for (const Condition& condition : conditions) {
@@ -79,10 +113,14 @@ void DiffArguments::add_to(Parser& parser) {
                 "leave regions out whose path or name is like this (* and ?), or type:TYPE, or rule:RULE");
   parser.option("--ignore-file", ignore_files, "FILE", "such patterns, one a line; # begins a comment");
   parser.option("--after", after, "DURATION", "of one live process: capture, wait that long, capture again, compare");
+  parser.flag("--trend", trend, "of one series: judge it as a whole instead of its first and last snapshot");
+  parser.option(
+      "--warm-up", warm_up, "N|DURATION",
+      "of a trend: what does not count at its beginning, 20 (snapshots) or 30s; found from the data when not told");
   parser.group("Gate");
   parser.option("--fail-on", fail_on, "COND",
                 "exit code 1 when it holds: TYPE.COLUMN > LIMIT, LIMIT like 512MiB, +1MiB, +10% or +max(1MiB,5%); "
-                "several are joined by OR");
+                "with --trend also TYPE.COLUMN slope > 1MiB/h; several are joined by OR");
   parser.option("--gate-file", gate_files, "FILE", "such conditions, one a line; # begins a comment");
   parser.group("What is shown");
   parser.flag("--all", all, "what did not change, too");
@@ -102,6 +140,10 @@ Expected<DiffSettings> settle(const DiffArguments& arguments) {
   auto conditions = conditions_of(arguments);
   if (!conditions) return std::unexpected(conditions.error());
   settings.conditions = std::move(*conditions);
+  if (const auto fits = check_mode(arguments, settings.conditions); !fits) return std::unexpected(fits.error());
+  const auto warm_up = warm_up_of(arguments.warm_up);
+  if (!warm_up) return std::unexpected(warm_up.error());
+  settings.warm_up = *warm_up;
   auto patterns = patterns_of(arguments);
   if (!patterns) return std::unexpected(patterns.error());
   settings.compare.ignore = std::move(*patterns);

@@ -8,15 +8,15 @@
 
 #include "cli/view.h"
 #include "formats/diff_view.h"
-#include "libvmscan/diff/condition.h"
+#include "libvmscan/diff/trend.h"
 
 namespace vmscan::cli {
 
 struct DiffArguments {
   ViewArguments view;
-  std::string match, after;
+  std::string match, after, warm_up;
   std::vector<std::string> fail_on, gate_files, ignore, ignore_files;
-  bool all = false, totals_only = false, regions_only = false;
+  bool trend = false, all = false, totals_only = false, regions_only = false;
 
   void add_to(Parser& parser);
 };
@@ -27,6 +27,7 @@ struct DiffSettings {
   CompareOptions compare;
   std::vector<Condition> conditions;
   std::optional<std::chrono::milliseconds> after;  // how long to wait between two captures of one process
+  WarmUp warm_up;                                  // of a trend
   bool totals = true, regions = true;              // which tables
 };
 

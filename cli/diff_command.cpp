@@ -6,6 +6,8 @@
 
 #include "cli/commands.h"
 #include "cli/diff_arguments.h"
+#include "cli/diff_gate.h"
+#include "cli/diff_trend.h"
 #include "cli/heading.h"
 #include "cli/system.h"
 #include "formats/text.h"
@@ -27,6 +29,8 @@ Examples:
                                              two runs, without libraries
   vmscan diff before.json after.json --fail-on 'heap.private_ws > +max(1MiB,5%)' --fail-on 'total.count > +20'
                                              a leak gate: exit code 1 when a condition holds, 2 when it cannot be judged
+  vmscan diff day.jsonl --trend --fail-on 'heap.private_ws slope > 1MiB/h'
+                                             a whole series: what grows, and does it stand out of its wander?
   vmscan diff a.json b.json --gate-file leaks.gate --format markdown -o comment.md)";
 
 /// The two sides, and what they are called.
@@ -155,15 +159,6 @@ void add_view(const SnapshotDiff& diff, const formats::DiffNames& names, const s
   }
 }
 
-/// What a machine format does not show, but the caller must know: how the gate went.
-void tell_gate(const std::vector<Verdict>& verdicts, const DiffSettings& settings) {
-  if (settings.view.format == Format::Table) return;
-  for (const Verdict& verdict : verdicts)
-    if (verdict.outcome != Verdict::Outcome::Passed)
-      report_note(fmt::format("gate {}: {}{}{}", name_of(verdict.outcome), to_string(verdict.condition),
-                              verdict.reason.empty() ? "" : ": ", verdict.reason));
-}
-
 int tell_all_notes(const SnapshotDiff& diff, const DiffArguments& arguments, const DiffSettings& settings) {
   const bool shown = !arguments.view.quiet && settings.view.format != Format::Json;
   int exit_code = exit_done;
@@ -171,23 +166,8 @@ int tell_all_notes(const SnapshotDiff& diff, const DiffArguments& arguments, con
     exit_code = std::max(exit_code, tell_notes(*side, arguments.view, settings.view));
   for (const Note& note : diff.notes)
     if (shown) report_note(note.message);
-  for (const IgnoreUse& use : diff.ignored)
-    if (shown && use.base + use.now == 0)
-      report_note(fmt::format("--ignore {} matched nothing", formats::quote(use.pattern)));
+  tell_unused(diff.ignored, arguments, settings);
   return exit_code;
-}
-
-/// Tripped wins over unknown: one condition that holds is enough.
-int gate_exit_code(const std::vector<Verdict>& verdicts) {
-  switch (outcome_of(verdicts)) {
-    case Verdict::Outcome::Tripped:
-      return exit_tripped;
-    case Verdict::Outcome::Unknown:
-      return exit_usage;
-    case Verdict::Outcome::Passed:
-      break;
-  }
-  return exit_done;
 }
 
 }  // namespace
@@ -199,6 +179,7 @@ int run_diff(std::span<const std::string> arguments) {
   if (const auto done = parser.parse(arguments)) return *done;
   const auto settings = settle(options);
   if (!settings) return report(settings.error());
+  if (options.trend) return run_trend(options, *settings);
   auto sides = sides_of(options, *settings);
   if (!sides) return report(sides.error());
 

@@ -153,24 +153,6 @@ class LineWriter {
   std::size_t name_width_ = 0, line_width_ = 0;
 };
 
-void write_slope(JsonWriter& json, const Verdict& verdict) {
-  json.key("slope");
-  if (!verdict.slope) return json.null();
-  const Slope& slope = *verdict.slope;
-  json.begin_object();
-  json.key("per_hour");
-  json.number(slope.per_hour);
-  json.key("low");
-  json.number(slope.low);
-  json.key("high");
-  json.number(slope.high);
-  json.key("p");
-  json.number(slope.p);
-  json.key("significant");
-  json.boolean(slope.significant);
-  json.end_object();
-}
-
 std::string xml_text(std::string_view text) {
   std::string out;
   const std::string safe = escape_for_terminal(text);  // no control characters, nothing that is not UTF-8
@@ -214,6 +196,23 @@ std::string verdict_lines(std::span<const Verdict> verdicts, const TableStyle& s
   return verdicts.empty() ? std::string() : LineWriter(verdicts, style).write();
 }
 
+void write_slope(JsonWriter& json, const std::optional<Slope>& slope) {
+  json.key("slope");
+  if (!slope) return json.null();
+  json.begin_object();
+  json.key("per_hour");
+  json.number(slope->per_hour);
+  json.key("low");
+  json.number(slope->low);
+  json.key("high");
+  json.number(slope->high);
+  json.key("p");
+  json.number(slope->p);
+  json.key("significant");
+  json.boolean(slope->significant);
+  json.end_object();
+}
+
 void write_gate(JsonWriter& json, std::span<const Verdict> verdicts) {
   json.key("gate");
   json.begin_object();
@@ -238,7 +237,7 @@ void write_gate(JsonWriter& json, std::span<const Verdict> verdicts) {
     json.string(name_of(verdict.outcome));
     json.key("reason");
     verdict.reason.empty() ? json.null() : json.string(verdict.reason);
-    write_slope(json, verdict);
+    write_slope(json, verdict.slope);
     json.end_object();
   }
   json.end_array();

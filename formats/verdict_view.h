@@ -1,6 +1,7 @@
 // The verdicts of a gate: lines for a terminal, JSON, CSV, Markdown, JUnit XML.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,6 +18,9 @@ std::string verdict_lines(std::span<const Verdict> verdicts, const TableStyle& s
 
 /// "gate": {"tripped": …, "conditions": […]}. "tripped" is null when none trips and one is unknown.
 void write_gate(JsonWriter& json, std::span<const Verdict> verdicts);
+
+/// "slope": {"per_hour", "low", "high", "p", "significant"}, or null.
+void write_slope(JsonWriter& json, const std::optional<Slope>& slope);
 
 /// One row a condition: condition, base, new, delta, limit, verdict, reason, and of slopes the rate with its interval.
 std::string verdict_csv(std::span<const Verdict> verdicts, bool header = true);

@@ -12,6 +12,19 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(blanks) + 1 - begin);
 }
 
+/// Takes the ignored regions out, and says how many each pattern took.
+void take_out(Snapshot& snapshot, const std::vector<IgnorePattern>& patterns, std::vector<IgnoreUse>& uses,
+              std::size_t IgnoreUse::*count) {
+  std::erase_if(snapshot.regions, [&](const Region& region) {
+    for (std::size_t i = 0; i < patterns.size(); ++i) {
+      if (!patterns[i].matches(region)) continue;
+      ++(uses[i].*count);
+      return true;
+    }
+    return false;
+  });
+}
+
 }  // namespace
 
 // Linear in the text for each star: when the part behind the last star fails, only that star takes one character more.
@@ -75,6 +88,16 @@ Result<std::vector<IgnorePattern>> parse_ignore_file(std::string_view text) {
     patterns.push_back(std::move(*pattern));
   }
   return patterns;
+}
+
+Summary totals_without_ignored(Snapshot& snapshot, const std::vector<IgnorePattern>& patterns,
+                               std::vector<IgnoreUse>& uses, std::size_t IgnoreUse::*count) {
+  const Summary whole = summarize(snapshot);
+  if (patterns.empty()) return whole;
+  take_out(snapshot, patterns, uses, count);
+  Summary rest = summarize(snapshot);
+  rest.rows[static_cast<std::size_t>(RegionType::Free)] = whole.rows[static_cast<std::size_t>(RegionType::Free)];
+  return rest;
 }
 
 }  // namespace vmscan

@@ -34,6 +34,11 @@ Result<IgnorePattern> parse_ignore_pattern(std::string_view text);
 /// One pattern a line; empty lines and lines that begin with # say nothing. Errors name the line.
 Result<std::vector<IgnorePattern>> parse_ignore_file(std::string_view text);
 
+/// Takes the ignored regions out of the snapshot and returns the sums of the others. What was taken does not become
+/// Free. `uses` has one element for each pattern, of which the member `count` is raised.
+Summary totals_without_ignored(Snapshot& snapshot, const std::vector<IgnorePattern>& patterns,
+                               std::vector<IgnoreUse>& uses, std::size_t IgnoreUse::*count);
+
 bool glob_matches(std::string_view glob, std::string_view text);
 
 }  // namespace vmscan

@@ -80,31 +80,6 @@ void judge(const SnapshotDiff& diff, RegionChange& change) {
   if (change.change == Change::Unchanged && !change.fields.empty()) change.change = Change::Changed;
 }
 
-/// Takes the ignored regions out, and says how many each pattern took.
-void take_out(Snapshot& snapshot, const std::vector<IgnorePattern>& patterns, std::vector<IgnoreUse>& uses,
-              std::size_t IgnoreUse::*count) {
-  std::erase_if(snapshot.regions, [&](const Region& region) {
-    for (std::size_t i = 0; i < patterns.size(); ++i) {
-      if (!patterns[i].matches(region)) continue;
-      ++(uses[i].*count);
-      return true;
-    }
-    return false;
-  });
-}
-
-/// Takes the ignored regions out of the snapshot and returns the sums of the others. What was taken does not become
-/// Free.
-Summary totals_without_ignored(Snapshot& snapshot, const std::vector<IgnorePattern>& patterns,
-                               std::vector<IgnoreUse>& uses, std::size_t IgnoreUse::*count) {
-  const Summary whole = summarize(snapshot);
-  if (patterns.empty()) return whole;
-  take_out(snapshot, patterns, uses, count);
-  Summary rest = summarize(snapshot);
-  rest.rows[static_cast<std::size_t>(RegionType::Free)] = whole.rows[static_cast<std::size_t>(RegionType::Free)];
-  return rest;
-}
-
 void add_notes(SnapshotDiff& diff) {
   const auto note = [&diff](std::string code, std::string message) {
     diff.notes.push_back({std::move(code), std::move(message)});

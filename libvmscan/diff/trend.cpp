@@ -72,8 +72,8 @@ std::vector<double> negated(std::vector<double> values) {
 
 }  // namespace
 
-TrendSample trend_sample(const Snapshot& snapshot) {
-  return {snapshot.captured_at_unix_ms, snapshot.target.pid, snapshot.target.started_at_unix_ms, summarize(snapshot)};
+TrendSample trend_sample(const Snapshot& snapshot, const Summary& summary) {
+  return {snapshot.captured_at_unix_ms, snapshot.target.pid, snapshot.target.started_at_unix_ms, summary};
 }
 
 Trend::Trend(std::vector<TrendSample> samples, WarmUp warm_up) : samples_(std::move(samples)), warm_up_(warm_up) {
@@ -91,12 +91,12 @@ std::int64_t Trend::duration_ms() const {
 std::string Trend::find_problem() {
   if (samples_.empty()) return "the series is empty";
   for (std::size_t i = 0; i < samples_.size(); ++i) {
-    if (!samples_[i].captured_at_unix_ms) return fmt::format("the time of snapshot {} is unknown", i);
+    if (!samples_[i].captured_at_unix_ms) return fmt::format("the time of snapshot {} is unknown", i + 1);
     if (i == 0) continue;
     if (is_other_process(samples_[i - 1], samples_[i]))
-      return fmt::format("snapshots {} and {} are of two processes (pid or start time differ)", i - 1, i);
+      return fmt::format("snapshots {} and {} are of two processes (pid or start time differ)", i, i + 1);
     if (*samples_[i].captured_at_unix_ms <= *samples_[i - 1].captured_at_unix_ms)
-      return fmt::format("snapshot {} is not later than the one before it", i);
+      return fmt::format("snapshot {} is not later than the one before it", i + 1);
   }
   const std::int64_t start = *samples_.front().captured_at_unix_ms;
   if (warm_up_.samples) dropped_ = *warm_up_.samples;
@@ -113,7 +113,7 @@ std::string Trend::find_problem() {
     const auto interval = static_cast<std::int64_t>(intervals[i]);
     if (interval > gap_factor * median_interval_ms_ && interval > median_interval_ms_ + gap_ms) {
       return fmt::format("a gap of {} before snapshot {} (the usual interval is {})", seconds(interval),
-                         dropped_ + i + 1, seconds(median_interval_ms_));
+                         dropped_ + i + 2, seconds(median_interval_ms_));
     }
   }
   return {};
@@ -178,7 +178,7 @@ FigureTrend Trend::of(const Figure& figure) const {
   for (std::size_t i = dropped_; i < samples_.size(); ++i) {
     const Bytes value = figure.of(samples_[i].summary);
     if (!value) {
-      trend.reason = fmt::format("{} is not known in snapshot {}", figure.name(), i);
+      trend.reason = fmt::format("{} is not known in snapshot {}", figure.name(), i + 1);
       return trend;
     }
     values.push_back(static_cast<double>(*value));

@@ -19,7 +19,8 @@ struct TrendSample {
   std::optional<std::int64_t> started_at_unix_ms;
   Summary summary;
 };
-TrendSample trend_sample(const Snapshot& snapshot);
+/// `summary` is that of the snapshot, or of what a comparison shall see of it.
+TrendSample trend_sample(const Snapshot& snapshot, const Summary& summary);
 
 /// What does not count at the beginning: a number of samples, a time, or (neither) what does not fit in with the rest,
 /// which is found for each figure by itself and is at most half.
