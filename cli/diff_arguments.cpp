@@ -7,6 +7,7 @@
 #include "cli/quantities.h"
 #include "cli/system.h"
 #include "formats/text.h"
+#include "formats/trend_view.h"
 
 namespace vmscan::cli {
 namespace {
@@ -130,7 +131,14 @@ void DiffArguments::add_to(Parser& parser) {
 
 Expected<DiffSettings> settle(const DiffArguments& arguments) {
   DiffSettings settings;
-  auto view = settle(arguments.view, formats::View::Diff);
+  ViewArguments view_arguments = arguments.view;
+  if (arguments.trend) {  // its columns are those of the totals
+    const auto measures = formats::choose_measures(arguments.view.columns);
+    if (!measures) return failure(exit_usage, "--columns: " + measures.error().message);
+    settings.measures = *measures;
+    view_arguments.columns.clear();
+  }
+  auto view = settle(view_arguments, formats::View::Diff);
   if (!view) return std::unexpected(view.error());
   settings.view = std::move(*view);
   settings.shown = {.view = settings.view.view, .all = arguments.all};

@@ -27,6 +27,7 @@ struct DiffSettings {
   CompareOptions compare;
   std::vector<Condition> conditions;
   std::optional<std::chrono::milliseconds> after;  // how long to wait between two captures of one process
+  std::vector<const Measure*> measures;            // of a trend, what --columns asks for
   WarmUp warm_up;                                  // of a trend
   bool totals = true, regions = true;              // which tables
 };

@@ -99,7 +99,8 @@ void add_table(const Trend& trend, const SeriesSummary& series, const std::vecto
 
 void add_view(const Trend& trend, const SeriesSummary& series, const std::vector<Verdict>& verdicts,
               const DiffArguments& arguments, const DiffSettings& settings, ViewOutput& output) {
-  const formats::TrendViewOptions options{.view = settings.view.view, .all = arguments.all};
+  const formats::TrendViewOptions options{
+      .types = settings.view.view.types, .measures = settings.measures, .all = arguments.all};
   if (settings.view.format == Format::Json)
     return output.add_json(formats::trend_json(trend, series.head, series.name, verdicts, options));
   if (settings.view.format == Format::Junit)

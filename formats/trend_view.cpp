@@ -10,22 +10,20 @@
 #include "formats/markdown.h"
 #include "formats/quantity.h"
 #include "formats/verdict_view.h"
-#include "formats/view_cells.h"
 
 namespace vmscan::formats {
 namespace {
 
 constexpr std::size_t narrow = 110;  // terminals below this get the short table
 
-bool is_chosen(const Measure& measure, const ViewOptions& options) {
+bool is_chosen(const Measure& measure, const TrendViewOptions& options) {
   constexpr std::array<std::string_view, 5> usual{"committed", "private", "total_ws", "private_ws", "count"};
-  if (options.columns.empty()) return std::find(usual.begin(), usual.end(), measure.name) != usual.end();
-  return std::any_of(options.columns.begin(), options.columns.end(),
-                     [&measure](const Column* column) { return column->name == measure.name; });
+  if (options.measures.empty()) return std::find(usual.begin(), usual.end(), measure.name) != usual.end();
+  return std::find(options.measures.begin(), options.measures.end(), &measure) != options.measures.end();
 }
 
 /// Every type that is asked for, then the total.
-std::vector<std::optional<RegionType>> subjects(const ViewOptions& options) {
+std::vector<std::optional<RegionType>> subjects(const TrendViewOptions& options) {
   std::vector<std::optional<RegionType>> list;
   for (const RegionTypeName& type : region_types) {
     const bool asked = std::find(options.types.begin(), options.types.end(), type.type) != options.types.end();
@@ -69,7 +67,8 @@ std::string interval(const FigureTrend& row) {
 std::string drift(const FigureTrend& row) {
   if (!row.drift || !row.drift_noise || *row.drift == 0) return "";
   if (*row.drift_noise == 0) return *row.drift > 0 ? "up" : "down";
-  return fmt::format("{:+.1f}σ", *row.drift / *row.drift_noise);
+  const double times = *row.drift / *row.drift_noise;
+  return std::fabs(times) < 0.05 ? "" : fmt::format("{:+.1f}σ", times);
 }
 
 std::string_view title_of(const FigureTrend& row) {
@@ -168,11 +167,23 @@ std::string sparkline(const std::vector<double>& values, std::size_t width) {
   return line;
 }
 
+Result<std::vector<const Measure*>> choose_measures(std::string_view names) {
+  std::vector<const Measure*> measures;
+  while (!names.empty()) {
+    const std::string_view name = names.substr(0, names.find(','));
+    names.remove_prefix(std::min(names.size(), name.size() + 1));
+    const auto figure = parse_figure("total", name);
+    if (!figure) return std::unexpected(figure.error());
+    measures.push_back(figure->measure);
+  }
+  return measures;
+}
+
 std::vector<FigureTrend> trend_rows(const Trend& trend, const TrendViewOptions& options) {
   std::vector<FigureTrend> rows;
-  for (const auto& type : subjects(options.view)) {
+  for (const auto& type : subjects(options)) {
     for (const Measure& measure : all_measures()) {
-      if (!is_chosen(measure, options.view)) continue;
+      if (!is_chosen(measure, options)) continue;
       FigureTrend row = trend.of({type, &measure});
       const bool changed = row.least.known() && row.least != row.largest;
       if (changed || options.all) rows.push_back(std::move(row));
@@ -242,7 +253,7 @@ std::string trend_json(const Trend& trend, const Snapshot& head, const std::stri
   write_series(json, trend, name);
   json.key("rows");
   json.begin_array();
-  for (const auto& type : subjects(options.view)) {
+  for (const auto& type : subjects(options)) {
     for (const Measure& measure : all_measures()) write_row(json, trend.of({type, &measure}));
   }
   json.end_array();

@@ -2,9 +2,10 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "formats/views.h"
+#include "formats/table.h"
 #include "libvmscan/diff/trend.h"
 
 namespace vmscan::formats {
@@ -12,12 +13,16 @@ namespace vmscan::formats {
 inline constexpr std::string_view trend_schema = "vmscan.trend/1";
 
 struct TrendViewOptions {
-  ViewOptions view;  // types, and columns by their names
-  bool all = false;  // what did not change, too
+  std::vector<RegionType> types{};         // empty: all but Free
+  std::vector<const Measure*> measures{};  // from choose_measures(); empty: those that tell a leak
+  bool all = false;                        // what did not change, too
 };
 
+/// "a,b,c". Error: an unknown name, with the nearest that exists.
+Result<std::vector<const Measure*>> choose_measures(std::string_view names);
+
 /// Rows of the table: figures that changed behind the warm-up (or all), types in their order, the total last. Without a
-/// choice of columns those that tell a leak: committed, private, private_ws, total_ws and count.
+/// choice of measures committed, private, private_ws, total_ws and count.
 std::vector<FigureTrend> trend_rows(const Trend& trend, const TrendViewOptions& options);
 
 /// First, last, slope, its interval, course and a sparkline of the whole series; with less room without some of them.

@@ -215,8 +215,7 @@ Verdict Trend::judge(const Condition& condition) const {
   if (trend.course == Course::Growing && !beyond && trend.slope->per_hour > limit)
     verdict.reason = "it grows, but by how much is not certain enough to be beyond the limit";
   if (trend.course == Course::Steady && trend.detectable > std::max(limit, 1.0))
-    verdict.reason =
-        "no growth that stands out of its wander; slower growth than the interval shows needs a longer series";
+    verdict.reason = "no growth stands out of its wander; a longer series would show slower growth";
   return verdict;
 }
 
