@@ -16,6 +16,8 @@ constexpr std::int64_t start_tolerance_ms = 2000;  // start times are derived fr
 constexpr std::int64_t gap_factor = 5, gap_ms = 5000;
 /// One step explains the course when it leaves at most this part of what a line leaves.
 constexpr double step_advantage = 0.8;
+/// … and also where no slope is significant, when it is as clear as this.
+constexpr double clear_step = 0.25;
 /// Growth goes on when the last half has at least this part of the whole slope.
 constexpr double lasting_part = 0.25;
 
@@ -33,15 +35,24 @@ Slope hourly(const statistics::SlopeTest& test, double steps_per_hour) {
           test.p_rising <= trend_significance};
 }
 
-/// Why significant growth is none that goes on; empty when it is.
-std::string why_not_lasting(std::span<const double> blocks, double slope) {
+/// Says so when one step leaves at most this part of what a line leaves; empty when not.
+std::string step_reason(std::span<const double> blocks, double part) {
   const statistics::Step step = statistics::best_step(blocks);
-  if (step.squares < step_advantage * statistics::squares_around_line(blocks)) {
-    return fmt::format("one step {}, {} % into the time that counts, explains it better than a slope",
-                       step.height > 0 ? "up" : "down", 100 * step.at / blocks.size());
-  }
+  if (step.at == 0 || step.squares >= part * statistics::squares_around_line(blocks)) return {};
+  return fmt::format("one step {}, {} % into the time that counts, explains it better than a slope",
+                     step.height > 0 ? "up" : "down", 100 * step.at / blocks.size());
+}
+
+/// Why a significant slope is no growth that goes on; empty when it is. `highest_before` is the level in what was taken
+/// for a warm-up.
+std::string why_not_lasting(std::span<const double> blocks, double slope, double highest_before) {
+  if (const std::string reason = step_reason(blocks, step_advantage); !reason.empty()) return reason;
   const double late = statistics::theil_sen_slope(blocks.subspan(blocks.size() / 2));
-  return late < lasting_part * slope ? "it did not go on in the second half of the time that counts" : "";
+  if (late / slope < lasting_part) return "it did not go on in the second half of the time that counts";
+  const auto end = blocks.last(blocks.size() / 4);
+  if (slope > 0 && statistics::median({end.begin(), end.end()}) < highest_before)
+    return "it had been as high before, in the time taken for a warm-up";
+  return {};
 }
 
 /// Why so many samples over so much time have no slope; empty when they do.
@@ -63,11 +74,6 @@ void measure_drift(FigureTrend& trend, std::span<const double> values) {
   for (const double value : early) off.push_back(std::fabs(value - level));
   trend.drift = statistics::median({late.begin(), late.end()}) - level;
   trend.drift_noise = 1.4826 * statistics::median(std::move(off));
-}
-
-std::vector<double> negated(std::vector<double> values) {
-  for (double& value : values) value = -value;
-  return values;
 }
 
 }  // namespace
@@ -154,15 +160,10 @@ void Trend::measure(FigureTrend& trend, std::vector<double> values) const {
   trend.detectable =
       statistics::student_quantile(trend_significance, test.freedom) * test.standard_error * steps_per_hour;
   trend.course = Course::Steady;
-  if (test.p_rising <= trend_significance || test.p_falling <= trend_significance) {
-    const bool rising = test.slope > 0;
-    trend.course = rising ? Course::Growing : Course::Shrinking;
-    trend.reason = why_not_lasting(rising ? blocks : negated(blocks), std::fabs(test.slope));
-    const auto late = std::span(values).last(values.size() / 4);
-    if (rising && statistics::median({late.begin(), late.end()}) < highest_before)
-      trend.reason = "it had been as high before, in the time taken for a warm-up";
-    if (!trend.reason.empty()) trend.course = Course::Stepped;
-  }
+  const bool significant = std::min(test.p_rising, test.p_falling) <= trend_significance;
+  if (significant) trend.course = test.slope > 0 ? Course::Growing : Course::Shrinking;
+  trend.reason = significant ? why_not_lasting(blocks, test.slope, highest_before) : step_reason(blocks, clear_step);
+  if (!trend.reason.empty()) trend.course = Course::Stepped;
   measure_drift(trend, values);
 }
 

@@ -42,7 +42,7 @@ enum class Course : std::uint8_t {
   Steady,     // no significant slope
   Growing,    // significantly, and over the whole time
   Shrinking,  // the same downwards
-  Stepped,    // a significant slope that one step explains better, or that ended in the first half
+  Stepped,    // one step explains it better than a slope, or growth ended in the first half
 };
 constexpr std::string_view name_of(Course course) {
   constexpr std::string_view names[] = {"unknown", "steady", "growing", "shrinking", "stepped"};

@@ -100,7 +100,7 @@ TEST_CASE("a cache that fills and then stays is no leak, wherever in the series 
 }
 
 TEST_CASE("a step is told as such") {
-  const auto step = [](double i) { return i < 300 ? 0 : 3.0; };
+  const auto step = [](double i) { return i < 300 ? 0 : 20.0; };
   const FigureTrend trend = trend_of_heap(wandering(600, 1, step), 1000, {.samples = 0, .duration_ms = {}}).of(heap);
   CHECK(trend.course == Course::Stepped);
   CHECK(trend.reason.starts_with("one step up, "));
