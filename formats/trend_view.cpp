@@ -92,6 +92,7 @@ Row make_row(const FigureTrend& row, const std::string& spark, bool is_wide, boo
   if (is_wide) {
     cells.cells.push_back(text(interval(row)));
     cells.cells.push_back(text(drift(row)));
+    cells.cells.push_back(number(row.warm_up));
   }
   cells.cells.push_back(text(spark));
   return cells;
@@ -204,6 +205,7 @@ std::string trend_table(const Trend& trend, const std::vector<FigureTrend>& rows
   if (is_wide) {
     table.columns.push_back({"interval", "95 % interval", CellKind::Text, nullptr});
     table.columns.push_back({"drift", "Drift", CellKind::Text, nullptr});
+    table.columns.push_back({"warm_up", "Warm-up", CellKind::Count, nullptr});
   }
   table.columns.push_back({"values", "Values", CellKind::Text, nullptr});
   for (const FigureTrend& row : rows) {

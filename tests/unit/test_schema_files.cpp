@@ -6,6 +6,7 @@
 
 #include "formats/diff_view.h"
 #include "formats/snapshot_json.h"
+#include "formats/trend_view.h"
 #include "formats/views.h"
 #include "tests/unit/sample_snapshot.h"
 
@@ -37,6 +38,7 @@ TEST_CASE("the schemas name the keys that the documents have") {
   check_keys(schema_of("summary"), Json::parse(summary_json(snapshot, {})));
   check_keys(schema_of("details"), Json::parse(details_json(snapshot, {})));
   check_keys(schema_of("diff"), Json::parse(diff_json(compare(snapshot, snapshot, {}), {}, {}, {})));
+  check_keys(schema_of("trend"), Json::parse(trend_json(Trend({}, {}), snapshot, {}, {}, {})));
 }
 
 TEST_CASE("what the three schemas have in common is the same in each") {
