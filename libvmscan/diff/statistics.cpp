@@ -96,12 +96,23 @@ std::vector<double> block_medians(std::span<const double> values, std::size_t co
   return blocks;
 }
 
-double theil_sen_slope(std::span<const double> values) {
+std::vector<double> block_positions(std::size_t values, std::size_t count) {
+  count = std::min(count, values);
+  std::vector<double> positions;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t begin = values * i / count, end = values * (i + 1) / count;
+    positions.push_back(static_cast<double>(begin + end) / 2 * static_cast<double>(count) / static_cast<double>(values));
+  }
+  return positions;
+}
+
+double theil_sen_slope(std::span<const double> values, std::span<const double> positions) {
   std::vector<double> slopes;
   slopes.reserve(values.size() * (values.size() + 1) / 2);
   for (std::size_t i = 0; i < values.size(); ++i) {
     for (std::size_t j = i + 1; j < values.size(); ++j)
-      slopes.push_back((values[j] - values[i]) / static_cast<double>(j - i));
+      slopes.push_back((values[j] - values[i]) /
+                       (positions.empty() ? static_cast<double>(j - i) : positions[j] - positions[i]));
   }
   return median(std::move(slopes));
 }
@@ -194,14 +205,14 @@ double LineInNoise::slope_variance(double coefficient) const {
 
 // Half of the number of independent values as degrees of freedom: chosen by simulation (scripts/trend-power), it keeps
 // false alarms at the promised rate also where the coefficient was estimated too small by chance.
-SlopeTest test_slope(std::span<const double> values, const LineInNoise& line) {
+SlopeTest test_slope(std::span<const double> values, const LineInNoise& line, std::span<const double> positions) {
   SlopeTest test;
   const std::vector<double> rest = residuals(values);
   const double squares = sum_of_squares(rest);
   double products = 0;
   for (std::size_t i = 1; i < rest.size(); ++i) products += rest[i] * rest[i - 1];
   const auto count = static_cast<double>(values.size());
-  test.slope = theil_sen_slope(values);
+  test.slope = theil_sen_slope(values, positions);
   test.coefficient = line.coefficient(squares > 0 ? products / squares : 0);
   test.standard_error = std::sqrt(squares * line.slope_variance(test.coefficient));
   test.freedom = std::max(least_freedom, count / 2 * (1 - test.coefficient) / (1 + test.coefficient));

@@ -25,8 +25,11 @@ double median(std::vector<double> values);
 /// Medians of `count` consecutive pieces that differ by at most one value in length; all values when there are no more.
 std::vector<double> block_medians(std::span<const double> values, std::size_t count = max_blocks);
 
-/// Median of the slopes between all pairs, a step. Quadratic: for blocks.
-double theil_sen_slope(std::span<const double> values);
+/// Where the middles of these pieces are, in mean lengths of a piece: pieces of unlike length are not equally far apart.
+std::vector<double> block_positions(std::size_t values, std::size_t count);
+
+/// Median of the slopes between all pairs, a step, or by `positions` (as many, rising). Quadratic: for blocks.
+double theil_sen_slope(std::span<const double> values, std::span<const double> positions = {});
 
 struct MannKendall {
   double s = 0;         // pairs that rise minus pairs that fall
@@ -68,8 +71,8 @@ struct SlopeTest {
   double low(double p = 0.025) const { return slope - student_quantile(p, freedom) * standard_error; }
   double high(double p = 0.025) const { return slope + student_quantile(p, freedom) * standard_error; }
 };
-/// `line` is of the same number of values, at least 4.
-SlopeTest test_slope(std::span<const double> values, const LineInNoise& line);
+/// `line` is of the same number of values, at least 4. Only the slope heeds `positions`.
+SlopeTest test_slope(std::span<const double> values, const LineInNoise& line, std::span<const double> positions = {});
 
 /// Least squares: the sum of squares around a line, and around the best single step with where it is (the first value
 /// behind it).

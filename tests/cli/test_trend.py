@@ -58,7 +58,7 @@ class Trend(CommandLine):
     def refused(self, path, *arguments):
         done = self.run_it("diff", path, "--trend", *arguments)
         self.assertEqual(done.returncode, BAD)
-        return done.stderr.decode("utf-8")
+        return done.stderr
 
     def test_a_leak_trips_and_a_wander_does_not(self):
         document = self.json(self.leaking(), "--fail-on", SLOPE, code=TRIPPED)
@@ -87,7 +87,7 @@ class Trend(CommandLine):
 
     def test_the_same_from_standard_input(self):
         path = self.leaking()
-        done = self.run_it("diff", "-", "--trend", "--csv", input=path.read_bytes())
+        done = self.run_it("diff", "-", "--trend", "--csv", stdin=path.read_bytes())
         self.assertEqual(done.stdout.decode("utf-8"), self.trend(path, "--csv"))
 
     def test_warm_up_and_conditions_on_the_ends(self):
@@ -128,9 +128,9 @@ class Trend(CommandLine):
         self.assertIn("no snapshot of 60 is left", self.refused(path, "--warm-up", "60"))
         done = self.run_it("diff", path, "--fail-on", SLOPE)
         self.assertEqual((done.returncode, done.stdout), (BAD, b""))
-        self.assertIn(b"a slope is judged over a series: add --trend", done.stderr)
+        self.assertIn("a slope is judged over a series: add --trend", done.stderr)
         done = self.run_it("diff", path, "--warm-up", "5")
-        self.assertIn(b"--warm-up is for a series: add --trend", done.stderr)
+        self.assertIn("--warm-up is for a series: add --trend", done.stderr)
 
 
 if __name__ == "__main__":

@@ -155,6 +155,20 @@ def _diff_laws(document):
     return broken
 
 
+def _trend_laws(document):
+    broken = []
+    for row in document["rows"]:
+        name, slope = f"{row['type']}.{row['column']}", row["slope"]
+        for end in ("first", "last"):
+            if row[end] is not None and not row["least"] <= row[end] <= row["largest"]:
+                broken.append(f"{name}: {end} {row[end]} is not within {row['least']} and {row['largest']}")
+        if slope and not slope["low"] <= slope["per_hour"] <= slope["high"]:
+            broken.append(f"{name}: the slope is outside its interval: {slope}")
+        if row["course"] in ("growing", "shrinking") and (slope["per_hour"] > 0) != (row["course"] == "growing"):
+            broken.append(f"{name}: {row['course']} by {slope['per_hour']}")
+    return broken
+
+
 def broken_laws(document):
     """One sentence for each law that a summary, details or snapshot document breaks; empty when all hold."""
     kind = document.get("schema")
@@ -164,6 +178,8 @@ def broken_laws(document):
         return _region_laws(document)
     if kind == "vmscan.diff/1":
         return _diff_laws(document)
+    if kind == "vmscan.trend/1":
+        return _trend_laws(document)
     return [f"unknown schema {kind!r}"]
 
 

@@ -40,6 +40,11 @@ TEST_CASE("the Theil-Sen slope is that of a line, whatever a few outliers do") {
   CHECK(theil_sen_slope(std::array{1.0, 3.0, 5.0, 7.0}) == 2);
   CHECK(theil_sen_slope(std::array{1.0, 3.0, 500.0, 7.0, 9.0, 11.0, 13.0}) == 2);
   CHECK(theil_sen_slope(std::array{5.0, 5.0, 5.0}) == 0);
+  // 25 values in 24 blocks: the last is of two, so a step between the others is 24/25 of the mean length
+  std::vector<double> line;
+  for (int i = 0; i < 25; ++i) line.push_back(i);
+  const auto positions = block_positions(line.size(), 24);
+  CHECK(theil_sen_slope(block_medians(line, 24), positions) == Approx(25.0 / 24));
 }
 
 // Gilbert, Statistical Methods for Environmental Pollution Monitoring (1987), 16.4.1: 10, 15, 14, 20 has S = 4; and

@@ -13,7 +13,7 @@ namespace {
 
 constexpr double mib = 1 << 20;
 
-/// 1 MiB a minute, without noise, for two minutes.
+/// 1 MiB a minute for two minutes, without noise but that of whole pages.
 Trend leaking() {
   std::vector<double> bytes;
   for (int i = 0; i < 25; ++i) bytes.push_back(10 * mib + i * mib / 12);
@@ -47,14 +47,14 @@ TEST_CASE("the table of a trend has a row for each figure that changed, and less
   REQUIRE(rows.size() == 1);
   CHECK(trend_table(trend, rows, {}) ==
         "Type  Column       First    Last  Course   Slope        95 % interval             Drift  Warm-up  Values\n"
-        "Heap  private_ws  10,240  12,288  growing  +60.0 MiB/h  60.0 MiB/h to 60.0 MiB/h  +2.1σ           "
-        "▁▁▂▂▂▂▃▃▃▄▄▄▅▅▅▅▆▆▆▆▇▇▇██\n");
+        "Heap  private_ws  10,240  12,288  growing  +60.0 MiB/h  59.6 MiB/h to 60.4 MiB/h  +1.7σ           "
+        "▁▁▂▂▂▂▃▃▃▄▄▄▅▅▅▅▆▆▆▇▇▇▇██\n");
   CHECK(trend_table(trend, rows, {.width = 80}) ==
         "Type  Column        Last  Course   Slope        Values\n"
-        "Heap  private_ws  12,288  growing  +60.0 MiB/h  ▁▁▂▂▃▃▄▄▅▅▆▆▇▇██\n");
+        "Heap  private_ws  12,288  growing  +60.0 MiB/h  ▁▁▂▂▃▃▄▄▅▅▆▆▇▇▇█\n");
   CHECK(
       describe(trend) ==
-      "25 samples over 120 s, one every 5 s; what does not fit in with the rest at the beginning is taken for warm-up");
+      "25 samples over 2 min, one every 5 s; what does not fit in with the rest at the beginning is taken for warm-up");
 }
 
 TEST_CASE("a trend in JSON has every figure and the gate") {
