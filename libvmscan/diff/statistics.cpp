@@ -101,7 +101,8 @@ std::vector<double> block_positions(std::size_t values, std::size_t count) {
   std::vector<double> positions;
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t begin = values * i / count, end = values * (i + 1) / count;
-    positions.push_back(static_cast<double>(begin + end) / 2 * static_cast<double>(count) / static_cast<double>(values));
+    positions.push_back(static_cast<double>(begin + end) / 2 * static_cast<double>(count) /
+                        static_cast<double>(values));
   }
   return positions;
 }

@@ -25,7 +25,8 @@ double median(std::vector<double> values);
 /// Medians of `count` consecutive pieces that differ by at most one value in length; all values when there are no more.
 std::vector<double> block_medians(std::span<const double> values, std::size_t count = max_blocks);
 
-/// Where the middles of these pieces are, in mean lengths of a piece: pieces of unlike length are not equally far apart.
+/// Where the middles of these pieces are, in mean lengths of a piece: pieces of unlike length are not equally far
+/// apart.
 std::vector<double> block_positions(std::size_t values, std::size_t count);
 
 /// Median of the slopes between all pairs, a step, or by `positions` (as many, rising). Quadratic: for blocks.

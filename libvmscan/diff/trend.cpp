@@ -149,7 +149,8 @@ void Trend::measure(FigureTrend& trend, std::vector<double> values) const {
   std::size_t count = values.size();
   const statistics::LineInNoise& line = line_for(count);
   auto blocks = statistics::block_medians(values, count);
-  const statistics::SlopeTest test = statistics::test_slope(blocks, line, statistics::block_positions(values.size(), count));
+  const statistics::SlopeTest test =
+      statistics::test_slope(blocks, line, statistics::block_positions(values.size(), count));
   const double hours =
       static_cast<double>(*samples_.back().captured_at_unix_ms - *samples_[trend.warm_up].captured_at_unix_ms) /
       ms_per_hour;
