@@ -9,12 +9,14 @@
 #include "formats/document.h"
 #include "formats/markdown.h"
 #include "formats/quantity.h"
+#include "formats/text.h"
 #include "formats/verdict_view.h"
 
 namespace vmscan::formats {
 namespace {
 
-constexpr std::size_t narrow = 110;  // terminals below this get the short table
+constexpr std::string_view values_title = "Values";
+constexpr std::size_t shortest_sparkline = 16, longest_sparkline = 32;  // with less room the table has fewer columns
 
 bool is_chosen(const Measure& measure, const TrendViewOptions& options) {
   constexpr std::array<std::string_view, 5> usual{"committed", "private", "total_ws", "private_ws", "count"};
@@ -96,6 +98,38 @@ Row make_row(const FigureTrend& row, const std::string& spark, bool is_wide, boo
   }
   cells.cells.push_back(text(spark));
   return cells;
+}
+
+Table table_of(const Trend& trend, const std::vector<FigureTrend>& rows, bool is_wide, std::size_t spark_width) {
+  Table table;
+  table.columns = {{"type", "Type", CellKind::Type, nullptr}, {"column", "Column", CellKind::Text, nullptr}};
+  if (is_wide) table.columns.push_back({"first", "First", CellKind::Size, nullptr});
+  table.columns.push_back({"last", "Last", CellKind::Size, nullptr});
+  table.columns.push_back({"course", "Course", CellKind::Text, nullptr});
+  table.columns.push_back({"slope", "Slope", CellKind::Text, nullptr});
+  if (is_wide) {
+    table.columns.push_back({"interval", "95 % interval", CellKind::Text, nullptr});
+    table.columns.push_back({"drift", "Drift", CellKind::Text, nullptr});
+    table.columns.push_back({"warm_up", "Warm-up", CellKind::Count, nullptr});
+  }
+  table.columns.push_back({"values", values_title, CellKind::Text, nullptr});
+  for (const FigureTrend& row : rows) {
+    const bool repeats = &row != &rows.front() && (&row - 1)->figure.type == row.figure.type;
+    table.rows.push_back(make_row(row, sparkline(known_values(trend, row.figure), spark_width), is_wide, repeats));
+  }
+  return table;
+}
+
+/// What a line of this width has left for the sparkline.
+std::size_t room_for_values(const Trend& trend, const std::vector<FigureTrend>& rows, bool is_wide,
+                            const TableStyle& style) {
+  TableStyle plain = style;
+  plain.width = 0;
+  plain.color = false;
+  plain.header = true;
+  const std::string text = write_table(table_of(trend, rows, is_wide, 0), plain);
+  const std::size_t others = display_width(text.substr(0, text.find('\n'))) - values_title.size();
+  return style.width > others ? style.width - others : 0;
 }
 
 std::string csv_number(std::optional<double> value) { return value ? fmt::to_string(*value) : std::string(); }
@@ -194,25 +228,11 @@ std::vector<FigureTrend> trend_rows(const Trend& trend, const TrendViewOptions& 
 }
 
 std::string trend_table(const Trend& trend, const std::vector<FigureTrend>& rows, const TableStyle& style) {
-  const bool is_wide = style.width == 0 || style.width >= narrow;
-  const std::size_t spark_width = is_wide ? 32 : 16;
-  Table table;
-  table.columns = {{"type", "Type", CellKind::Type, nullptr}, {"column", "Column", CellKind::Text, nullptr}};
-  if (is_wide) table.columns.push_back({"first", "First", CellKind::Size, nullptr});
-  table.columns.push_back({"last", "Last", CellKind::Size, nullptr});
-  table.columns.push_back({"course", "Course", CellKind::Text, nullptr});
-  table.columns.push_back({"slope", "Slope", CellKind::Text, nullptr});
-  if (is_wide) {
-    table.columns.push_back({"interval", "95 % interval", CellKind::Text, nullptr});
-    table.columns.push_back({"drift", "Drift", CellKind::Text, nullptr});
-    table.columns.push_back({"warm_up", "Warm-up", CellKind::Count, nullptr});
-  }
-  table.columns.push_back({"values", "Values", CellKind::Text, nullptr});
-  for (const FigureTrend& row : rows) {
-    const bool repeats = &row != &rows.front() && (&row - 1)->figure.type == row.figure.type;
-    table.rows.push_back(make_row(row, sparkline(known_values(trend, row.figure), spark_width), is_wide, repeats));
-  }
-  return write_table(table, style);
+  if (style.width == 0) return write_table(table_of(trend, rows, true, longest_sparkline), style);
+  std::size_t room = room_for_values(trend, rows, true, style);
+  const bool is_wide = room >= shortest_sparkline;
+  if (!is_wide) room = room_for_values(trend, rows, false, style);
+  return write_table(table_of(trend, rows, is_wide, std::min(room, longest_sparkline)), style);
 }
 
 std::string trend_csv(const std::vector<FigureTrend>& rows, bool header) {

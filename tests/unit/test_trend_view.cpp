@@ -51,7 +51,8 @@ TEST_CASE("the table of a trend has a row for each figure that changed, and less
         "▁▁▂▂▂▂▃▃▃▄▄▄▅▅▅▅▆▆▆▇▇▇▇██\n");
   CHECK(trend_table(trend, rows, {.width = 80}) ==
         "Type  Column        Last  Course   Slope        Values\n"
-        "Heap  private_ws  12,288  growing  +60.0 MiB/h  ▁▁▂▂▃▃▄▄▅▅▆▆▇▇▇█\n");
+        "Heap  private_ws  12,288  growing  +60.0 MiB/h  ▁▁▂▂▂▂▃▃▃▄▄▄▅▅▅▅▆▆▆▇▇▇▇██\n");
+  CHECK(trend_table(trend, rows, {.width = 64}).ends_with("+60.0 MiB/h  ▁▁▂▂▃▃▄▄▅▅▆▆▇▇▇█\n"));  // 48 and 16
   CHECK(
       describe(trend) ==
       "25 samples over 2 min, one every 5 s; what does not fit in with the rest at the beginning is taken for warm-up");
