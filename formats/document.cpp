@@ -57,7 +57,8 @@ void write_target(JsonWriter& json, const Target& target) {
 void write_range(JsonWriter& json, Range range) {
   json.key("address");
   json.address(range.begin);
-  write_bytes(json, "size", range.size());
+  json.key("size");
+  json.number(range.size());
 }
 
 void write_protection(JsonWriter& json, const std::optional<Protection>& protection) {

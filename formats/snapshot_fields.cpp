@@ -13,8 +13,6 @@
 namespace vmscan::formats {
 namespace {
 
-constexpr std::uint64_t largest_number = std::uint64_t{1} << 63;
-
 /// "0x7f…": one to sixteen hexadecimal digits.
 std::optional<Address> parse_address(std::string_view text) {
   if (!text.starts_with("0x") || text.size() < 3 || text.size() > 18) return std::nullopt;
@@ -42,11 +40,9 @@ struct Assign {
   static void refuse(Builder& b, std::string reason) { b.fail(ErrorCode::Malformed, std::move(reason)); }
 
   static std::optional<std::uint64_t> number(Builder& b, const Scalar& value) {
-    if (value.kind == Scalar::Kind::Number && value.number <= largest_number) return value.number;
-    if (value.kind == Scalar::Kind::Number) {
-      refuse(b, fmt::format("{} is above 2^63", value.number));
-    } else if (value.kind == Scalar::Kind::BadNumber) {
-      refuse(b, fmt::format("{} is not a whole number from 0 to 2^63", quote(value.digits)));
+    if (value.kind == Scalar::Kind::Number) return value.number;
+    if (value.kind == Scalar::Kind::BadNumber) {
+      refuse(b, fmt::format("{} is not a whole number below 2^64", quote(value.digits)));
     } else if (value.kind != Scalar::Kind::Null) {
       refuse(b, "not a number");
     }

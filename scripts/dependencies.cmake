@@ -1,4 +1,4 @@
-# The libraries that vmscan is made with: headers only, none is needed where it runs. Target: vmscan_headers.
+# The libraries that vmscan is made with; none is needed where it runs. Targets: vmscan_headers, vmscan_format_libraries.
 find_package(Threads REQUIRED)
 add_library(vmscan_headers INTERFACE)
 
@@ -34,3 +34,25 @@ if(NOT _fmt_version MATCHES "FMT_VERSION 9[0-9][0-9][0-9][0-9]$")
   target_compile_definitions(vmscan_headers INTERFACE FMT_HEADER_ONLY)
 endif()
 target_compile_definitions(vmscan_headers INTERFACE SPDLOG_FMT_EXTERNAL)
+
+# Compressed files and XML: static libraries, so that nothing is needed where vmscan runs. A cross compiler has none.
+set(VMSCAN_HAVE_FORMAT_LIBRARIES ON)
+if(CMAKE_CROSSCOMPILING)
+  set(VMSCAN_HAVE_FORMAT_LIBRARIES OFF)
+else()
+  add_library(vmscan_format_libraries INTERFACE)
+  foreach(_entry "ZSTD zstd zstd.h libzstd-dev" "ZLIB z zlib.h zlib1g-dev" "PUGIXML pugixml pugixml.hpp libpugixml-dev")
+    separate_arguments(_entry)
+    list(GET _entry 0 _variable)
+    list(GET _entry 1 _name)
+    list(GET _entry 2 _header)
+    list(GET _entry 3 _package)
+    find_path(VMSCAN_${_variable}_INCLUDE ${_header})
+    find_library(VMSCAN_${_variable}_LIBRARY NAMES lib${_name}.a ${_name})
+    if(NOT VMSCAN_${_variable}_INCLUDE OR NOT VMSCAN_${_variable}_LIBRARY)
+      message(FATAL_ERROR "<${_header}> not found: install ${_package} (its name in Debian and Ubuntu)")
+    endif()
+    target_include_directories(vmscan_format_libraries SYSTEM INTERFACE ${VMSCAN_${_variable}_INCLUDE})
+    target_link_libraries(vmscan_format_libraries INTERFACE ${VMSCAN_${_variable}_LIBRARY})
+  endforeach()
+endif()

@@ -32,6 +32,9 @@ need_for_build() {
   need nlohmann-json3-dev nlohmann/json.hpp "JSON library"
   need libcli11-dev CLI/CLI.hpp "command-line library"
   need libspdlog-dev spdlog/spdlog.h "logging library"
+  need libzstd-dev zstd.h "zstd files"
+  need zlib1g-dev zlib.h "gzip files"
+  need libpugixml-dev pugixml.hpp "XML files"
 }
 
 need_for_tests() {

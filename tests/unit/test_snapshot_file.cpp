@@ -149,7 +149,7 @@ TEST_CASE("malformed documents are refused with the place") {
       {head + "\"target\":{\"namespace_pids\":[[1]]}}", "target.namespace_pids[0]: a list"},
       {head + "\"target\":{\"name\":{}}}", "target.name: not a single value"},
       {head + "\"page_table\":4096.0}", "page_table: '4096.0' is not a whole number"},
-      {head + "\"page_table\":9223372036854775809}", "page_table: 9223372036854775809 is above 2^63"},
+      {head + "\"page_table\":18446744073709551616}", "page_table: '18446744073709551616' is not a whole number below 2^64"},
       {head + "\"page_table\":18446744073709551616}", "page_table: '18446744073709551616' is not"},
       {head + "\"page_table\":\"1\"}", "page_table: not a number"},
       {head + "\"kernel\":{\"rss\":-1}}", "kernel.rss: '-1'"},

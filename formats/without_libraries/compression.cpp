@@ -1,0 +1,15 @@
+// In a build without libzstd and zlib.
+#include "formats/compression.h"
+
+namespace vmscan::formats {
+
+Result<Unpacked> unpack(std::string_view bytes, Compression compression, std::uint64_t) {
+  if (compression == Compression::None) return Unpacked{std::string(bytes), {}};
+  return fail(ErrorCode::Unsupported, "it is compressed, which this build cannot read: unpack it first");
+}
+
+Result<std::string> pack_zstd(std::string_view) {
+  return fail(ErrorCode::Unsupported, "this build cannot write zstd files");
+}
+
+}  // namespace vmscan::formats
