@@ -8,6 +8,8 @@
 #include <optional>
 
 #include "cli/system.h"
+#include "formats/compression.h"
+#include "formats/recognise.h"
 #include "formats/snapshot_json.h"
 #include "formats/text.h"
 #include "libvmscan/classify/build_snapshot.h"
@@ -82,31 +84,17 @@ FilePart split_index(const std::string& text) {
   return index ? FilePart{text.substr(0, at), index} : FilePart{text, std::nullopt};
 }
 
-std::string_view known_but_unread(std::string_view text) {
-  if (text.starts_with("\x7f"
-                       "ELF"))
-    return "an ELF file (perhaps a core): this version reads only snapshots";
-  if (text.starts_with("MDMP")) return "a minidump: this version reads only snapshots";
-  if (text.starts_with("\x28\xb5\x2f\xfd")) return "compressed with zstd: decompress it first (zstd -d)";
-  if (text.starts_with("\x1f\x8b")) return "compressed with gzip: decompress it first (gunzip)";
-  if (text.starts_with("<?xml") || text.starts_with("<root"))
-    return "an XML file (perhaps VMMap's): this version reads only snapshots";
-  return {};
-}
-
 Expected<OpenTarget> open_file(const std::string& text) {
   const FilePart part = split_index(text);
   auto content = read_file(part.path);
   if (!content) return std::unexpected(content.error());
   const std::string name = part.path == "-" ? "standard input" : part.path;
-  if (content->empty()) return failure(exit_usage, fmt::format("{}: the file is empty", name));
-  if (!formats::looks_like_snapshot(*content)) {
-    const std::string_view known = known_but_unread(*content);
-    return failure(exit_usage,
-                   fmt::format("{}: {}", name,
-                               known.empty() ? "not a snapshot of vmscan, nor anything else that it knows" : known));
-  }
-  const auto series = formats::Series::open(std::move(*content));
+  auto unpacked = formats::unpack(*content, formats::compression_of(*content));
+  if (!unpacked) return failure(exit_usage, fmt::format("{}: {}", name, unpacked.error().message));
+  const formats::FileKind kind = formats::recognise(unpacked->content);
+  if (kind != formats::FileKind::Snapshot && kind != formats::FileKind::OtherJson)
+    return failure(exit_usage, fmt::format("{}: {}", name, formats::explanation(kind)));
+  const auto series = formats::Series::open(std::move(unpacked->content));
   if (!series) return failure(exit_usage, fmt::format("{}: {}", name, series.error().message));
   const auto size = static_cast<std::int64_t>(series->size());
   const std::int64_t wanted = part.index.value_or(-1);
@@ -117,7 +105,7 @@ Expected<OpenTarget> open_file(const std::string& text) {
                                wanted, size));
   auto snapshot = series->at(static_cast<std::size_t>(index));
   if (!snapshot) return failure(exit_usage, fmt::format("{}: {}", name, snapshot.error().message));
-  OpenTarget target{.source = nullptr, .saved = std::move(*snapshot), .notes = {}};
+  OpenTarget target{.source = nullptr, .saved = std::move(*snapshot), .notes = std::move(unpacked->notes)};
   target.snapshots = series->size();
   if (size > 1 && !part.index)
     target.notes.push_back({"last_of_series", fmt::format("{} holds {} snapshots: this is the last ({}@1 is the first)",

@@ -11,7 +11,9 @@
 namespace vmscan::formats {
 namespace {
 
-constexpr std::string_view elf_magic = "\x7F" "ELF";
+constexpr std::string_view elf_magic =
+    "\x7F"
+    "ELF";
 constexpr std::string_view minidump_magic = "MDMP";
 constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 constexpr std::size_t looked_at = 65536;
@@ -69,8 +71,8 @@ FileKind table_kind(std::string_view text) {
 }
 
 bool is_beginning(std::string_view text) {
-  constexpr std::array<std::string_view, 6> beginnings{"{\"schema\":\"vmscan", "<?xml", "<root", "\"Process:\"",
-                                                       "Process:", minidump_magic};
+  constexpr std::array<std::string_view, 6> beginnings{"{\"schema\":\"vmscan", "<?xml",    "<root",
+                                                       "\"Process:\"",         "Process:", minidump_magic};
   return std::any_of(beginnings.begin(), beginnings.end(), [text](auto whole) { return whole.starts_with(text); }) ||
          elf_magic.starts_with(text) || text == "\x28\xB5" || text == "\x28\xB5\x2F" || text == "\x1F";
 }
@@ -96,11 +98,6 @@ FileKind recognise(std::string_view first_bytes) {
   return table_kind(text);
 }
 
-bool holds_snapshots(FileKind kind) {
-  return kind == FileKind::Snapshot || kind == FileKind::Mmp || kind == FileKind::VmmapCsv ||
-         kind == FileKind::VmmapText || kind == FileKind::OtherJson;
-}
-
 std::string_view explanation(FileKind kind) {
   switch (kind) {
     case FileKind::Empty:
@@ -115,7 +112,11 @@ std::string_view explanation(FileKind kind) {
     case FileKind::Gzip:
       return "compressed more than once: unpack it first";
     case FileKind::Smaps:
-      return "text of /proc/PID/maps or smaps, which is written (convert --to smaps) but not read: name the pid instead";
+      return "text of /proc/PID/maps or smaps, which is not read: name the pid instead";
+    case FileKind::Mmp:
+    case FileKind::VmmapCsv:
+    case FileKind::VmmapText:
+      return "written by VMMap: this version reads only snapshots";
     case FileKind::Beginning:
       return "only the beginning of a file: too short to tell of which kind";
     default:

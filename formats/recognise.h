@@ -25,9 +25,6 @@ enum class FileKind {
 /// Looks at the first bytes only; 64 KiB of the file are enough for every kind.
 FileKind recognise(std::string_view first_bytes);
 
-/// Whether the file holds snapshots that SavedFile reads (after unpacking, where it is compressed).
-bool holds_snapshots(FileKind kind);
-
 /// For an error message about a file of a kind that cannot be read here: what it is, and what to do.
 std::string_view explanation(FileKind kind);
 
