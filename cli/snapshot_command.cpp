@@ -10,6 +10,7 @@
 #include "cli/schedule.h"
 #include "cli/system.h"
 #include "cli/target.h"
+#include "formats/compression.h"
 #include "formats/json_writer.h"
 #include "formats/snapshot_json.h"
 #include "formats/table.h"
@@ -53,23 +54,17 @@ class Sink {
     sink.path_ = arguments.output;
     sink.existing_ = existing_of(arguments);
     if (sink.path_.empty()) return sink;
-    if (sink.path_.ends_with(".zst"))
-      return failure(exit_usage, fmt::format("{}: this version does not compress: leave out .zst", sink.path_));
     sink.grows_ = schedule.series || arguments.append;
     if (const auto checked = check_output(sink.path_, sink.existing_); !checked)
       return std::unexpected(checked.error());
     return sink;
   }
 
+  /// A name that ends with .zst is a wish for one zstd frame a line.
   Expected<void> write(const std::string& line) {
-    if (path_.empty()) return write_stdout(line, &closed_);
-    if (!grows_) return write_file(path_, line, existing_);
-    if (!series_) {
-      auto file = SeriesFile::open(path_, existing_);
-      if (!file) return std::unexpected(file.error());
-      series_ = std::move(*file);
-    }
-    return series_->append(line);
+    if (!path_.ends_with(".zst")) return write_bytes(line);
+    const auto frame = formats::pack_zstd(line);
+    return frame ? write_bytes(*frame) : failure(exit_usage, fmt::format("{}: {}", path_, frame.error().message));
   }
   /// The reader of standard output is gone.
   bool closed() const { return closed_; }
@@ -77,6 +72,17 @@ class Sink {
   const std::string& path() const { return path_; }
 
  private:
+  Expected<void> write_bytes(const std::string& bytes) {
+    if (path_.empty()) return write_stdout(bytes, &closed_);
+    if (!grows_) return write_file(path_, bytes, existing_);
+    if (!series_) {
+      auto file = SeriesFile::open(path_, existing_);
+      if (!file) return std::unexpected(file.error());
+      series_ = std::move(*file);
+    }
+    return series_->append(bytes);
+  }
+
   std::string path_;
   Existing existing_ = Existing::Refuse;
   bool grows_ = false;

@@ -195,7 +195,8 @@ Expected<SeriesFile> SeriesFile::open(const std::string& path, Existing existing
   // A line that an earlier capture was killed in stays a line of its own.
   const off_t size = ::lseek(fd, 0, SEEK_END);
   char last = '\n';
-  if (existing == Existing::Append && size > 0 && ::pread(fd, &last, 1, size - 1) == 1 && last != '\n')
+  const bool lines = !path.ends_with(".zst");  // there, each snapshot is a frame
+  if (lines && existing == Existing::Append && size > 0 && ::pread(fd, &last, 1, size - 1) == 1 && last != '\n')
     if (const int number = write_all(fd, "\n")) return file_failure(path, number);
   return SeriesFile(std::move(state));
 }
