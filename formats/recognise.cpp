@@ -53,7 +53,7 @@ bool has(std::string_view text, std::string_view word) {
 
 FileKind xml_kind(std::string_view text) {
   if (has(text, "<Snapshots") || has(text, "<Snapshot") || has(text, "<MemoryRegions")) return FileKind::Mmp;
-  return text.size() < 64 ? FileKind::Beginning : FileKind::Unknown;
+  return FileKind::OtherXml;
 }
 
 /// The header of VMMap's table of regions: its first titles, in CSV behind separators of any kind.
@@ -117,6 +117,8 @@ std::string_view explanation(FileKind kind) {
     case FileKind::VmmapCsv:
     case FileKind::VmmapText:
       return "written by VMMap: this version reads only snapshots";
+    case FileKind::OtherXml:
+      return "an XML file, but no memory map of VMMap";
     case FileKind::Beginning:
       return "only the beginning of a file: too short to tell of which kind";
     default:

@@ -18,6 +18,7 @@ enum class FileKind {
   Minidump,
   Smaps,      // /proc/PID/smaps or maps as text
   OtherJson,  // one of our own documents that is no snapshot
+  OtherXml,
   Beginning,  // too short to tell: the first bytes of one of the above
   Unknown,
 };

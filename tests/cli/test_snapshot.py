@@ -84,7 +84,10 @@ class Once(Snapshot):
         self.assertRegex(names[0], rf"\Arelro-{target.pid}-\d{{8}}T\d{{6}}Z\.json\Z")
         self.assertEqual(shown, f"vmscan: note: saved as {names[0]}\n")
 
-    def test_what_it_cannot_write_it_says(self):
+    def test_a_compressed_file_is_read_back(self):
+        self.good("snapshot", self.small, "-o", "out.zst")
+        self.assertEqual((self.directory / "out.zst").read_bytes()[:4], b"\x28\xb5\x2f\xfd")
+        self.assertEqual(self.good("summary", "--json", "out.zst"), self.good("summary", "--json", self.small))
 
 
 class Series(Snapshot):
