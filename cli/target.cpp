@@ -9,8 +9,6 @@
 
 #include "cli/system.h"
 #include "formats/compression.h"
-#include "formats/recognise.h"
-#include "formats/snapshot_json.h"
 #include "formats/text.h"
 #include "libvmscan/classify/build_snapshot.h"
 #include "libvmscan/source/process.h"
@@ -86,27 +84,20 @@ FilePart split_index(const std::string& text) {
 
 Expected<OpenTarget> open_file(const std::string& text) {
   const FilePart part = split_index(text);
-  auto content = read_file(part.path);
-  if (!content) return std::unexpected(content.error());
-  const std::string name = part.path == "-" ? "standard input" : part.path;
-  auto unpacked = formats::unpack(*content, formats::compression_of(*content));
-  if (!unpacked) return failure(exit_usage, fmt::format("{}: {}", name, unpacked.error().message));
-  const formats::FileKind kind = formats::recognise(unpacked->content);
-  if (kind != formats::FileKind::Snapshot && kind != formats::FileKind::OtherJson)
-    return failure(exit_usage, fmt::format("{}: {}", name, formats::explanation(kind)));
-  const auto series = formats::Series::open(std::move(unpacked->content));
-  if (!series) return failure(exit_usage, fmt::format("{}: {}", name, series.error().message));
-  const auto size = static_cast<std::int64_t>(series->size());
+  auto saved = read_snapshots(part.path, std::nullopt);
+  if (!saved) return std::unexpected(saved.error());
+  const auto& [name, file, notes] = *saved;
+  const auto size = static_cast<std::int64_t>(file.size());
   const std::int64_t wanted = part.index.value_or(-1);
   const std::int64_t index = wanted < 0 ? size + wanted : wanted - 1;
   if (index < 0 || index >= size)
     return failure(exit_usage,
                    fmt::format("{}: there is no snapshot {}: the file holds {} (1 is the first, -1 the last)", name,
                                wanted, size));
-  auto snapshot = series->at(static_cast<std::size_t>(index));
+  auto snapshot = file.at(static_cast<std::size_t>(index));
   if (!snapshot) return failure(exit_usage, fmt::format("{}: {}", name, snapshot.error().message));
-  OpenTarget target{.source = nullptr, .saved = std::move(*snapshot), .notes = std::move(unpacked->notes)};
-  target.snapshots = series->size();
+  OpenTarget target{.source = nullptr, .saved = std::move(*snapshot), .notes = notes};
+  target.snapshots = file.size();
   if (size > 1 && !part.index)
     target.notes.push_back({"last_of_series", fmt::format("{} holds {} snapshots: this is the last ({}@1 is the first)",
                                                           name, size, part.path)});
@@ -126,6 +117,23 @@ bool looks_like_file(const std::string& text) {
 }
 
 }  // namespace
+
+bool is_whole_file(const TargetSpec& spec) {
+  const bool any = spec.kind == TargetSpec::Kind::Any && !all_digits(spec.text) && spec.text != "self";
+  return (spec.kind == TargetSpec::Kind::File || (any && looks_like_file(spec.text))) && !split_index(spec.text).index;
+}
+
+Expected<SavedSnapshots> read_snapshots(const std::string& path, std::optional<formats::FileKind> kind) {
+  auto content = read_file(path);
+  if (!content) return std::unexpected(content.error());
+  const std::string name = path == "-" ? "standard input" : path;
+  auto unpacked = formats::unpack(*content, formats::compression_of(*content));
+  if (!unpacked) return failure(exit_usage, fmt::format("{}: {}", name, unpacked.error().message));
+  if (!kind) kind = formats::recognise(unpacked->content);
+  auto file = formats::SnapshotFile::open(std::move(unpacked->content), *kind);
+  if (!file) return failure(exit_usage, fmt::format("{}: {}", name, file.error().message));
+  return SavedSnapshots{name, std::move(*file), std::move(unpacked->notes)};
+}
 
 void TargetOptions::add_to(Parser& parser) {
   parser.positionals(

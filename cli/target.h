@@ -3,11 +3,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/failure.h"
 #include "cli/parser.h"
+#include "formats/snapshot_file.h"
 #include "libvmscan/source/source.h"
 
 namespace vmscan::cli {
@@ -46,6 +48,19 @@ Expected<std::vector<TargetSpec>> target_specs(const TargetOptions& options);
 Expected<std::vector<OpenTarget>> open_targets(const TargetSpec& spec, bool all);
 
 /// Captures, or gives what was saved away (once).
+/// All snapshots of a file, with what it is called in messages and how it was unpacked.
+struct SavedSnapshots {
+  std::string name;
+  formats::SnapshotFile file;
+  std::vector<Note> notes;
+};
+
+/// Whether this target is a file, and not one snapshot of it (FILE@N).
+bool is_whole_file(const TargetSpec& spec);
+/// Reads a file, "-" is standard input, as what it is, or as `kind`.
+Expected<SavedSnapshots> read_snapshots(const std::string& path, std::optional<formats::FileKind> kind);
+
+/// Captures, or returns what was saved.
 Expected<Snapshot> take_snapshot(OpenTarget& target, const CollectOptions& options);
 
 }  // namespace vmscan::cli

@@ -17,10 +17,27 @@ namespace vmscan::cli {
 namespace {
 
 /// Notes that say that something could not be read; the others only explain.
-constexpr std::array<std::string_view, 12> partial_codes{
-    "map_denied",           "pages_unknown", "thread_stacks_denied", "images_unread",  "bad_mapping_line",
-    "overlapping_mappings", "smaps_changed", "zero_pages_counted",   "exec_meanwhile", "torn_line",
-    "unknown_type",         "inconsistent",
+constexpr std::array<std::string_view, 20> partial_codes{
+    "map_denied",
+    "pages_unknown",
+    "thread_stacks_denied",
+    "images_unread",
+    "bad_mapping_line",
+    "overlapping_mappings",
+    "smaps_changed",
+    "zero_pages_counted",
+    "exec_meanwhile",
+    "torn_line",
+    "unknown_type",
+    "inconsistent",
+    "cut_frame",
+    "cut_file",
+    "cut_table",
+    "bad_row",
+    "bad_number",
+    "missing_blocks",
+    "summary_differs",
+    "overlapping_regions",
 };
 
 template <class T, std::size_t N>

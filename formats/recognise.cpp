@@ -113,10 +113,6 @@ std::string_view explanation(FileKind kind) {
       return "compressed more than once: unpack it first";
     case FileKind::Smaps:
       return "text of /proc/PID/maps or smaps, which is not read: name the pid instead";
-    case FileKind::Mmp:
-    case FileKind::VmmapCsv:
-    case FileKind::VmmapText:
-      return "written by VMMap: this version reads only snapshots";
     case FileKind::OtherXml:
       return "an XML file, but no memory map of VMMap";
     case FileKind::Beginning:
