@@ -17,5 +17,6 @@ int run_snapshot(std::span<const std::string> arguments);
 int run_summary(std::span<const std::string> arguments);
 int run_details(std::span<const std::string> arguments);
 int run_diff(std::span<const std::string> arguments);
+int run_convert(std::span<const std::string> arguments);
 
 }  // namespace vmscan::cli

@@ -13,11 +13,12 @@
 namespace vmscan::cli {
 namespace {
 
-constexpr std::array<Command, 4> table{{
+constexpr std::array<Command, 5> table{{
     {"summary", "totals per type of memory", run_summary},
     {"details", "every region, and its blocks", run_details},
     {"diff", "what changed between two targets, and a gate for CI", run_diff},
     {"snapshot", "save what is there, once or on a schedule", run_snapshot},
+    {"convert", "any format to any other, VMMap's too", run_convert},
 }};
 
 constexpr std::string_view help_text = R"(vmscan: what is in a process's address space, and what of it is in RAM
@@ -31,6 +32,7 @@ Examples:
   vmscan snapshot 1234 -o day.jsonl --interval 1m --until-exit
   vmscan snapshot -o run.jsonl --interval 1s -- ./server --port 8080
   vmscan diff before.json 1234 --fail-on 'total.private > +5%'
+  vmscan convert before.json before.mmp      for VMMap; and back
 
 Usage: vmscan COMMAND TARGET... [OPTIONS]
 
@@ -38,9 +40,9 @@ Commands:
 )";
 
 constexpr std::string_view help_tail = R"(
-TARGET is a pid, 'self', the beginning of a process name, a snapshot file (FILE@N: the N-th of a series), or '-'.
-'vmscan COMMAND --help' tells more. Exit codes: 0 done, 1 a gate tripped, 2 usage or bad input, 3 no such process, 4 permission,
-5 partial result under --strict.
+TARGET is a pid, 'self', the beginning of a process name, a file (a snapshot, or what VMMap saved; FILE@N: the N-th
+of a series), or '-'. 'vmscan COMMAND --help' tells more. Exit codes: 0 done, 1 a gate tripped, 2 usage or bad input,
+3 no such process, 4 permission, 5 partial result under --strict.
 )";
 
 const Command* find(std::string_view name) {

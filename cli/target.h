@@ -47,7 +47,6 @@ Expected<std::vector<TargetSpec>> target_specs(const TargetOptions& options);
 /// there, 2 for files that are not understood, 4 for what may not be read.
 Expected<std::vector<OpenTarget>> open_targets(const TargetSpec& spec, bool all);
 
-/// Captures, or gives what was saved away (once).
 /// All snapshots of a file, with what it is called in messages and how it was unpacked.
 struct SavedSnapshots {
   std::string name;
@@ -60,7 +59,7 @@ bool is_whole_file(const TargetSpec& spec);
 /// Reads a file, "-" is standard input, as what it is, or as `kind`.
 Expected<SavedSnapshots> read_snapshots(const std::string& path, std::optional<formats::FileKind> kind);
 
-/// Captures, or returns what was saved.
+/// Captures, or gives what was saved away (once).
 Expected<Snapshot> take_snapshot(OpenTarget& target, const CollectOptions& options);
 
 }  // namespace vmscan::cli

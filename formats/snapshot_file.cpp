@@ -8,10 +8,11 @@
 namespace vmscan::formats {
 namespace {
 
-Result<std::vector<Snapshot>> read_others(std::string_view content, FileKind kind) {
+Result<std::vector<Snapshot>> read_others(std::string_view content, FileKind kind, bool& is_foreign) {
   if (kind == FileKind::Mmp) {
     auto file = read_mmp(content);
     if (!file) return std::unexpected(file.error());
+    is_foreign = file->has_unknown_parts;
     return std::move(file->snapshots);
   }
   auto snapshot = kind == FileKind::VmmapCsv ? read_vmmap_csv(content) : read_vmmap_txt(content);
@@ -46,9 +47,11 @@ Result<SnapshotFile> SnapshotFile::open(std::string content, FileKind kind) {
     file.series_ = std::move(*series);
     return file;
   }
-  auto snapshots = read_others(content, kind);
+  bool is_foreign = false;
+  auto snapshots = read_others(content, kind, is_foreign);
   if (!snapshots) return std::unexpected(snapshots.error());
   file.snapshots_ = std::move(*snapshots);
+  if (is_foreign) file.foreign_text_ = std::move(content);
   return file;
 }
 

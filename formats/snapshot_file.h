@@ -20,11 +20,14 @@ class SnapshotFile {
   FileKind kind() const { return kind_; }
   std::size_t size() const { return series_ ? series_->size() : snapshots_.size(); }
   Result<Snapshot> at(std::size_t index) const;
+  /// The text of a .mmp that holds more than is known here; else empty.
+  const std::string& foreign_text() const { return foreign_text_; }
 
  private:
   FileKind kind_ = FileKind::Snapshot;
   std::optional<Series> series_;     // native: parsed one by one
   std::vector<Snapshot> snapshots_;  // the others
+  std::string foreign_text_;
 };
 
 }  // namespace vmscan::formats
