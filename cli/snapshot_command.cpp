@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <optional>
 
 #include "cli/commands.h"
@@ -45,6 +46,20 @@ Existing existing_of(const SnapshotArguments& arguments) {
   return arguments.force ? Existing::Replace : Existing::Refuse;
 }
 
+/// A frame that an earlier capture was killed in would make all that is appended to it unreadable: it is cut off.
+Expected<void> cut_torn_frame(const std::string& path) {
+  std::error_code error;
+  if (!path.ends_with(".zst") || !std::filesystem::is_regular_file(path, error)) return {};
+  const auto content = read_file(path);
+  if (!content) return std::unexpected(content.error());
+  const std::size_t whole = formats::whole_frames(*content);
+  if (whole == content->size()) return {};
+  if (whole == 0 && formats::compression_of(*content) != formats::Compression::Zstd)
+    return failure(exit_usage, fmt::format("{}: it is not compressed with zstd: nothing can be appended", path));
+  std::filesystem::resize_file(path, whole, error);
+  return error ? failure(exit_usage, fmt::format("{}: {}", path, error.message())) : Expected<void>{};
+}
+
 /// Where the lines go: to a file as a whole, to a growing file, or to standard output. A file is made or emptied when
 /// there is something to put into it: a capture that fails at once changes nothing.
 class Sink {
@@ -76,6 +91,8 @@ class Sink {
     if (path_.empty()) return write_stdout(bytes, &closed_);
     if (!grows_) return write_file(path_, bytes, existing_);
     if (!series_) {
+      if (existing_ == Existing::Append)
+        if (const auto cut = cut_torn_frame(path_); !cut) return std::unexpected(cut.error());
       auto file = SeriesFile::open(path_, existing_);
       if (!file) return std::unexpected(file.error());
       series_ = std::move(*file);

@@ -33,4 +33,8 @@ Result<Unpacked> unpack(std::string_view bytes, Compression compression, std::ui
 /// Error: Unsupported in a build without the library.
 Result<std::string> pack_zstd(std::string_view content);
 
+/// Bytes of the whole zstd frames at the beginning: where a frame that was torn begins. All of them in a build without
+/// the library.
+std::size_t whole_frames(std::string_view bytes);
+
 }  // namespace vmscan::formats

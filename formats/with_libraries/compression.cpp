@@ -120,4 +120,14 @@ Result<std::string> pack_zstd(std::string_view content) {
   return out;
 }
 
+std::size_t whole_frames(std::string_view bytes) {
+  std::size_t whole = 0;
+  while (whole < bytes.size()) {
+    const std::size_t size = ZSTD_findFrameCompressedSize(bytes.data() + whole, bytes.size() - whole);
+    if (ZSTD_isError(size)) break;
+    whole += size;
+  }
+  return whole;
+}
+
 }  // namespace vmscan::formats

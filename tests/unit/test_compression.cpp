@@ -33,3 +33,10 @@ TEST_CASE("a file that unpacks to more than the limit is refused") {
   CHECK(unpacked.error().code == ErrorCode::Unsupported);
   CHECK_THAT(unpacked.error().message, Catch::Contains("more than 1 MiB"));
 }
+
+TEST_CASE("where a torn frame begins is where the next may be put") {
+  const std::string frame = *pack_zstd(write_snapshot(rich_snapshot()));
+  CHECK(whole_frames(frame + frame) == 2 * frame.size());
+  for (std::size_t length = 1; length < frame.size(); ++length)
+    REQUIRE(whole_frames(frame + frame.substr(0, length)) == frame.size());
+}
