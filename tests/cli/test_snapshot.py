@@ -89,6 +89,13 @@ class Once(Snapshot):
         self.assertEqual((self.directory / "out.zst").read_bytes()[:4], b"\x28\xb5\x2f\xfd")
         self.assertEqual(self.good("summary", "--json", "out.zst"), self.good("summary", "--json", self.small))
 
+    def test_what_is_appended_after_a_torn_frame_can_be_read(self):
+        self.good("snapshot", self.small, "-o", "out.zst")
+        whole = (self.directory / "out.zst").read_bytes()
+        (self.directory / "out.zst").write_bytes(whole + whole[:-20])
+        self.good("snapshot", self.small, "-o", "out.zst", "--append")
+        self.assertEqual((self.directory / "out.zst").read_bytes(), whole + whole)
+
 
 class Series(Snapshot):
     def test_a_count(self):
