@@ -8,7 +8,6 @@
 #include "cli/diff_gate.h"
 #include "cli/heading.h"
 #include "cli/system.h"
-#include "formats/snapshot_json.h"
 #include "formats/text.h"
 #include "formats/trend_view.h"
 #include "formats/verdict_view.h"
@@ -30,8 +29,7 @@ Expected<std::string> path_of(const DiffArguments& arguments) {
   if (specs->size() != 1)
     return failure(exit_usage, fmt::format("{} targets: --trend takes one, a series of snapshots", specs->size()));
   const TargetSpec& spec = specs->front();
-  const bool is_file = spec.kind == TargetSpec::Kind::File || spec.text == "-" || file_exists(spec.text);
-  if (spec.kind == TargetSpec::Kind::Any ? is_file : spec.kind == TargetSpec::Kind::File) return spec.text;
+  if (is_whole_file(spec)) return spec.text;
   return failure(
       exit_usage,
       fmt::format("{}: no such file; --trend takes a series of snapshots: vmscan snapshot {} -o series.jsonl "
@@ -66,23 +64,23 @@ class Progress {
 Expected<SeriesSummary> read_series(const DiffArguments& arguments, const DiffSettings& settings) {
   const auto path = path_of(arguments);
   if (!path) return std::unexpected(path.error());
+  const auto saved = read_snapshots(*path, std::nullopt);
+  if (!saved) return std::unexpected(saved.error());
   SeriesSummary result;
-  result.name = *path == "-" ? "standard input" : *path;
-  auto text = read_file(*path);
-  if (!text) return std::unexpected(text.error());
-  const auto series = formats::Series::open(std::move(*text));
-  if (!series) return failure(exit_usage, fmt::format("{}: {}", result.name, series.error().message));
+  result.name = saved->name;
   for (const IgnorePattern& pattern : settings.compare.ignore) result.ignored.push_back({.pattern = pattern.text});
-  Progress progress(series->size(), arguments.view.quiet);
-  for (std::size_t i = 0; i < series->size(); ++i) {
+  const formats::SnapshotFile& series = saved->file;
+  Progress progress(series.size(), arguments.view.quiet);
+  for (std::size_t i = 0; i < series.size(); ++i) {
     progress.at(i);
-    auto snapshot = series->at(i);
+    auto snapshot = series.at(i);
     if (!snapshot) return failure(exit_usage, fmt::format("{}: {}", result.name, snapshot.error().message));
     result.samples.push_back(trend_sample(
         *snapshot, totals_without_ignored(*snapshot, settings.compare.ignore, result.ignored, &IgnoreUse::now)));
     snapshot->regions.clear();
     result.head = std::move(*snapshot);
   }
+  result.head.notes.insert(result.head.notes.end(), saved->notes.begin(), saved->notes.end());
   return result;
 }
 

@@ -127,7 +127,8 @@ Expected<SavedSnapshots> read_snapshots(const std::string& path, std::optional<f
   auto content = read_file(path);
   if (!content) return std::unexpected(content.error());
   const std::string name = path == "-" ? "standard input" : path;
-  auto unpacked = formats::unpack(*content, formats::compression_of(*content));
+  const formats::Compression compression = formats::compression_of(*content);
+  auto unpacked = formats::unpack(std::move(*content), compression);
   if (!unpacked) return failure(exit_usage, fmt::format("{}: {}", name, unpacked.error().message));
   if (!kind) kind = formats::recognise(unpacked->content);
   auto file = formats::SnapshotFile::open(std::move(unpacked->content), *kind);

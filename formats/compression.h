@@ -27,7 +27,7 @@ struct Unpacked {
 /// Unpacks all frames (zstd) or members (gzip) one after the other. Memory grows with what was really unpacked, never
 /// with what a header promises. Errors: Malformed, Truncated (nothing could be unpacked), Unsupported (above `limit`
 /// bytes, a window above 128 MiB, or a build without these libraries).
-Result<Unpacked> unpack(std::string_view bytes, Compression compression, std::uint64_t limit = most_unpacked_bytes);
+Result<Unpacked> unpack(std::string bytes, Compression compression, std::uint64_t limit = most_unpacked_bytes);
 
 /// One zstd frame with content size and checksum; frames may be appended to each other. The same bytes each time.
 /// Error: Unsupported in a build without the library.

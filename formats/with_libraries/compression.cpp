@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 
 namespace vmscan::formats {
 namespace {
@@ -97,7 +98,7 @@ Result<Unpacked> unpack_gzip(std::string_view bytes, std::uint64_t limit) {
 
 }  // namespace
 
-Result<Unpacked> unpack(std::string_view bytes, Compression compression, std::uint64_t limit) {
+Result<Unpacked> unpack(std::string bytes, Compression compression, std::uint64_t limit) {
   switch (compression) {
     case Compression::Zstd:
       return unpack_zstd(bytes, limit);
@@ -106,7 +107,7 @@ Result<Unpacked> unpack(std::string_view bytes, Compression compression, std::ui
     case Compression::None:
       break;
   }
-  return Unpacked{std::string(bytes), {}};
+  return Unpacked{std::move(bytes), {}};
 }
 
 Result<std::string> pack_zstd(std::string_view content) {

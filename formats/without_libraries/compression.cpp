@@ -1,10 +1,12 @@
 // In a build without libzstd and zlib.
 #include "formats/compression.h"
 
+#include <utility>
+
 namespace vmscan::formats {
 
-Result<Unpacked> unpack(std::string_view bytes, Compression compression, std::uint64_t) {
-  if (compression == Compression::None) return Unpacked{std::string(bytes), {}};
+Result<Unpacked> unpack(std::string bytes, Compression compression, std::uint64_t) {
+  if (compression == Compression::None) return Unpacked{std::move(bytes), {}};
   return fail(ErrorCode::Unsupported, "it is compressed, which this build cannot read: unpack it first");
 }
 

@@ -90,6 +90,11 @@ class Trend(CommandLine):
         done = self.run_it("diff", "-", "--trend", "--csv", stdin=path.read_bytes())
         self.assertEqual(done.stdout.decode("utf-8"), self.trend(path, "--csv"))
 
+    def test_the_same_from_a_compressed_series(self):
+        path = self.leaking()
+        self.good("convert", path, "packed.jsonl.zst", "-q")
+        self.assertEqual(self.trend("packed.jsonl.zst", "--csv"), self.trend(path, "--csv"))
+
     def test_warm_up_and_conditions_on_the_ends(self):
         path = self.leaking()
         gate = ("--fail-on", "heap.private_ws > +100K")
