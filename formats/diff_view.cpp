@@ -44,12 +44,14 @@ Row make_row(const Line& line, std::optional<RegionType> type, bool first) {
   return row;
 }
 
-void add_lines(Table& table, const TypeTotal& base, const TypeTotal& now, std::optional<RegionType> type,
-               const DiffViewOptions& options) {
+void add_lines(Table& table, const SnapshotDiff& diff, std::optional<RegionType> type, const DiffViewOptions& options) {
   bool first = true;
   for (const Measure& measure : all_measures()) {
-    const Line line{&measure, measure.of(base), measure.of(now)};
+    const Figure figure{type, &measure};
+    const Line line{&measure, figure.of(diff.base_totals), figure.of(diff.now_totals)};
     if (!is_chosen(measure, options.view) || (line.base == line.now && !options.all)) continue;
+    const bool asked_for = options.all || !options.view.columns.empty();
+    if (!asked_for && !is_comparable(diff.base_totals, diff.now_totals, measure)) continue;
     table.rows.push_back(make_row(line, type, first));
     first = false;
   }
@@ -64,7 +66,7 @@ RegionType type_of(const SnapshotDiff& diff, const RegionChange& change) {
 std::vector<const RegionChange*> select_changes(const SnapshotDiff& diff, const DiffViewOptions& options) {
   std::vector<std::pair<std::int64_t, const RegionChange*>> keyed;
   for (const RegionChange& change : diff.changes) {
-    const bool shown = options.all || change.change != Change::Unchanged;
+    const bool shown = options.all || is_news(change.change);
     if (shown && is_wanted(type_of(diff, change), options.view)) keyed.emplace_back(growth(diff, change), &change);
   }
   std::stable_sort(keyed.begin(), keyed.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
@@ -85,12 +87,10 @@ Table diff_totals_table(const SnapshotDiff& diff, const DiffViewOptions& options
   table.columns = {{"type", "Type", CellKind::Type, nullptr},    {"column", "Column", CellKind::Text, nullptr},
                    {"base", "Base", CellKind::Size, nullptr},    {"new", "New", CellKind::Size, nullptr},
                    {"delta", "Delta", CellKind::Delta, nullptr}, {"percent", "%", CellKind::Percent, nullptr}};
-  for (std::size_t i = 0; i < region_types.size(); ++i) {
-    const RegionType type = region_types[i].type;
-    if (is_wanted(type, options.view) && type != RegionType::Free)
-      add_lines(table, diff.base_totals.rows[i], diff.now_totals.rows[i], type, options);
+  for (const auto& [type, name, title] : region_types) {
+    if (is_wanted(type, options.view) && type != RegionType::Free) add_lines(table, diff, type, options);
   }
-  add_lines(table, diff.base_totals.total, diff.now_totals.total, std::nullopt, options);
+  add_lines(table, diff, std::nullopt, options);
   return table;
 }
 
@@ -112,7 +112,7 @@ Table diff_regions_table(const SnapshotDiff& diff, const DiffViewOptions& option
 std::string count_changes(const SnapshotDiff& diff) {
   std::string text;
   for (const ChangeName& name : change_names) {
-    if (name.change == Change::Unchanged) continue;
+    if (!is_news(name.change)) continue;
     const auto count = std::count_if(diff.changes.begin(), diff.changes.end(),
                                      [&name](const RegionChange& change) { return change.change == name.change; });
     if (count != 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, name.name);

@@ -59,7 +59,7 @@ std::vector<std::string> lost_parts(const Snapshot& snapshot, FileFormat format)
   if (format != FileFormat::Mmp && snapshot.captured_at_unix_ms) lost.emplace_back("the time of the capture");
   if (!target.executable.empty() || !target.arguments.empty() || !target.machine.empty() || !target.kernel.empty())
     lost.emplace_back("the program, its arguments and its system");
-  if (any_region(snapshot, [](const Region& region) { return !region.rule.empty() && region.rule != "vmmap_file"; }))
+  if (any_region(snapshot, [](const Region& region) { return !region.rule.empty() && region.rule != foreign_rule; }))
     lost.emplace_back("rules and their evidence");
   if (any_region(snapshot, [](const Region& region) { return !region.build_id.empty(); }))
     lost.emplace_back("build ids");

@@ -10,7 +10,6 @@
 namespace vmscan::formats {
 namespace {
 
-constexpr std::string_view rule_name = "vmmap_file";
 constexpr std::uint64_t kib = 1024;
 
 State state_of(const VmmapRow& row) {
@@ -104,7 +103,7 @@ class SnapshotMaker {
     Region region;
     region.range = range;
     region.type = row.type;
-    region.rule = rule_name;
+    region.rule = foreign_rule;
     region.details = row.details;
     if (row.type_text != vmmap_title(row.type)) region.evidence = row.type_text;
     region.blocks = blocks_of(group, range);

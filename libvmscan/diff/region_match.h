@@ -30,7 +30,8 @@ struct Matching {
 };
 
 /// Auto takes ByAddress for two pictures of one process (the same pid and start time, or the same pid with its
-/// executable at the same place where a start time is unknown), and ByIdentity for everything else.
+/// executable or most regions at the same places where a start time is unknown; most regions where a pid is),
+/// and ByIdentity for everything else.
 Matching match_regions(const Snapshot& base, const Snapshot& now, MatchMode mode);
 
 /// Within one process: regions of one type (and one file or name) that overlap belong together; then what begins at the

@@ -24,27 +24,52 @@ Change judge_figures(const Figures& before, const Figures& after) {
   return Change::Unchanged;
 }
 
-/// Two blocks at the same place of their regions.
-bool same_block(const Block& a, Address a_origin, const Block& b, Address b_origin) {
-  return a.range.begin - a_origin == b.range.begin - b_origin && a.range.size() == b.range.size() &&
-         a.state == b.state && a.protection == b.protection && a.usage == b.usage && a.details == b.details;
+bool agree(Bytes a, Bytes b) { return !a || !b || *a == *b; }
+/// A name that a source does not have is empty.
+bool agree(std::string_view a, std::string_view b) { return a.empty() || b.empty() || a == b; }
+
+bool agree(const Usage& a, const Usage& b) {
+  return std::all_of(usage_columns.begin(), usage_columns.end(),
+                     [&](const UsageColumn& column) { return agree(a.*column.member, b.*column.member); });
 }
 
-bool same_blocks(const Region& a, const Region& b) {
+/// Two blocks at the same place of their regions.
+bool agree(const Block& a, Address a_origin, const Block& b, Address b_origin) {
+  return a.range.begin - a_origin == b.range.begin - b_origin && a.range.size() == b.range.size() &&
+         a.state == b.state && a.protection == b.protection && agree(a.usage, b.usage) && a.details == b.details;
+}
+
+bool blocks_agree(const Region& a, const Region& b) {
   return std::equal(a.blocks.begin(), a.blocks.end(), b.blocks.begin(), b.blocks.end(),
-                    [&](const Block& x, const Block& y) { return same_block(x, a.range.begin, y, b.range.begin); });
+                    [&](const Block& x, const Block& y) { return agree(x, a.range.begin, y, b.range.begin); });
+}
+
+bool rules_agree(const Region& a, const Region& b) {
+  return a.rule == foreign_rule || b.rule == foreign_rule || agree(a.rule, b.rule);
+}
+
+/// The same in all but its place, and in what a thread is called across two runs.
+bool is_equal(const Region& a, const Region& b, bool details_differ) {
+  const auto same_block = [&](const Block& x, const Block& y) {
+    return agree(x, a.range.begin, y, b.range.begin) && x.usage == y.usage;
+  };
+  return !details_differ && a.usage == b.usage && a.rule == b.rule && a.build_id == b.build_id &&
+         std::equal(a.blocks.begin(), a.blocks.end(), b.blocks.begin(), b.blocks.end(), same_block);
 }
 
 /// What differs beside figures. Across two runs thread ids are another matter.
+bool details_differ(const Region& a, const Region& b, MatchMode mode) {
+  return mode == MatchMode::ByIdentity ? stable_name(a) != stable_name(b) : a.details != b.details;
+}
+
 std::vector<std::string_view> differing_fields(const Region& a, const Region& b, MatchMode mode) {
   std::vector<std::string_view> fields;
-  const bool details_differ = mode == MatchMode::ByIdentity ? stable_name(a) != stable_name(b) : a.details != b.details;
   if (a.type != b.type) fields.emplace_back("type");
   if (a.protection() != b.protection()) fields.emplace_back("protection");
-  if (details_differ) fields.emplace_back("details");
-  if (a.rule != b.rule) fields.emplace_back("rule");
-  if (a.build_id != b.build_id) fields.emplace_back("build_id");
-  if (!same_blocks(a, b)) fields.emplace_back("blocks");
+  if (details_differ(a, b, mode)) fields.emplace_back("details");
+  if (!rules_agree(a, b)) fields.emplace_back("rule");
+  if (!agree(a.build_id, b.build_id)) fields.emplace_back("build_id");
+  if (!blocks_agree(a, b)) fields.emplace_back("blocks");
   return fields;
 }
 
@@ -77,7 +102,22 @@ void judge(const SnapshotDiff& diff, RegionChange& change) {
     return;
   }
   change.change = judge_figures(diff.figures_before(change), diff.figures_after(change));
-  if (change.change == Change::Unchanged && !change.fields.empty()) change.change = Change::Changed;
+  if (change.change != Change::Unchanged) return;
+  if (!change.fields.empty())
+    change.change = Change::Changed;
+  else if (!is_equal(before, after, details_differ(before, after, diff.match)))
+    change.change = Change::Alike;
+}
+
+/// Names of the measures that one side has and the other does not.
+std::string known_on_one_side(const Summary& known, const Summary& unknown) {
+  std::string names;
+  for (const Measure& measure : all_measures()) {
+    const bool has = measure.of(known.total).known(), lacks = !measure.of(unknown.total).known();
+    if (has && lacks && !is_comparable(known, unknown, measure))
+      names += fmt::format("{}{}", names.empty() ? "" : ", ", measure.name);
+  }
+  return names;
 }
 
 void add_notes(SnapshotDiff& diff) {
@@ -98,6 +138,11 @@ void add_notes(SnapshotDiff& diff) {
                                              *a.pointer_bits, *b.pointer_bits));
   if (a.page_size != b.page_size)
     note("different_page_sizes", fmt::format("base has pages of {} bytes, new of {}", a.page_size, b.page_size));
+  const bool has_regions = diff.base.regions_known && diff.now.regions_known;
+  if (const auto names = known_on_one_side(diff.base_totals, diff.now_totals); has_regions && !names.empty())
+    note("known_in_base_only", fmt::format("not compared, since only base knows it: {}", names));
+  if (const auto names = known_on_one_side(diff.now_totals, diff.base_totals); has_regions && !names.empty())
+    note("known_in_new_only", fmt::format("not compared, since only new knows it: {}", names));
   if (diff.base.captured_at_unix_ms && diff.now.captured_at_unix_ms &&
       *diff.base.captured_at_unix_ms > *diff.now.captured_at_unix_ms)
     note("reversed", "base was captured after new: growth is told as if time ran backwards");
@@ -144,6 +189,16 @@ SnapshotDiff compare(Snapshot base, Snapshot now, const CompareOptions& options)
   });
   add_notes(diff);
   return diff;
+}
+
+bool is_comparable(const Summary& base, const Summary& now, const Measure& measure) {
+  for (std::size_t i = 0; i < region_types.size(); ++i) {
+    const TypeTotal &a = base.rows[i], &b = now.rows[i];
+    const bool has_regions = a.regions.value_or(0) > 0 && b.regions.value_or(0) > 0;
+    if (has_regions && region_types[i].type != RegionType::Free && measure.of(a).known() && measure.of(b).known())
+      return true;
+  }
+  return false;
 }
 
 std::int64_t growth(const SnapshotDiff& diff, const RegionChange& change) {

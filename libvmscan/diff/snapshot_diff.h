@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "libvmscan/diff/figure.h"
 #include "libvmscan/diff/ignore.h"
 #include "libvmscan/diff/region_match.h"
 #include "libvmscan/model/delta.h"
@@ -20,6 +21,7 @@ enum class Change : std::uint8_t {
   Changed,  // another type; or all figures are the same, but protection, details, rule, build id or blocks are not
   Split,    // became several
   Merged,   // several became one (or fewer)
+  Alike,    // what both sides know is the same, but one side knows less
   Unchanged,
 };
 
@@ -27,7 +29,7 @@ struct ChangeName {
   Change change;
   std::string_view name;
 };
-inline constexpr std::array<ChangeName, 8> change_names{{
+inline constexpr std::array<ChangeName, 9> change_names{{
     {Change::Added, "added"},
     {Change::Removed, "removed"},
     {Change::Grown, "grown"},
@@ -35,15 +37,18 @@ inline constexpr std::array<ChangeName, 8> change_names{{
     {Change::Changed, "changed"},
     {Change::Split, "split"},
     {Change::Merged, "merged"},
+    {Change::Alike, "alike"},
     {Change::Unchanged, "unchanged"},
 }};
+/// Whether a reader wants to see it without asking for everything.
+constexpr bool is_news(Change change) { return change != Change::Unchanged && change != Change::Alike; }
 constexpr std::string_view name_of(Change change) { return change_names[static_cast<std::size_t>(change)].name; }
 
 /// Regions of the base and what became of them. Indices into the regions of the two snapshots, in address order.
 struct RegionChange {
   Change change = Change::Unchanged;
   std::vector<std::size_t> base, now;
-  std::vector<std::string_view> fields;  // what differs beside figures: "type", "protection", "details", "rule" …
+  std::vector<std::string_view> fields;  // what is known on both sides and differs, beside figures: "type", "rule" …
 };
 
 /// Size and usage of several regions together; the neutral element when there are none.
@@ -70,9 +75,12 @@ struct SnapshotDiff {
   Figures figures_after(const RegionChange& change) const;
 };
 
-/// Never fails: what cannot be compared is unknown, with a note (a map that could not be read, two systems, two word
-/// sizes, two page sizes).
+/// Never fails: what cannot be compared is unknown, with a note (a map that could not be read, columns that one side
+/// does not have, two systems, two word sizes, two page sizes).
 SnapshotDiff compare(Snapshot base, Snapshot now, const CompareOptions& options);
+
+/// Whether some type with regions on both sides has this measure known on both.
+bool is_comparable(const Summary& base, const Summary& now, const Measure& measure);
 
 /// By how much a region grew: the largest of what it committed and what it has in RAM more than before, and when
 /// neither is known its size. Orders regions by what they cost.

@@ -33,6 +33,9 @@ struct RegionTypeName {
   std::string_view title;  // in tables; VMMap's spelling
 };
 
+/// The rule of a region whose type a file of another program told.
+inline constexpr std::string_view foreign_rule = "vmmap_file";
+
 inline constexpr std::array<RegionTypeName, 10> region_types{{
     {RegionType::Image, "image", "Image"},
     {RegionType::MappedFile, "mapped_file", "Mapped File"},

@@ -238,6 +238,28 @@ TEST_CASE("what is unknown on one side is an unknown delta, and an unreadable ma
   CHECK_FALSE(difference(diff.base_totals.total.size, diff.now_totals.total.size));
 }
 
+TEST_CASE("what only one side knows is no change, and is told") {
+  const Snapshot base =
+      snapshot_of({named(RegionType::Image, 0x10000, 4, "/bin/a"), named(RegionType::Heap, 0x20000, 4, "brk heap")});
+  Snapshot now = base;
+  now.target.pid.reset();
+  for (Region& region : now.regions) {
+    region.rule = foreign_rule;
+    region.build_id.clear();
+    region.usage.swap = Bytes{};
+    for (Block& block : region.blocks) block.usage.swap = Bytes{};
+  }
+  const SnapshotDiff diff = compare(base, now, {});
+  CHECK(diff.match == MatchMode::ByAddress);
+  for (const RegionChange& change : diff.changes) CHECK(change.change == Change::Alike);
+  check_applied(base.regions, diff);
+  REQUIRE(diff.notes.size() == 1);
+  CHECK(diff.notes[0].code == "known_in_base_only");
+  CHECK(diff.notes[0].message == "not compared, since only base knows it: swap");
+  now.regions[1] = named(RegionType::Heap, 0x20000, 5, "brk heap", std::string(foreign_rule));
+  CHECK(compare(base, now, {}).changes[1].change == Change::Grown);
+}
+
 TEST_CASE("other systems, word sizes and an order of time are told") {
   Snapshot base = snapshot_of({}), now = snapshot_of({});
   base.target.system = "linux";
