@@ -2,35 +2,12 @@
 
 #include "formats/mmp.h"
 #include "formats/mmp_values.h"
-#include "formats/text.h"
+
 #include "formats/vmmap_table.h"
+#include "formats/xml_text.h"
 
 namespace vmscan::formats {
 namespace {
-
-/// For an attribute's value. Characters that XML cannot hold are escaped as on a terminal.
-std::string attribute_text(std::string_view text) {
-  std::string out;
-  for (const char c : escape_for_terminal(text)) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
 
 void append_number(std::string& out, std::string_view name, Bytes value) {
   if (value) out += fmt::format(" {}=\"{}\"", name, *value);
@@ -50,7 +27,7 @@ void append_attributes(std::string& out, const VmmapRow& row) {
   append_number(out, "Protection", row.protection ? static_cast<std::uint64_t>(page_constant(*row.protection)) : 0);
   append_number(out, "Storage", 0);
   append_number(out, "UseType", use_type_of(row.type));
-  out += fmt::format(" Type=\"{}\" Details=\"{}\"", attribute_text(row.type_text), attribute_text(row.details));
+  out += fmt::format(" Type=\"{}\" Details=\"{}\"", xml_text(row.type_text), xml_text(row.details));
 }
 
 void append_regions(std::string& out, const std::vector<VmmapRow>& rows) {

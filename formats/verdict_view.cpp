@@ -7,6 +7,7 @@
 
 #include "formats/quantity.h"
 #include "formats/text.h"
+#include "formats/xml_text.h"
 
 namespace vmscan::formats {
 namespace {
@@ -152,36 +153,6 @@ class LineWriter {
   std::array<std::size_t, 4> widths_{};
   std::size_t name_width_ = 0, line_width_ = 0;
 };
-
-std::string xml_text(std::string_view text) {
-  std::string out;
-  const std::string safe = escape_for_terminal(text);  // no control characters, nothing that is not UTF-8
-  for (std::size_t i = 0; i < safe.size(); ++i) {
-    const std::string_view rest = std::string_view(safe).substr(i);
-    if (rest.starts_with("\xEF\xBF\xBE") || rest.starts_with("\xEF\xBF\xBF")) {  // U+FFFE, U+FFFF: no XML characters
-      out += "\xEF\xBF\xBD";
-      i += 2;
-      continue;
-    }
-    switch (safe[i]) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += safe[i];
-    }
-  }
-  return out;
-}
 
 std::string sentence(const Verdict& verdict) {
   const Figures texts = figures_of(verdict, Units::K);
