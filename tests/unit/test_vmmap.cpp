@@ -6,6 +6,7 @@
 #include "formats/convert.h"
 #include "formats/mmp.h"
 #include "formats/recognise.h"
+#include "formats/snapshot_file.h"
 #include "formats/snapshot_json.h"
 #include "formats/vmmap_cells.h"
 #include "formats/vmmap_text.h"
@@ -275,6 +276,24 @@ TEST_CASE("a .mmp that was cut anywhere is an error or has a note") {
     CAPTURE(length);
     const auto file = read_mmp(std::string_view(mmp_text).substr(0, length));
     if (file) REQUIRE(has_note(file->snapshots.back(), "cut_file"));
+  }
+}
+
+TEST_CASE("a long file of any kind cut at a thousand places is an error, or holds whole regions") {
+  const Snapshot whole = long_snapshot(120);
+  for (const FileFormat format : {FileFormat::Native, FileFormat::Mmp, FileFormat::VmmapCsv, FileFormat::VmmapTxt}) {
+    CAPTURE(name_of(format).name);
+    const std::string text = convert(std::span(&whole, 1), format).parts.at(0);
+    for (std::size_t i = 0; i < 1000; ++i) {
+      CAPTURE(i);
+      const auto file = SnapshotFile::open(text.substr(0, text.size() * i / 1000), *name_of(format).reads);
+      if (!file) continue;
+      const auto snapshot = file->at(file->size() - 1);
+      if (!snapshot) continue;
+      REQUIRE(broken_structure(*snapshot).empty());
+      REQUIRE(snapshot->regions.size() <= whole.regions.size());
+      REQUIRE_FALSE(snapshot->notes.empty());
+    }
   }
 }
 
