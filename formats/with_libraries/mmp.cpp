@@ -179,6 +179,13 @@ class Reader {
   std::string unknown_;
 };
 
+/// Takes out the element that was read last: the parser keeps the attributes before the place where a tag breaks.
+void remove_last_element(pugi::xml_document& document) {
+  pugi::xml_node node = document.last_child();
+  while (node.last_child()) node = node.last_child();
+  node.parent().remove_child(node);
+}
+
 /// Fills `document`; a place where it breaks goes into `cut`.
 Result<void> parse(std::string_view text, pugi::xml_document& document, std::string& cut) {
   const auto options = pugi::parse_default | pugi::parse_doctype | pugi::parse_declaration | pugi::parse_comments;
@@ -187,6 +194,8 @@ Result<void> parse(std::string_view text, pugi::xml_document& document, std::str
   for (const pugi::xml_node& node : document.children())
     if (node.type() == pugi::node_doctype)
       return fail(ErrorCode::Malformed, "it has a document type, which no file of VMMap has: refused");
+  if (result.status == pugi::status_bad_start_element || result.status == pugi::status_bad_attribute)
+    remove_last_element(document);
   if (!result) cut = fmt::format("not well-formed XML at byte {}: {}", result.offset, result.description());
   return {};
 }
