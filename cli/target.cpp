@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <limits>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "formats/compression.h"
 #include "formats/text.h"
 #include "libvmscan/classify/build_snapshot.h"
+#include "libvmscan/source/core.h"
 #include "libvmscan/source/process.h"
 
 namespace vmscan::cli {
@@ -82,8 +84,21 @@ FilePart split_index(const std::string& text) {
   return index ? FilePart{text.substr(0, at), index} : FilePart{text, std::nullopt};
 }
 
+bool is_core(const std::string& path) {
+  std::array<char, 64> head{};
+  const auto file = open_file_bytes(path);
+  if (!file) return false;
+  const std::size_t size = file->read(0, std::as_writable_bytes(std::span(head)));
+  return formats::recognise({head.data(), size}) == formats::FileKind::ElfCore;
+}
+
 Expected<OpenTarget> open_file(const std::string& text) {
   const FilePart part = split_index(text);
+  if (is_core(part.path)) {  // may be larger than memory: read where it is
+    auto core = open_core(part.path);
+    if (!core) return failure(exit_usage, core.error().message);
+    return OpenTarget{.source = std::move(*core), .saved = {}, .notes = {}};
+  }
   auto saved = read_snapshots(part.path, std::nullopt);
   if (!saved) return std::unexpected(saved.error());
   const auto& [name, file, notes] = *saved;

@@ -26,14 +26,14 @@ Bytes swapped_of(const Pieces& pieces, const Piece& piece, const PageCounts& cou
 
 Bytes committed_of(const Pieces& pieces, const Piece& piece, const std::optional<PageCounts>& counts) {
   if (pieces.accessible(piece)) return piece.range.size();
-  return counts ? Bytes{counts->in_ram() + counts->swapped} : Bytes{};
+  return counts ? Bytes{counts->in_ram() + counts->swapped} : pieces.mapping(piece).own_data;
 }
 
 Bytes private_of(const Pieces& pieces, const Piece& piece, const std::optional<PageCounts>& counts) {
   const Mapping& mapping = pieces.mapping(piece);
   if (mapping.shared) return 0;
   if (mapping.write && !piece.guard) return piece.range.size();
-  return counts ? Bytes{counts->anonymous()} : Bytes{};
+  return counts ? Bytes{counts->anonymous()} : mapping.own_data;
 }
 
 Bytes locked_of(const Pieces& pieces, const Piece& piece, Bytes total_ws) {

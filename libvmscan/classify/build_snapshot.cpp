@@ -97,7 +97,7 @@ void add_unusable(const Facts& facts, bool smaps_known, Snapshot& snapshot) {
         {{facts.address_space->begin, *facts.lowest_mappable}, rule_below_lowest_mappable, "below vm.mmap_min_addr"});
   if (facts.stack_guard_gap)
     for (std::size_t i = 0; i < snapshot.regions.size(); ++i)
-      if (snapshot.regions[i].rule == "main_stack")
+      if (snapshot.regions[i].rule == "main_stack" || snapshot.regions[i].rule == "initial_stack")
         all.push_back(
             {gap_below(snapshot.regions, i, *facts.stack_guard_gap), rule_stack_guard_gap, "stack guard gap"});
   for (const Unusable& unusable : all) insert_unusable(snapshot, unusable, usage);

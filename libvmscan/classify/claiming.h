@@ -9,6 +9,9 @@
 
 namespace vmscan {
 
+/// Go puts its heap there, in arenas of 64 MiB (runtime/malloc.go).
+inline constexpr Range go_heap{0xc000000000, 0x10000000000};
+
 /// The path as maps prints it, with " (deleted)" where the file is.
 inline std::string path_of(const Mapping& mapping) {
   return mapping.deleted ? mapping.path + " (deleted)" : mapping.path;

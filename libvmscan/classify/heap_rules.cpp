@@ -1,6 +1,8 @@
 // Heaps of the C library, by what the mappings alone show.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "libvmscan/classify/claiming.h"
 
 namespace vmscan {
@@ -12,8 +14,9 @@ constexpr std::uint64_t heap_max_64 = std::uint64_t{64} << 20;
 constexpr std::uint64_t heap_max_32 = std::uint64_t{1} << 20;
 constexpr std::uint64_t least_used = 132 << 10;
 
-// Go puts its heap there, in arenas of the same size and alignment (runtime/malloc.go).
-constexpr Range go_heap{0xc000000000, 0x10000000000};
+// mm/util.c and arch/x86/kernel/process.c, arch_randomize_brk(): how far behind the executable the heap may start.
+constexpr std::uint64_t brk_distance_64 = std::uint64_t{1} << 30;
+constexpr std::uint64_t brk_distance_32 = std::uint64_t{32} << 20;
 
 bool plain_read_write(const Pieces& pieces, const Piece& piece) {
   const Mapping& mapping = pieces.mapping(piece);
@@ -35,6 +38,27 @@ void claim_brk_heap(Pieces& pieces, const Rule& rule) {
     if (pieces.mapping(pieces.pieces[begin]).path == "[heap]")
       claim_group(pieces, rule, begin, end, "brk heap", "[heap]");
   });
+}
+
+void claim_brk_place(Pieces& pieces, const Rule& rule) {
+  const auto entry = pieces.facts.entry_point;
+  const auto load = std::find_if(pieces.loads.begin(), pieces.loads.end(),
+                                 [&](const ImageLoad& each) { return entry && each.span.contains(*entry); });
+  if (load == pieces.loads.end()) return;
+  const bool narrow = pieces.facts.target.pointer_bits == 32U;
+  const Address end = load->span.end;
+  const auto first = std::partition_point(pieces.pieces.begin(), pieces.pieces.end(),
+                                          [&](const Piece& piece) { return piece.range.begin < end; });
+  const auto begin = static_cast<std::size_t>(first - pieces.pieces.begin());
+  if (first == pieces.pieces.end() || !plain_read_write(pieces, *first) ||
+      first->range.begin - end > (narrow ? brk_distance_32 : brk_distance_64))
+    return;
+  std::size_t behind = begin + 1;
+  while (pieces.touches_next(behind - 1) && pieces.free(pieces.pieces[behind]) &&
+         pieces.nameless(pieces.pieces[behind]))
+    ++behind;
+  claim_group(pieces, rule, begin, behind, "brk heap",
+              fmt::format("the first mapping behind the executable, {} bytes behind its .bss", first->range.begin - end));
 }
 
 void claim_arena_shape(Pieces& pieces, const Rule& rule) {

@@ -7,7 +7,7 @@ namespace {
 
 using enum RegionType;
 
-constexpr std::array<Rule, 18> table{{
+constexpr std::array<Rule, 20> table{{
     {"kernel_code", Image, "code that the kernel maps into every process", claim_kernel_code},
     {"kernel_data", Shareable, "data that the kernel shows to every process", claim_kernel_data},
     {"elf_load", Image, "segments of one ELF file with a common bias, their gaps and .bss", claim_elf_loads},
@@ -16,8 +16,10 @@ constexpr std::array<Rule, 18> table{{
     {"named_managed_heap", ManagedHeap, "the name of the mapping says so", claim_named_managed_heap},
     {"named_heap", Heap, "the name of the mapping says so", claim_named_heap},
     {"main_stack", Stack, "the kernel calls it [stack]", claim_main_stack},
+    {"initial_stack", Stack, "holds what the kernel gives a program at its start", claim_initial_stack},
     {"thread_stack_pointer", Stack, "a thread's stack pointer lies in it and a guard lies below", claim_thread_stacks},
     {"brk_heap", Heap, "the kernel calls it [heap]: grown by brk", claim_brk_heap},
+    {"brk_place", Heap, "the first memory behind the executable, where the kernel starts the brk heap", claim_brk_place},
     {"arena_shape", Heap,
      "looks like an arena of glibc malloc: begins at its boundary, its tail is reserved up to the next",
      claim_arena_shape},

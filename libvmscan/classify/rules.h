@@ -38,8 +38,10 @@ void claim_named_heap(Pieces& pieces, const Rule& rule);  // named_rules.cpp
 void claim_named_managed_heap(Pieces& pieces, const Rule& rule);
 void claim_named_stack(Pieces& pieces, const Rule& rule);
 void claim_main_stack(Pieces& pieces, const Rule& rule);  // stack_rules.cpp
+void claim_initial_stack(Pieces& pieces, const Rule& rule);
 void claim_thread_stacks(Pieces& pieces, const Rule& rule);
 void claim_brk_heap(Pieces& pieces, const Rule& rule);  // heap_rules.cpp
+void claim_brk_place(Pieces& pieces, const Rule& rule);
 void claim_arena_shape(Pieces& pieces, const Rule& rule);
 void claim_mapped_files(Pieces& pieces, const Rule& rule);  // other_rules.cpp
 void claim_private_data(Pieces& pieces, const Rule& rule);

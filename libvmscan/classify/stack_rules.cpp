@@ -31,9 +31,21 @@ std::size_t guards_below(const Pieces& pieces, std::size_t index) {
   return count;
 }
 
+/// Whether a guard may have been there that the source does not tell of: nothing is known directly below.
+bool hole_below(const Pieces& pieces, std::size_t index) {
+  return !pieces.facts.inaccessible_known && (index == 0 || !pieces.touches_next(index - 1)) &&
+         !go_heap.contains(pieces.pieces[index].range.begin);
+}
+
+std::string main_thread_label(const Facts& facts) {
+  for (const Thread& thread : facts.threads)
+    if (thread.id == facts.target.pid) return thread_label(thread) + ", main thread";
+  return "main thread";
+}
+
 void claim_stack(Pieces& pieces, const Rule& rule, std::size_t index, const Thread& thread) {
   const std::size_t guards = guards_below(pieces, index);
-  if (guards == 0) return;
+  if (guards == 0 && !hole_below(pieces, index)) return;
   for (std::size_t i = index - guards; i < index; ++i) pieces.pieces[i].details = "Guard";
   claim_group(pieces, rule, index - guards, index + 1, thread_label(thread),
               fmt::format("stack pointer {:#x} of thread {}", *thread.stack_pointer, thread.id));
@@ -42,16 +54,22 @@ void claim_stack(Pieces& pieces, const Rule& rule, std::size_t index, const Thre
 }  // namespace
 
 void claim_main_stack(Pieces& pieces, const Rule& rule) {
-  const auto& target = pieces.facts.target;
   claim_each(pieces, rule,
              [](const Mapping& mapping) { return mapping.path == "[stack]" || mapping.path.starts_with("[stack:"); });
   for (Claim& claim : pieces.claims) {
     if (claim.rule != &rule || claim.details != "[stack]") continue;
     claim.evidence = "[stack]";
-    claim.details = "main thread";
-    for (const Thread& thread : pieces.facts.threads)
-      if (thread.id == target.pid) claim.details = thread_label(thread) + ", main thread";
+    claim.details = main_thread_label(pieces.facts);
   }
+}
+
+void claim_initial_stack(Pieces& pieces, const Rule& rule) {
+  if (!pieces.facts.initial_stack) return;
+  const std::size_t index = pieces.find(*pieces.facts.initial_stack);
+  if (index == pieces.pieces.size() || !pieces.free(pieces.pieces[index]) || !pieces.nameless(pieces.pieces[index]))
+    return;
+  claim_group(pieces, rule, index, index + 1, main_thread_label(pieces.facts),
+              fmt::format("AT_RANDOM points to {:#x} in it", *pieces.facts.initial_stack));
 }
 
 void claim_thread_stacks(Pieces& pieces, const Rule& rule) {

@@ -32,6 +32,7 @@ struct Mapping {
   std::uint64_t inode = 0;  // 0: no file behind it
   std::string path;         // as printed, decoded, without " (deleted)"; may be a name in brackets
   bool deleted = false;
+  Bytes own_data;           // where no pages were read: bytes known to be the process's own although it may not write
   std::shared_ptr<const SmapsFacts> smaps;    // null: not read
   std::shared_ptr<const PageCounts> counted;  // when set, only these sums are known and Facts::pages does not count
 
@@ -80,6 +81,11 @@ struct Facts {
   std::set<std::pair<std::uint32_t, std::uint32_t>> memory_devices;  // devices of file systems kept in RAM (tmpfs …)
   bool shared_swap_unknown = false;  // swapped shared memory may exist and no source told how much
   bool locked_known = false;         // nothing is locked, or smaps told what is
+
+  // Where the kernel put things when it started the program, for sources whose mappings do not carry its names.
+  std::optional<Address> entry_point;    // AT_ENTRY: of the executable
+  std::optional<Address> initial_stack;  // AT_RANDOM: 16 bytes on the first stack
+  bool inaccessible_known = true;        // whether mappings without any rights are among the mappings
 
   std::optional<Range> address_space;
   Bytes lowest_mappable;  // vm.mmap_min_addr

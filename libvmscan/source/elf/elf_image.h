@@ -2,18 +2,11 @@
 // Layout: System V ABI, elf(5). 32- and 64-bit, little-endian. Every count and offset of the file is checked.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-#include <functional>
-#include <span>
-
 #include "libvmscan/model/facts.h"
 #include "libvmscan/model/result.h"
+#include "libvmscan/source/file_bytes.h"
 
 namespace vmscan {
-
-/// Reads up to buffer.size() bytes at an offset of the file; fewer only at its end.
-using ReadAt = std::function<std::size_t(std::uint64_t offset, std::span<std::byte> buffer)>;
 
 /// Reads the headers; section names only when asked, as they cost two more reads.
 /// Errors: Malformed (no ELF file, or headers that contradict themselves), Unsupported (big-endian), Truncated.

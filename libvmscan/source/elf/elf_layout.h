@@ -10,6 +10,10 @@ inline constexpr unsigned char magic[4] = {0x7f, 'E', 'L', 'F'};
 inline constexpr std::size_t ident_class = 4;  // 1: 32-bit, 2: 64-bit
 inline constexpr std::size_t ident_data = 5;   // 1: little-endian
 
+inline constexpr std::uint16_t et_core = 4;
+inline constexpr std::uint16_t em_386 = 3, em_arm = 40, em_x86_64 = 62, em_aarch64 = 183, em_riscv = 243;
+inline constexpr std::uint16_t pn_xnum = 0xffff;  // the real number of program headers is sh_info of section 0
+
 inline constexpr std::uint32_t pt_load = 1;
 inline constexpr std::uint32_t pt_note = 4;
 inline constexpr std::uint32_t pt_gnu_relro = 0x6474e552;
@@ -20,6 +24,12 @@ inline constexpr std::uint64_t shf_tls = 0x400;
 inline constexpr std::uint32_t sht_nobits = 8;
 
 inline constexpr std::uint32_t nt_gnu_build_id = 3;
+// Notes of a core (include/uapi/linux/elf.h); their owner is "CORE".
+inline constexpr std::uint32_t nt_prstatus = 1, nt_prpsinfo = 3, nt_auxv = 6;
+inline constexpr std::uint32_t nt_siginfo = 0x53494749, nt_file = 0x46494c45;
+
+// Entries of the auxiliary vector (getauxval(3)).
+inline constexpr std::uint64_t at_pagesz = 6, at_entry = 9, at_random = 25, at_sysinfo_ehdr = 33;
 
 struct Header32 {
   unsigned char ident[16];

@@ -11,6 +11,7 @@
 #include "libvmscan/source/linux/live_memory.h"
 #include "libvmscan/source/linux/quiet_watch.h"
 #include "libvmscan/source/linux/step_timer.h"
+#include "libvmscan/source/linux/text/address_space.h"
 #include "libvmscan/source/linux/text/maps_text.h"
 #include "libvmscan/source/process.h"
 
@@ -32,20 +33,6 @@ Bytes system_number(const char* path) {
   std::string_view rest = text;
   std::uint64_t value = 0;
   return take_decimal(rest, value) ? Bytes{value} : Bytes{};
-}
-
-/// The part of the address space that a process may map (Documentation/arch/x86/x86_64/mm.rst, arch/arm64/memory.rst).
-std::optional<Range> address_space(const Target& target, const std::vector<Mapping>& mappings) {
-  Address top = 0;
-  for (const Mapping& mapping : mappings) top = std::max(top, mapping.range.end);
-  if (target.pointer_bits == 32U) return Range{0, 0xffffe000};
-  const Address page = target.page_size;
-  if (target.machine == "x86_64") {
-    const Address four_levels = (Address{1} << 47) - page, five_levels = (Address{1} << 56) - page;
-    return Range{0, top <= four_levels ? four_levels : five_levels};
-  }
-  if (target.machine == "aarch64") return Range{0, Address{1} << (top <= Address{1} << 48 ? 48 : 52)};
-  return std::nullopt;
 }
 
 void collect_word_size(const ProcDir& proc, const std::string& memory, Target& target) {
@@ -150,7 +137,7 @@ Result<LiveProcess::Outcome> LiveProcess::collect_memory(const CollectOptions& o
     return Outcome::Again;
   }
   timer.step("pages");
-  facts.address_space = address_space(facts.target, facts.mappings);
+  facts.address_space = linux_address_space(facts.target, facts.mappings);
   const bool long_map = facts.mappings.size() >= map_worth_watching;
   const bool unchanged = (long_map && watch.nobody_ran()) || memory->map_unchanged();
   facts.consistency = unchanged ? Consistency::Stable : Consistency::Racy;

@@ -1,0 +1,34 @@
+#include <fmt/format.h>
+
+#include "libvmscan/source/core.h"
+#include "libvmscan/source/elf/core_facts.h"
+#include "libvmscan/source/elf/core_memory.h"
+
+namespace vmscan {
+namespace {
+
+class CoreSource : public Source {
+ public:
+  CoreSource(FileBytes file, CoreFile core) : core_(std::move(core)), memory_(std::move(file), core_) {}
+  CoreSource(const CoreSource&) = delete;
+  CoreSource& operator=(const CoreSource&) = delete;
+
+  Result<Facts> collect(const CollectOptions&) override { return facts_of_core(core_, memory_); }
+  const MemoryReader* memory() const override { return &memory_; }
+
+ private:
+  CoreFile core_;
+  CoreMemory memory_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Source>> open_core(const std::string& path) {
+  auto file = open_file_bytes(path);
+  if (!file) return std::unexpected(file.error());
+  auto core = read_core_file(*file);
+  if (!core) return fail(core.error().code, fmt::format("{}: {}", path, core.error().message));
+  return std::make_unique<CoreSource>(std::move(*file), std::move(*core));
+}
+
+}  // namespace vmscan
