@@ -198,7 +198,7 @@ void fill_target(const CoreFile& core, Facts& facts) {
 }
 
 void add_notes(const CoreFile& core, std::size_t inferred, Facts& facts) {
-  facts.notes = core.notes;
+  facts.notes.insert(facts.notes.end(), core.notes.begin(), core.notes.end());
   facts.notes.push_back({"core_usage",
                          "a core has no page tables: Committed and Private follow from the protections, and what was in "
                          "RAM is unknown"});
@@ -218,6 +218,17 @@ void add_notes(const CoreFile& core, std::size_t inferred, Facts& facts) {
                            "address space are missing"});
 }
 
+/// No process has memory in the kernel's half; an image or a sum over it would mean nothing.
+void drop_impossible(Facts& facts) {
+  if (!facts.address_space) return;
+  const std::size_t dropped = std::erase_if(
+      facts.mappings, [&](const Mapping& mapping) { return !facts.address_space->contains(mapping.range); });
+  if (dropped > 0)
+    facts.notes.push_back({"core_mappings_impossible",
+                           fmt::format("{} mappings reach beyond the address space of a process and were left out",
+                                       dropped)});
+}
+
 }  // namespace
 
 Facts facts_of_core(const CoreFile& core, const MemoryReader& memory) {
@@ -228,7 +239,8 @@ Facts facts_of_core(const CoreFile& core, const MemoryReader& memory) {
   fill_target(core, facts);
   Union both(core);
   facts.mappings = both.run();
-  facts.inaccessible_known = std::any_of(facts.mappings.begin(), facts.mappings.end(),
+  // The kernel gives every mapping a segment; gcore leaves out files' pages as well as what may not be accessed.
+  facts.inaccessible_known = both.without_rights().empty() || std::any_of(facts.mappings.begin(), facts.mappings.end(),
                                          [](const Mapping& mapping) { return !mapping.accessible(); });
   name_kernel_mappings(facts.mappings, auxiliary(elf::at_sysinfo_ehdr));
   facts.images = find_images(facts.mappings, memory);
@@ -238,6 +250,7 @@ Facts facts_of_core(const CoreFile& core, const MemoryReader& memory) {
   for (Thread& thread : facts.threads)
     if (thread.id == facts.target.pid) thread.name = facts.target.name;
   facts.address_space = linux_address_space(facts.target, facts.mappings);
+  drop_impossible(facts);
   facts.stack_guard_gap = 256 * facts.target.page_size;  // mm/mmap.c, unless a boot parameter says otherwise
   add_notes(core, both.without_rights().size(), facts);
   return facts;
