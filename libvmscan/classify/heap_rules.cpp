@@ -57,8 +57,9 @@ void claim_brk_place(Pieces& pieces, const Rule& rule) {
   while (pieces.touches_next(behind - 1) && pieces.free(pieces.pieces[behind]) &&
          pieces.nameless(pieces.pieces[behind]))
     ++behind;
-  claim_group(pieces, rule, begin, behind, "brk heap",
-              fmt::format("the first mapping behind the executable, {} bytes behind its .bss", first->range.begin - end));
+  claim_group(
+      pieces, rule, begin, behind, "brk heap",
+      fmt::format("the first mapping behind the executable, {} bytes behind its .bss", first->range.begin - end));
 }
 
 void claim_arena_shape(Pieces& pieces, const Rule& rule) {

@@ -47,7 +47,15 @@ std::vector<std::byte> make_core(const std::vector<Load>& loads) {
   const std::uint64_t headers = loads.size() + 1, notes_at = 64 + headers * 56;
   std::uint64_t data_at = notes_at + notes.bytes.size();
   Writer core;
-  core.text("\x7f" "ELF\x02\x01\x01", 16).number(4, 2).number(62, 2).number(1, 4).number(0, 8).number(64, 8);
+  core.text(
+          "\x7f"
+          "ELF\x02\x01\x01",
+          16)
+      .number(4, 2)
+      .number(62, 2)
+      .number(1, 4)
+      .number(0, 8)
+      .number(64, 8);
   core.number(0, 8).number(0, 4).number(64, 2).number(56, 2).number(headers, 2).number(0, 6);
   for (const Load& load : loads) {
     core.number(1, 4).number(load.flags, 4).number(data_at, 8).number(load.address, 8).number(0, 8);

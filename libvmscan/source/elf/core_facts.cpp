@@ -20,12 +20,18 @@ constexpr Address vsyscall = 0xffffffffff600000;  // in the kernel's half; nobod
 
 std::string_view machine_name(const CoreFile& core) {
   switch (core.machine) {
-    case elf::em_386: return "i386";
-    case elf::em_x86_64: return "x86_64";
-    case elf::em_arm: return "arm";
-    case elf::em_aarch64: return "aarch64";
-    case elf::em_riscv: return core.pointer_bits == 64 ? "riscv64" : "riscv32";
-    default: return "";
+    case elf::em_386:
+      return "i386";
+    case elf::em_x86_64:
+      return "x86_64";
+    case elf::em_arm:
+      return "arm";
+    case elf::em_aarch64:
+      return "aarch64";
+    case elf::em_riscv:
+      return core.pointer_bits == 64 ? "riscv64" : "riscv32";
+    default:
+      return "";
   }
 }
 
@@ -145,8 +151,8 @@ std::map<FileKey, ElfImage> find_images(const std::vector<Mapping>& mappings, co
           for (const Mapping* part : parts) {
             if (offset < part->offset || offset - part->offset >= part->range.size()) continue;
             const std::uint64_t inside = offset - part->offset;
-            const auto room = static_cast<std::size_t>(
-                std::min<std::uint64_t>(buffer.size(), part->range.size() - inside));
+            const auto room =
+                static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), part->range.size() - inside));
             const auto count = memory.read_some(part->range.begin + inside, buffer.first(room));
             if (count && *count > 0) return *count;
           }
@@ -199,14 +205,15 @@ void fill_target(const CoreFile& core, Facts& facts) {
 
 void add_notes(const CoreFile& core, std::size_t inferred, Facts& facts) {
   facts.notes.insert(facts.notes.end(), core.notes.begin(), core.notes.end());
-  facts.notes.push_back({"core_usage",
-                         "a core has no page tables: Committed and Private follow from the protections, and what was in "
-                         "RAM is unknown"});
+  facts.notes.push_back(
+      {"core_usage",
+       "a core has no page tables: Committed and Private follow from the protections, and what was in "
+       "RAM is unknown"});
   if (core.signal)
-    facts.notes.push_back(
-        {"core_signal", core.signal->address ? fmt::format("ended by signal {} at address {:#x}", core.signal->number,
-                                                           *core.signal->address)
-                                             : fmt::format("dumped at signal {}", core.signal->number)});
+    facts.notes.push_back({"core_signal", core.signal->address
+                                              ? fmt::format("ended by signal {} at address {:#x}", core.signal->number,
+                                                            *core.signal->address)
+                                              : fmt::format("dumped at signal {}", core.signal->number)});
   if (inferred > 0)
     facts.notes.push_back(
         {"core_rights_inferred",
@@ -218,15 +225,32 @@ void add_notes(const CoreFile& core, std::size_t inferred, Facts& facts) {
                            "address space are missing"});
 }
 
+/// gcore (seen with gdb 13) writes inaccessible memory as readable. Private memory without a file that may only be read
+/// is rare, guards and reserved address space are not.
+void take_rights_back(Facts& facts) {
+  std::size_t taken = 0;
+  for (Mapping& mapping : facts.mappings) {
+    if (mapping.inode != 0 || !mapping.path.empty() || !mapping.read || mapping.write || mapping.execute) continue;
+    mapping.read = false;
+    mapping.own_data = 0;
+    ++taken;
+  }
+  if (taken > 0)
+    facts.notes.push_back({"core_inaccessible_inferred",
+                           fmt::format("{} private mappings that may only be read are taken as inaccessible: gcore "
+                                       "writes both alike",
+                                       taken)});
+}
+
 /// No process has memory in the kernel's half; an image or a sum over it would mean nothing.
 void drop_impossible(Facts& facts) {
   if (!facts.address_space) return;
   const std::size_t dropped = std::erase_if(
       facts.mappings, [&](const Mapping& mapping) { return !facts.address_space->contains(mapping.range); });
   if (dropped > 0)
-    facts.notes.push_back({"core_mappings_impossible",
-                           fmt::format("{} mappings reach beyond the address space of a process and were left out",
-                                       dropped)});
+    facts.notes.push_back(
+        {"core_mappings_impossible",
+         fmt::format("{} mappings reach beyond the address space of a process and were left out", dropped)});
 }
 
 }  // namespace
@@ -239,9 +263,11 @@ Facts facts_of_core(const CoreFile& core, const MemoryReader& memory) {
   fill_target(core, facts);
   Union both(core);
   facts.mappings = both.run();
+  if (!both.without_rights().empty()) take_rights_back(facts);
   // The kernel gives every mapping a segment; gcore leaves out files' pages as well as what may not be accessed.
-  facts.inaccessible_known = both.without_rights().empty() || std::any_of(facts.mappings.begin(), facts.mappings.end(),
-                                         [](const Mapping& mapping) { return !mapping.accessible(); });
+  facts.inaccessible_known =
+      both.without_rights().empty() || std::any_of(facts.mappings.begin(), facts.mappings.end(),
+                                                   [](const Mapping& mapping) { return !mapping.accessible(); });
   name_kernel_mappings(facts.mappings, auxiliary(elf::at_sysinfo_ehdr));
   facts.images = find_images(facts.mappings, memory);
   infer_rights(both.without_rights(), facts.images, facts.mappings);

@@ -153,8 +153,7 @@ Result<CoreFile> read_core_file(const FileBytes& file) {
   std::array<std::byte, 16> ident{};
   if (!file.read_whole(0, ident)) return fail(ErrorCode::Truncated, "too short for an ELF file");
   for (std::size_t i = 0; i < std::size(elf::magic); ++i)
-    if (std::to_integer<unsigned char>(ident[i]) != elf::magic[i])
-      return fail(ErrorCode::Malformed, "not an ELF file");
+    if (std::to_integer<unsigned char>(ident[i]) != elf::magic[i]) return fail(ErrorCode::Malformed, "not an ELF file");
   if (ident[elf::ident_data] != std::byte{1}) return fail(ErrorCode::Unsupported, "a big-endian ELF file");
   CoreFile core;
   core.pointer_bits = ident[elf::ident_class] == std::byte{1} ? 32 : 64;

@@ -1,5 +1,5 @@
-// What an ELF core holds, as its headers and notes say it: elf(5), core(5), fs/binfmt_elf.c; gdb's gcore writes the same
-// notes, anywhere in the file and in another order. 32- and 64-bit, little-endian.
+// What an ELF core holds, as its headers and notes say it: elf(5), core(5), fs/binfmt_elf.c; gdb's gcore writes the
+// same notes, anywhere in the file and in another order. 32- and 64-bit, little-endian.
 #pragma once
 
 #include <cstdint>
@@ -39,11 +39,11 @@ struct CoreProcess {  // NT_PRPSINFO
 
 struct CoreFile {
   unsigned pointer_bits = 64;
-  std::uint16_t machine = 0;              // e_machine
-  std::vector<CoreSegment> segments;      // sorted, never overlapping
-  std::vector<CoreFileMapping> files;     // sorted, never overlapping
-  std::vector<Thread> threads;            // NT_PRSTATUS, with stack pointers where the machine is known
-  std::vector<std::byte> auxiliary;       // NT_AUXV
+  std::uint16_t machine = 0;               // e_machine
+  std::vector<CoreSegment> segments;       // sorted, never overlapping
+  std::vector<CoreFileMapping> files;      // sorted, never overlapping
+  std::vector<Thread> threads;             // NT_PRSTATUS, with stack pointers where the machine is known
+  std::vector<std::byte> auxiliary;        // NT_AUXV
   std::optional<std::uint64_t> page_size;  // bytes, as NT_FILE says
   std::optional<CoreProcess> process;
   std::optional<CoreSignal> signal;

@@ -98,12 +98,19 @@ bool take_files(BytesView bytes, CoreFile& core) {
 
 bool take_note(std::uint32_t type, BytesView bytes, CoreFile& core) {
   switch (type) {
-    case elf::nt_prstatus: return take_thread(bytes, core);
-    case elf::nt_prpsinfo: return take_process(bytes, core);
-    case elf::nt_siginfo: return take_signal(bytes, core);
-    case elf::nt_file: return take_files(bytes, core);
-    case elf::nt_auxv: core.auxiliary.assign(bytes.begin(), bytes.end()); return true;
-    default: return true;
+    case elf::nt_prstatus:
+      return take_thread(bytes, core);
+    case elf::nt_prpsinfo:
+      return take_process(bytes, core);
+    case elf::nt_siginfo:
+      return take_signal(bytes, core);
+    case elf::nt_file:
+      return take_files(bytes, core);
+    case elf::nt_auxv:
+      core.auxiliary.assign(bytes.begin(), bytes.end());
+      return true;
+    default:
+      return true;
   }
 }
 

@@ -47,15 +47,16 @@ Result<FileBytes> open_file_bytes(const std::string& path) {
     return fail(ErrorCode::Unsupported, fmt::format("{}: not a regular file", path));
   const int fd = ::_wopen(name.c_str(), _O_RDONLY | _O_BINARY | _O_NOINHERIT);
   if (fd < 0)
-    return fail(errno == ENOENT ? ErrorCode::NotFound : errno == EACCES ? ErrorCode::AccessDenied : ErrorCode::Io,
+    return fail(errno == ENOENT   ? ErrorCode::NotFound
+                : errno == EACCES ? ErrorCode::AccessDenied
+                                  : ErrorCode::Io,
                 fmt::format("{}: {}", path, std::strerror(errno)));
   auto file = std::make_shared<OpenFile>(fd);
   const long long size = ::_filelengthi64(fd);
   if (size < 0) return fail(ErrorCode::Io, fmt::format("{}: {}", path, std::strerror(errno)));
-  return FileBytes{.size = static_cast<std::uint64_t>(size),
-                   .read = [file](std::uint64_t offset, std::span<std::byte> buffer) {
-                     return file->read(offset, buffer);
-                   }};
+  return FileBytes{
+      .size = static_cast<std::uint64_t>(size),
+      .read = [file](std::uint64_t offset, std::span<std::byte> buffer) { return file->read(offset, buffer); }};
 }
 
 }  // namespace vmscan

@@ -46,10 +46,9 @@ Result<FileBytes> open_file_bytes(const std::string& path) {
   struct stat status {};
   if (::fstat(fd, &status) != 0) return fail(ErrorCode::Io, fmt::format("{}: {}", path, std::strerror(errno)));
   if (!S_ISREG(status.st_mode)) return fail(ErrorCode::Unsupported, fmt::format("{}: not a regular file", path));
-  return FileBytes{.size = static_cast<std::uint64_t>(status.st_size),
-                   .read = [file](std::uint64_t offset, std::span<std::byte> buffer) {
-                     return read_at(file->fd, offset, buffer);
-                   }};
+  return FileBytes{
+      .size = static_cast<std::uint64_t>(status.st_size),
+      .read = [file](std::uint64_t offset, std::span<std::byte> buffer) { return read_at(file->fd, offset, buffer); }};
 }
 
 }  // namespace vmscan
