@@ -31,6 +31,7 @@ Bytes committed_of(const Pieces& pieces, const Piece& piece, const std::optional
 
 Bytes private_of(const Pieces& pieces, const Piece& piece, const std::optional<PageCounts>& counts) {
   const Mapping& mapping = pieces.mapping(piece);
+  if (!mapping.rights_known || (mapping.write && !mapping.sharing_known)) return {};
   if (mapping.shared) return 0;
   if (mapping.write && !piece.guard) return piece.range.size();
   return counts ? Bytes{counts->anonymous()} : mapping.own_data;

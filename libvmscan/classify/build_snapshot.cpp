@@ -39,11 +39,12 @@ std::vector<Region> regions_of(Pieces& pieces, const std::vector<Usage>& usages)
     region.range.end = piece.range.end;
     region.usage += usages[i];
     if (piece.guard && piece.details.empty()) piece.details = "Guard";
-    region.blocks.push_back({.range = piece.range,
-                             .state = state_of(pieces, piece),
-                             .protection = protection_of(pieces, piece),
-                             .usage = usages[i],
-                             .details = std::move(piece.details)});
+    region.blocks.push_back(
+        {.range = piece.range,
+         .state = state_of(pieces, piece),
+         .protection = pieces.mapping(piece).rights_known ? std::optional(protection_of(pieces, piece)) : std::nullopt,
+         .usage = usages[i],
+         .details = std::move(piece.details)});
   }
   return regions;
 }

@@ -32,6 +32,8 @@ struct Mapping {
   std::uint64_t inode = 0;  // 0: no file behind it
   std::string path;         // as printed, decoded, without " (deleted)"; may be a name in brackets
   bool deleted = false;
+  // What a core does not tell. Unknown sharing makes Private unknown; unknown rights make the protection unknown, too.
+  bool sharing_known = true, rights_known = true;
   Bytes own_data;  // where no pages were read: bytes known to be the process's own although it may not write
   std::shared_ptr<const SmapsFacts> smaps;    // null: not read
   std::shared_ptr<const PageCounts> counted;  // when set, only these sums are known and Facts::pages does not count

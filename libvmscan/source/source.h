@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "libvmscan/model/facts.h"
@@ -34,6 +35,8 @@ struct CollectOptions {
   bool swap = false;     // read smaps as well when shared memory may be swapped out, which nothing else shows
   bool sections = true;  // read section names of images
   unsigned threads = 0;  // for reading page tables; 0: as many as help
+  /// Where a core's files are looked for; empty: at their own paths. A live process ignores it.
+  std::string file_root;
   KernelFeatures features;
   /// Called with one line about a step and what it cost, for --verbose. May be empty.
   std::function<void(std::string_view)> trace;

@@ -71,7 +71,7 @@ std::vector<std::byte> make_core(const std::vector<Load>& loads) {
 const std::vector<Load> plain{{4, 0x400000, 0, 0x2000}, {6, 0x7fff0000, 256, 0x10000}, {0, 0x60000000, 0, 0x1000}};
 
 Snapshot snapshot_of(const CoreFile& core, const MemoryReader& memory) {
-  Snapshot snapshot = build_snapshot(facts_of_core(core, memory));
+  Snapshot snapshot = build_snapshot(facts_of_core(core, memory, {}).facts);
   CHECK(broken_laws(snapshot).empty());
   return snapshot;
 }
@@ -92,7 +92,7 @@ TEST_CASE("a core's segments carry the names of NT_FILE, and threads their stack
   CHECK(core->threads[0].id == 77);
   CHECK(core->threads[0].stack_pointer == Address{0x7ffff800});
   const CoreMemory memory(file, *core);
-  const Facts facts = facts_of_core(*core, memory);
+  const Facts facts = facts_of_core(*core, memory, {}).facts;
   REQUIRE(facts.mappings.size() == 3);
   CHECK(facts.mappings[0].path == "/opt/a b");
   CHECK(facts.mappings[0].offset == 3 * 4096);

@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <set>
+#include <map>
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include "libvmscan/source/elf/elf_image.h"
@@ -35,11 +36,19 @@ std::string_view machine_name(const CoreFile& core) {
   }
 }
 
-/// Files without a disk that only shared memory has (mm/shmem.c, ipc/shm.c), and devices.
-bool always_shared(std::string_view path) {
-  return path.starts_with("/dev/") || path.starts_with("/SYSV") || path.starts_with("/memfd:") ||
-         path.starts_with("/[aio]");
+/// What can only be mapped shared (mm/shmem.c, ipc/shm.c), and devices.
+bool always_shared(const Mapping& mapping) {
+  const std::string& path = mapping.path;
+  const bool shared_anonymous = path == "/dev/zero" && mapping.deleted;
+  const bool device = path.starts_with("/dev/") && !path.starts_with("/dev/shm/") && path != "/dev/zero";
+  return shared_anonymous || device || path.starts_with("/SYSV") || path.starts_with("/[aio]");
 }
+
+/// A mapping and what the core knows of it beyond its facts.
+struct Dumped {
+  std::uint64_t bytes = 0;  // from its beginning
+  bool named_only = false;  // only NT_FILE tells of it
+};
 
 /// Merges what the segments say of each address with what NT_FILE says.
 class Union {
@@ -68,7 +77,8 @@ class Union {
     return std::move(mappings_);
   }
 
-  const std::set<std::size_t>& without_rights() const { return without_rights_; }
+  /// One for each mapping.
+  const std::vector<Dumped>& dumped() const { return dumped_; }
 
  private:
   void add_file_only(const CoreFileMapping& file, Range range) {
@@ -78,8 +88,8 @@ class Union {
     mapping.range = range;
     mapping.read = true;
     name(mapping, file);
-    without_rights_.insert(mappings_.size());
     mapping.own_data = 0;
+    dumped_.push_back({.bytes = 0, .named_only = true});
     mappings_.push_back(std::move(mapping));
   }
 
@@ -93,13 +103,11 @@ class Union {
     const std::uint64_t dumped = range.intersect({range.begin, dumped_to}).size();
     if (file != nullptr) {
       name(mapping, *file);
-      // The kernel dumps a file's pages only when the process changed them; the first page for its ELF header.
-      const bool changed = dumped == range.size() && mapping.offset != 0 && !mapping.execute;
-      mapping.own_data = changed ? dumped : 0;
-      mapping.shared = mapping.write && (always_shared(mapping.path) || (dumped == 0 && !mapping.execute));
+      mapping.own_data = 0;
     } else {
       mapping.own_data = dumped;
     }
+    dumped_.push_back({.bytes = dumped, .named_only = false});
     mappings_.push_back(std::move(mapping));
   }
 
@@ -114,7 +122,7 @@ class Union {
 
   const CoreFile& core_;
   std::vector<Mapping> mappings_;
-  std::set<std::size_t> without_rights_;
+  std::vector<Dumped> dumped_;
   std::map<std::string, std::uint64_t> numbers_;
   Address covered_ = 0;
 };
@@ -164,18 +172,96 @@ std::map<FileKey, ElfImage> find_images(const std::vector<Mapping>& mappings, co
   return images;
 }
 
-/// What only NT_FILE names has the rights that its ELF header gives it; other files were left out because they can be
-/// read again, so they were readable.
-void infer_rights(const std::set<std::size_t>& without, const std::map<FileKey, ElfImage>& images,
-                  std::vector<Mapping>& mappings) {
-  for (const std::size_t index : without) {
-    Mapping& mapping = mappings[index];
-    const auto image = images.find(key_of(mapping));
-    if (image == images.end()) continue;
-    for (const ElfSegment& segment : image->second.segments)
-      if (segment.offset / 4096 * 4096 <= mapping.offset && mapping.offset < segment.offset + segment.file_size)
-        mapping.execute = segment.execute;
+/// Files on disk stand in for the headers in memory where they are the same, and know the section names, too.
+std::map<FileKey, DiskFile> find_disk_files(const CollectOptions& options, Facts& facts) {
+  std::map<FileKey, DiskFile> found;
+  for (const Mapping& mapping : facts.mappings) {
+    const auto image = mapping.inode == 0 ? facts.images.end() : facts.images.find(key_of(mapping));
+    if (image == facts.images.end() || mapping.deleted || found.contains(image->first)) continue;
+    auto file = find_disk_file(options.file_root, mapping.path, image->second.build_id, options.sections);
+    if (!file) continue;
+    image->second = file->image;
+    found.emplace(image->first, std::move(*file));
   }
+  return found;
+}
+
+/// How many mappings were settled in which way, for the notes.
+struct Settled {
+  std::size_t by_headers = 0, without_rights = 0, without_sharing = 0, without_own_data = 0, inaccessible = 0;
+  std::uint64_t backed_bytes = 0;
+};
+
+/// What only NT_FILE names has the rights that its ELF header gives it. Of other files nobody knows.
+void settle_rights(Mapping& mapping, const ElfImage* image, Settled& settled) {
+  mapping.rights_known = false;
+  if (image != nullptr)
+    for (const ElfSegment& segment : image->segments) {
+      if (segment.offset / 4096 * 4096 > mapping.offset || mapping.offset >= segment.offset + segment.file_size)
+        continue;
+      mapping.execute = segment.execute;
+      mapping.rights_known = true;
+    }
+  ++(mapping.rights_known ? settled.by_headers : settled.without_rights);
+}
+
+/// Loaders map the writable segments of images private. Any other writable file may be either: the kernel dumps both
+/// kinds or neither, depending on coredump_filter, on whether the file was deleted, and on whether it was written to.
+void settle_sharing(Mapping& mapping, const ElfImage* image, Settled& settled) {
+  if (image != nullptr) return;
+  mapping.shared = true;
+  if (always_shared(mapping)) return;
+  mapping.sharing_known = false;
+  ++settled.without_sharing;
+}
+
+/// What was dumped of a file that may not be written was changed before (RELRO), or the filter asked for all of it.
+/// The file on disk knows; the first page is there for its ELF header.
+void settle_own_data(const CoreFile& core, const MemoryReader& memory, std::uint64_t dumped, const DiskFile* file,
+                     std::uint64_t page_size, Mapping& mapping, Settled& settled) {
+  const auto range = Range::make(mapping.range.begin, dumped);
+  if (file != nullptr && range) {
+    mapping.own_data = changed_bytes(memory, *range, file->bytes, mapping.offset, page_size);
+  } else if (mapping.offset != 0 || dumped > page_size || core.by_debugger) {
+    mapping.own_data = Bytes{};
+  }
+  settled.without_own_data += !mapping.own_data.known();
+}
+
+/// gcore (seen with gdb 13) writes inaccessible memory as readable. Private memory without a file that may only be read
+/// is rare, guards and reserved address space are not; those hold no bytes, V8's read-only heap does.
+void take_rights_back(const MemoryReader& memory, Mapping& mapping, Settled& settled) {
+  const bool read_only = mapping.read && !mapping.write && !mapping.execute;
+  if (!mapping.path.empty() || !read_only || holds_anything(memory, mapping.range)) return;
+  mapping.read = false;
+  mapping.own_data = 0;
+  ++settled.inaccessible;
+}
+
+Settled settle(const CoreFile& core, const MemoryReader& memory, const std::vector<Dumped>& dumped,
+               const std::map<FileKey, DiskFile>& files, CoreFacts& out) {
+  Settled settled;
+  for (std::size_t i = 0; i < out.facts.mappings.size(); ++i) {
+    Mapping& mapping = out.facts.mappings[i];
+    if (mapping.inode == 0) {
+      if (core.by_debugger) take_rights_back(memory, mapping, settled);
+      continue;
+    }
+    const auto image = out.facts.images.find(key_of(mapping));
+    const ElfImage* known = image == out.facts.images.end() ? nullptr : &image->second;
+    const auto file = files.find(key_of(mapping));
+    const DiskFile* on_disk = file == files.end() ? nullptr : &file->second;
+    if (dumped[i].named_only) settle_rights(mapping, known, settled);
+    if (mapping.write) settle_sharing(mapping, known, settled);
+    if (!mapping.write && dumped[i].bytes > 0)
+      settle_own_data(core, memory, dumped[i].bytes, on_disk, out.facts.target.page_size, mapping, settled);
+    if (on_disk == nullptr || dumped[i].bytes >= mapping.range.size()) continue;
+    out.backing.push_back({.range = {mapping.range.begin + dumped[i].bytes, mapping.range.end},
+                           .offset = mapping.offset + dumped[i].bytes,
+                           .file = on_disk->bytes});
+    settled.backed_bytes += out.backing.back().range.size();
+  }
+  return settled;
 }
 
 void fill_target(const CoreFile& core, Facts& facts) {
@@ -203,43 +289,39 @@ void fill_target(const CoreFile& core, Facts& facts) {
     if (facts.entry_point && file.range.contains(*facts.entry_point)) target.executable = file.path;
 }
 
-void add_notes(const CoreFile& core, std::size_t inferred, Facts& facts) {
+void add_notes(const CoreFile& core, const Settled& settled, Facts& facts) {
   facts.notes.insert(facts.notes.end(), core.notes.begin(), core.notes.end());
-  facts.notes.push_back(
-      {"core_usage",
-       "a core has no page tables: Committed and Private follow from the protections, and what was in "
-       "RAM is unknown"});
+  const auto note = [&](bool when, std::string code, std::string message) {
+    if (when) facts.notes.push_back({std::move(code), std::move(message)});
+  };
+  note(true, "core_usage",
+       "a core has no page tables: Committed and Private follow from the protections, and what was in RAM is unknown");
   if (core.signal)
-    facts.notes.push_back({"core_signal", core.signal->address
-                                              ? fmt::format("ended by signal {} at address {:#x}", core.signal->number,
-                                                            *core.signal->address)
-                                              : fmt::format("dumped at signal {}", core.signal->number)});
-  if (inferred > 0)
-    facts.notes.push_back(
-        {"core_rights_inferred",
-         fmt::format("{} mappings of files are only named in the core: their protections follow from ELF headers",
-                     inferred)});
-  if (!facts.inaccessible_known)
-    facts.notes.push_back({"core_without_inaccessible",
-                           "the core tells of no inaccessible memory (gcore leaves it out): guards and reserved "
-                           "address space are missing"});
-}
-
-/// gcore (seen with gdb 13) writes inaccessible memory as readable. Private memory without a file that may only be read
-/// is rare, guards and reserved address space are not.
-void take_rights_back(Facts& facts) {
-  std::size_t taken = 0;
-  for (Mapping& mapping : facts.mappings) {
-    if (mapping.inode != 0 || !mapping.path.empty() || !mapping.read || mapping.write || mapping.execute) continue;
-    mapping.read = false;
-    mapping.own_data = 0;
-    ++taken;
-  }
-  if (taken > 0)
-    facts.notes.push_back({"core_inaccessible_inferred",
-                           fmt::format("{} private mappings that may only be read are taken as inaccessible: gcore "
-                                       "writes both alike",
-                                       taken)});
+    note(true, "core_signal",
+         core.signal->address
+             ? fmt::format("ended by signal {} at address {:#x}", core.signal->number, *core.signal->address)
+             : fmt::format("dumped at signal {}", core.signal->number));
+  note(settled.by_headers > 0, "core_rights_inferred",
+       fmt::format("{} mappings of images are only named in the core: their protections follow from ELF headers",
+                   settled.by_headers));
+  note(settled.without_rights > 0, "core_rights_unknown",
+       fmt::format("{} mappings of files are only named in the core: their protections and Private are unknown",
+                   settled.without_rights));
+  note(settled.without_sharing > 0, "core_sharing_unknown",
+       fmt::format("{} writable mappings of files may be shared or private, a core does not tell: their Private is "
+                   "unknown",
+                   settled.without_sharing));
+  note(settled.without_own_data > 0, "core_private_unknown",
+       fmt::format("{} read-only mappings of files were dumped, and the files that would tell what the process changed "
+                   "are not here (--sysroot names where they are): their Private is unknown",
+                   settled.without_own_data));
+  note(
+      settled.backed_bytes > 0, "core_read_from_files",
+      fmt::format("{} bytes that the core left out are read from files with the same build ids", settled.backed_bytes));
+  note(settled.inaccessible > 0, "core_inaccessible_inferred",
+       fmt::format("{} private mappings that may only be read and hold no bytes are taken as inaccessible: gcore "
+                   "writes both alike",
+                   settled.inaccessible));
 }
 
 /// No process has memory in the kernel's half; an image or a sum over it would mean nothing.
@@ -255,22 +337,20 @@ void drop_impossible(Facts& facts) {
 
 }  // namespace
 
-Facts facts_of_core(const CoreFile& core, const MemoryReader& memory) {
-  Facts facts;
+CoreFacts facts_of_core(const CoreFile& core, const MemoryReader& memory, const CollectOptions& options) {
+  CoreFacts out;
+  Facts& facts = out.facts;
   const auto auxiliary = [&](std::uint64_t type) { return auxv_value(core.auxiliary, core.pointer_bits, type); };
   facts.entry_point = auxiliary(elf::at_entry);
   facts.initial_stack = auxiliary(elf::at_random);
   fill_target(core, facts);
   Union both(core);
   facts.mappings = both.run();
-  if (!both.without_rights().empty()) take_rights_back(facts);
-  // The kernel gives every mapping a segment; gcore leaves out files' pages as well as what may not be accessed.
-  facts.inaccessible_known =
-      both.without_rights().empty() || std::any_of(facts.mappings.begin(), facts.mappings.end(),
-                                                   [](const Mapping& mapping) { return !mapping.accessible(); });
   name_kernel_mappings(facts.mappings, auxiliary(elf::at_sysinfo_ehdr));
   facts.images = find_images(facts.mappings, memory);
-  infer_rights(both.without_rights(), facts.images, facts.mappings);
+  const Settled settled = settle(core, memory, both.dumped(), find_disk_files(options, facts), out);
+  // A map without a single guard is gcore's where it left inaccessible memory out.
+  facts.inaccessible_known = !core.by_debugger || settled.inaccessible > 0;
   facts.threads = core.threads;
   std::sort(facts.threads.begin(), facts.threads.end(), [](const Thread& a, const Thread& b) { return a.id < b.id; });
   for (Thread& thread : facts.threads)
@@ -278,8 +358,8 @@ Facts facts_of_core(const CoreFile& core, const MemoryReader& memory) {
   facts.address_space = linux_address_space(facts.target, facts.mappings);
   drop_impossible(facts);
   facts.stack_guard_gap = 256 * facts.target.page_size;  // mm/mmap.c, unless a boot parameter says otherwise
-  add_notes(core, both.without_rights().size(), facts);
-  return facts;
+  add_notes(core, settled, facts);
+  return out;
 }
 
 }  // namespace vmscan

@@ -2,12 +2,19 @@
 #pragma once
 
 #include "libvmscan/model/facts.h"
+#include "libvmscan/source/elf/core_disk.h"
 #include "libvmscan/source/elf/core_file.h"
 #include "libvmscan/source/source.h"
 
 namespace vmscan {
 
-/// Segments and NT_FILE in union; images by the ELF headers that the memory holds. Working sets stay unknown.
-Facts facts_of_core(const CoreFile& core, const MemoryReader& memory);
+struct CoreFacts {
+  Facts facts;
+  std::vector<FileBacking> backing;  // sorted by address
+};
+
+/// Segments and NT_FILE in union; images by the ELF headers that the memory holds, and by the files on disk that have
+/// their build ids (CollectOptions::file_root and sections). Working sets stay unknown.
+CoreFacts facts_of_core(const CoreFile& core, const MemoryReader& memory, const CollectOptions& options);
 
 }  // namespace vmscan

@@ -41,6 +41,7 @@ class Reader {
     if (header.phentsize != sizeof(typename C::SegmentType))
       return fail(ErrorCode::Malformed, fmt::format("a core with program headers of {} bytes", header.phentsize));
     core_.machine = header.machine;
+    core_.by_debugger = header.shnum > 1;
     read_segments<C>(header.phoff, count_of<C>(header));
     for (const NotePart& part : parts_) broken_notes_ += read_core_notes(file_, part.offset, part.size, core_);
     return {};

@@ -39,6 +39,7 @@ struct CoreProcess {  // NT_PRPSINFO
 
 struct CoreFile {
   unsigned pointer_bits = 64;
+  bool by_debugger = false;                // gcore: BFD writes a section for each segment, the kernel never does
   std::uint16_t machine = 0;               // e_machine
   std::vector<CoreSegment> segments;       // sorted, never overlapping
   std::vector<CoreFileMapping> files;      // sorted, never overlapping

@@ -3,15 +3,30 @@
 #include <algorithm>
 
 namespace vmscan {
+namespace {
+
+template <class Item>
+const Item* item_at(const std::vector<Item>& items, Address address) {
+  const auto at =
+      std::partition_point(items.begin(), items.end(), [&](const Item& item) { return item.range.end <= address; });
+  return at != items.end() && at->range.contains(address) ? &*at : nullptr;
+}
+
+}  // namespace
 
 Result<std::size_t> CoreMemory::do_read(Address address, std::span<std::byte> buffer) const {
-  const auto at = std::partition_point(core_.segments.begin(), core_.segments.end(),
-                                       [&](const CoreSegment& segment) { return segment.range.end <= address; });
-  if (at == core_.segments.end() || !at->range.contains(address)) return std::size_t{0};
-  const std::uint64_t inside = address - at->range.begin;
-  if (inside >= at->held) return std::size_t{0};
-  const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), at->held - inside));
-  return file_.read(at->offset + inside, buffer.first(count));
+  if (const CoreSegment* segment = item_at(core_.segments, address)) {
+    const std::uint64_t inside = address - segment->range.begin;
+    if (inside < segment->held) {
+      const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), segment->held - inside));
+      return file_.read(segment->offset + inside, buffer.first(count));
+    }
+  }
+  const FileBacking* backing = item_at(backing_, address);
+  if (backing == nullptr) return std::size_t{0};
+  const std::uint64_t inside = address - backing->range.begin;
+  const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), backing->range.size() - inside));
+  return backing->file.read(backing->offset + inside, buffer.first(count));
 }
 
 }  // namespace vmscan

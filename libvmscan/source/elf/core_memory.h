@@ -1,6 +1,8 @@
-// The memory that an ELF core holds. What was not dumped, or was cut off, is a hole.
+// The memory that an ELF core holds, and what it left out as far as files on disk have it. The rest, and what was cut
+// off, is a hole.
 #pragma once
 
+#include "libvmscan/source/elf/core_disk.h"
 #include "libvmscan/source/elf/core_file.h"
 #include "libvmscan/source/source.h"
 
@@ -11,11 +13,15 @@ class CoreMemory : public MemoryReader {
   /// `core` must live as long as this.
   CoreMemory(FileBytes file, const CoreFile& core) : file_(std::move(file)), core_(core) {}
 
+  /// `backing` is sorted by address and lies where the core holds no bytes.
+  void set_backing(std::vector<FileBacking> backing) { backing_ = std::move(backing); }
+
  private:
   Result<std::size_t> do_read(Address address, std::span<std::byte> buffer) const override;
 
   FileBytes file_;
   const CoreFile& core_;
+  std::vector<FileBacking> backing_;
 };
 
 }  // namespace vmscan

@@ -13,7 +13,12 @@ class CoreSource : public Source {
   CoreSource(const CoreSource&) = delete;
   CoreSource& operator=(const CoreSource&) = delete;
 
-  Result<Facts> collect(const CollectOptions&) override { return facts_of_core(core_, memory_); }
+  Result<Facts> collect(const CollectOptions& options) override {
+    memory_.set_backing({});
+    CoreFacts found = facts_of_core(core_, memory_, options);
+    memory_.set_backing(std::move(found.backing));
+    return std::move(found.facts);
+  }
   const MemoryReader* memory() const override { return &memory_; }
 
  private:
