@@ -230,6 +230,7 @@ int run_launched(const SnapshotArguments& arguments, const Schedule& schedule, c
 int run_settled(const SnapshotArguments& arguments, const Schedule& schedule) {
   CollectOptions collect;
   collect.smaps = arguments.full;
+  collect.file_root = arguments.targets.sysroot;
   collect.trace = make_trace(arguments.verbose);
   const bool launches = !arguments.command.empty();
   if (arguments.append && arguments.output.empty())

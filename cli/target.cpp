@@ -154,7 +154,7 @@ Expected<SavedSnapshots> read_snapshots(const std::string& path, std::optional<f
 void TargetOptions::add_to(Parser& parser) {
   parser.positionals(
       "TARGET", any,
-      "pid, 'self', beginning of a process name, snapshot file, FILE@N (N-th of a series, -1 the last), '-'");
+      "pid, 'self', beginning of a process name, snapshot or core file, FILE@N (N-th of a series, -1 the last), '-'");
   add_options_to(parser);
   parser.flag("-a,--all", all, "every process whose name begins so, not only the first");
 }
@@ -168,7 +168,8 @@ void TargetOptions::add_options_to(Parser& parser) {
   parser.group("Target");
   parser.option("--pid", pids, "PID", "a process by its pid");
   parser.option("--name", names, "NAME", "a process by the beginning of its name");
-  parser.option("--file", files, "FILE", "a saved snapshot");
+  parser.option("--file", files, "FILE", "a saved snapshot or a core");
+  parser.option("--sysroot", sysroot, "DIR", "where the files are that a core names (default: at their own paths)");
 }
 
 Expected<std::vector<TargetSpec>> target_specs(const TargetOptions& options) {

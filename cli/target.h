@@ -16,6 +16,7 @@ namespace vmscan::cli {
 
 struct TargetOptions {
   std::vector<std::string> any, pids, names, files;
+  std::string sysroot;  // for cores
   bool all = false;
 
   void add_to(Parser& parser);

@@ -226,6 +226,7 @@ Expected<ViewSettings> settle(const ViewArguments& arguments, formats::View view
                            std::any_of(columns.begin(), columns.end(), from_smaps);
   settings.collect.swap = std::any_of(columns.begin(), columns.end(),
                                       [](const formats::Column* column) { return column->usage == &Usage::swap; });
+  settings.collect.file_root = arguments.targets.sysroot;
   settings.collect.trace = make_trace(arguments.verbose);
   if (!arguments.output.empty())
     if (const auto checked = check_output(arguments.output, arguments.force ? Existing::Replace : Existing::Refuse);

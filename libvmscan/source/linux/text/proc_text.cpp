@@ -1,10 +1,10 @@
 #include "libvmscan/source/linux/text/proc_text.h"
 
 #include <array>
-#include <cstring>
 #include <limits>
 
 #include "libvmscan/source/linux/text/maps_text.h"
+#include "libvmscan/source/little_endian.h"
 
 namespace vmscan {
 namespace {
@@ -81,12 +81,6 @@ void take_status_line(std::string_view key, std::string_view value, StatusText& 
     if (counter.name == key) status.counters.*counter.member = kibibytes(value);
 }
 
-std::uint64_t word_at(std::span<const std::byte> bytes, std::size_t offset, std::size_t size) {
-  std::uint64_t value = 0;
-  std::memcpy(&value, bytes.data() + offset, size);  // little-endian, as every system this runs on
-  return value;
-}
-
 constexpr std::uint64_t at_null = 0, at_pagesz = 6;
 
 }  // namespace
@@ -151,8 +145,8 @@ std::vector<CgroupPath> parse_cgroup(std::string_view text) {
 std::optional<std::uint64_t> auxv_value(std::span<const std::byte> auxv, unsigned pointer_bits, std::uint64_t type) {
   const std::size_t word = pointer_bits / 8;
   for (std::size_t at = 0; at + 2 * word <= auxv.size(); at += 2 * word) {
-    const std::uint64_t key = word_at(auxv, at, word);
-    if (key == type) return word_at(auxv, at + word, word);
+    const auto key = number_at(auxv, at, word);
+    if (key == type) return number_at(auxv, at + word, word);
     if (key == at_null) break;
   }
   return std::nullopt;
