@@ -29,7 +29,7 @@ import vmscan
 
 # Default action: dump core. The first that a program does not handle itself.
 DUMPING = (signal.SIGABRT, signal.SIGSYS, signal.SIGXCPU, signal.SIGXFSZ, signal.SIGTRAP, signal.SIGILL, signal.SIGQUIT)
-UNKNOWN_NOTES = {"core_sharing_unknown", "core_rights_unknown", "core_private_unknown"}
+UNKNOWN_NOTES = {"core_sharing_unknown", "core_rights_unknown", "core_private_unknown", "core_pages_unknown"}
 JAVA = "public class Busy { public static void main(String[] a) throws Exception { while (System.in.read() >= 0) { } } }"
 GO = """
 package main
@@ -93,9 +93,10 @@ def differences(live, core, gcore):
     for key in sorted(set(seen) & set(told)):
         for column in ("committed", "private"):
             unknown += told[key].get(column) is None
+            expected = seen[key].get(column)
             if gcore and column == "committed":
-                seen[key][column] -= only_zeros(key, live, core)
-            if told[key].get(column) not in (None, seen[key].get(column)):
+                expected -= only_zeros(key, live, core)
+            if told[key].get(column) not in (None, expected):
                 found.append(f"{key[0]:x} {column}: live {seen[key].get(column)}, core {told[key].get(column)}")
     core_runs = protections(core)
     doubtful = {laws.span(block)[0] for region in core["regions"] for block in region.get("blocks", ())

@@ -69,6 +69,15 @@ Bytes changed_bytes(const MemoryReader& memory, Range range, const FileBytes& fi
   return changed;
 }
 
+bool every_page_holds_something(const MemoryReader& memory, Range range, std::uint64_t page_size) {
+  std::vector<std::byte> buffer(static_cast<std::size_t>(std::min<std::uint64_t>(page_size, piece_bytes)));
+  for (Address at = range.begin; at < range.end; at += std::min<std::uint64_t>(buffer.size(), range.end - at)) {
+    const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), range.end - at));
+    if (!any_set(memory, at, std::span(buffer).first(size))) return false;
+  }
+  return true;
+}
+
 bool holds_anything(const MemoryReader& memory, Range range) {
   constexpr std::uint64_t samples = 64, sample_bytes = 4096;
   std::vector<std::byte> buffer(piece_bytes);

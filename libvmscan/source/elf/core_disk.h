@@ -33,6 +33,9 @@ std::optional<DiskFile> find_disk_file(const std::string& root, const std::strin
 Bytes changed_bytes(const MemoryReader& memory, Range range, const FileBytes& file, std::uint64_t offset,
                     std::uint64_t page_size);
 
+/// Whether every page of the range holds something but zeros; the core does not tell such a page from an absent one.
+bool every_page_holds_something(const MemoryReader& memory, Range range, std::uint64_t page_size);
+
 /// Whether any byte of the range that the core holds is not zero. Looks at its first 64 KiB and at 64 pages spread
 /// over the rest, so that terabytes cost nothing.
 bool holds_anything(const MemoryReader& memory, Range range);

@@ -188,7 +188,8 @@ std::map<FileKey, DiskFile> find_disk_files(const CollectOptions& options, Facts
 
 /// How many mappings were settled in which way, for the notes.
 struct Settled {
-  std::size_t by_headers = 0, without_rights = 0, without_sharing = 0, without_own_data = 0, inaccessible = 0;
+  std::size_t by_headers = 0, without_rights = 0, without_sharing = 0, without_own_data = 0, with_zeros = 0,
+              inaccessible = 0;
   std::uint64_t backed_bytes = 0;
 };
 
@@ -238,6 +239,16 @@ void take_rights_back(const MemoryReader& memory, Mapping& mapping, Settled& set
   ++settled.inaccessible;
 }
 
+/// Memory that may not be written any more counts by its pages. The kernel dumps absent ones as zeros.
+void settle_anonymous(const MemoryReader& memory, std::uint64_t dumped, std::uint64_t page_size, Mapping& mapping,
+                      Settled& settled) {
+  if (mapping.write || !mapping.path.empty() || mapping.own_data == Bytes{0}) return;
+  const auto range = Range::make(mapping.range.begin, dumped);
+  if (range && every_page_holds_something(memory, *range, page_size)) return;
+  mapping.own_data = Bytes{};
+  ++settled.with_zeros;
+}
+
 Settled settle(const CoreFile& core, const MemoryReader& memory, const std::vector<Dumped>& dumped,
                const std::map<FileKey, DiskFile>& files, CoreFacts& out) {
   Settled settled;
@@ -245,6 +256,7 @@ Settled settle(const CoreFile& core, const MemoryReader& memory, const std::vect
     Mapping& mapping = out.facts.mappings[i];
     if (mapping.inode == 0) {
       if (core.by_debugger) take_rights_back(memory, mapping, settled);
+      settle_anonymous(memory, dumped[i].bytes, out.facts.target.page_size, mapping, settled);
       continue;
     }
     const auto image = out.facts.images.find(key_of(mapping));
@@ -318,6 +330,10 @@ void add_notes(const CoreFile& core, const Settled& settled, Facts& facts) {
   note(
       settled.backed_bytes > 0, "core_read_from_files",
       fmt::format("{} bytes that the core left out are read from files with the same build ids", settled.backed_bytes));
+  note(settled.with_zeros > 0, "core_pages_unknown",
+       fmt::format("{} private mappings that may not be written hold zeros, which may be pages or none: how much of "
+                   "them is Private, or Committed where they may not be read, is unknown",
+                   settled.with_zeros));
   note(settled.inaccessible > 0, "core_inaccessible_inferred",
        fmt::format("{} private mappings that may only be read and hold no bytes are taken as inaccessible: gcore "
                    "writes both alike",
