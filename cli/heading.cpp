@@ -23,6 +23,8 @@ std::string who(const Snapshot& snapshot) {
   const Target& target = snapshot.target;
   std::string text = escape_for_terminal(target.name.empty() ? "?" : target.name);
   if (target.pid) text += fmt::format("  pid {}", *target.pid);
+  if (target.kind == TargetKind::Core) text += "  core";
+  if (target.kind == TargetKind::Minidump) text += "  minidump";
   if (target.namespace_pids.size() > 1) text += fmt::format(" ({} inside)", target.namespace_pids.back());
   if (!snapshot.label.empty()) text += fmt::format("  [{}]", escape_for_terminal(snapshot.label));
   return text;

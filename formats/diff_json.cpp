@@ -42,7 +42,7 @@ void write_rows(JsonWriter& json, const SnapshotDiff& diff, const DiffViewOption
   json.key("rows");
   json.begin_array();
   for (std::size_t i = 0; i < region_types.size(); ++i) {
-    if (!is_wanted(region_types[i].type, options.view)) continue;
+    if (!is_shown(diff, region_types[i].type, options.view)) continue;
     json.begin_object();
     json.key("type");
     json.string(region_types[i].name);

@@ -63,6 +63,12 @@ RegionType type_of(const SnapshotDiff& diff, const RegionChange& change) {
   return change.now.empty() ? diff.base.regions[change.base[0]].type : diff.now.regions[change.now[0]].type;
 }
 
+bool is_shown(const SnapshotDiff& diff, RegionType type, const ViewOptions& options) {
+  const auto i = static_cast<std::size_t>(type);
+  const bool has_row = diff.base_totals.rows[i].has_row() || diff.now_totals.rows[i].has_row();
+  return is_wanted(type, options) && (has_row || !options.types.empty());
+}
+
 std::vector<const RegionChange*> select_changes(const SnapshotDiff& diff, const DiffViewOptions& options) {
   std::vector<std::pair<std::int64_t, const RegionChange*>> keyed;
   for (const RegionChange& change : diff.changes) {
@@ -88,7 +94,7 @@ Table diff_totals_table(const SnapshotDiff& diff, const DiffViewOptions& options
                    {"base", "Base", CellKind::Size, nullptr},    {"new", "New", CellKind::Size, nullptr},
                    {"delta", "Delta", CellKind::Delta, nullptr}, {"percent", "%", CellKind::Percent, nullptr}};
   for (const auto& [type, name, title] : region_types) {
-    if (is_wanted(type, options.view) && type != RegionType::Free) add_lines(table, diff, type, options);
+    if (is_shown(diff, type, options.view) && type != RegionType::Free) add_lines(table, diff, type, options);
   }
   add_lines(table, diff, std::nullopt, options);
   return table;

@@ -14,7 +14,8 @@ bool is_zero(const TypeTotal& row) {
 std::vector<const TypeTotal*> select_rows(const Summary& summary, const ViewOptions& options, bool hide_zero_rows) {
   std::vector<const TypeTotal*> rows;
   for (const TypeTotal& row : summary.rows) {
-    if (is_wanted(row.type, options) && !(hide_zero_rows && is_zero(row))) rows.push_back(&row);
+    const bool shown = is_wanted(row.type, options) && (row.has_row() || !options.types.empty());
+    if (shown && !(hide_zero_rows && is_zero(row))) rows.push_back(&row);
   }
   sort_and_cut(rows, options);
   return rows;

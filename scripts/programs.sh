@@ -11,6 +11,7 @@ need_programs() {
   need postgresql '/usr/lib/postgresql/*/bin/postgres' "database"
   need redis-server redis-server "database"
   need nginx-light /usr/sbin/nginx "web server"
+  need gdb gcore "dumps core"
   need mono-runtime mono "Mono"
   need mono-mcs mcs "compiler for Mono"
   if [[ $(uname -m) == x86_64 ]]; then

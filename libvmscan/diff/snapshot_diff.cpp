@@ -120,6 +120,15 @@ std::string known_on_one_side(const Summary& known, const Summary& unknown) {
   return names;
 }
 
+/// A total with page tables and one without cannot be compared.
+void level_page_tables(Snapshot& base, Snapshot& now, std::vector<Note>& notes) {
+  if (base.page_table.known() == now.page_table.known()) return;
+  notes.push_back(
+      {"page_tables_left_out", fmt::format("{} tells nothing of page tables: they are left out of both sides",
+                                           base.page_table.known() ? "new" : "base")});
+  base.page_table = now.page_table = Bytes{};
+}
+
 void add_notes(SnapshotDiff& diff) {
   const auto note = [&diff](std::string code, std::string message) {
     diff.notes.push_back({std::move(code), std::move(message)});
@@ -171,6 +180,7 @@ Figures SnapshotDiff::figures_after(const RegionChange& change) const { return s
 SnapshotDiff compare(Snapshot base, Snapshot now, const CompareOptions& options) {
   SnapshotDiff diff;
   for (const IgnorePattern& pattern : options.ignore) diff.ignored.push_back({.pattern = pattern.text});
+  level_page_tables(base, now, diff.notes);
   diff.base_totals = totals_without_ignored(base, options.ignore, diff.ignored, &IgnoreUse::base);
   diff.now_totals = totals_without_ignored(now, options.ignore, diff.ignored, &IgnoreUse::now);
   Matching matching = match_regions(base, now, options.match);

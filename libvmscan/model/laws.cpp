@@ -108,7 +108,7 @@ void check_summary(const Snapshot& snapshot, Findings& findings) {
   for (const TypeTotal& row : summary.rows) {
     const std::string figures = broken_figures(row.usage);
     if (!figures.empty()) findings.add("summary row {}: {}", name_of(row.type), figures);
-    if (row.type == RegionType::Free) continue;
+    if (row.type == RegionType::Free || !row.has_row()) continue;
     if (row.type != RegionType::PageTable) check_row(snapshot, row, findings);
     size += row.size;
     regions += row.regions;

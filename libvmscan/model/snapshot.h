@@ -42,11 +42,14 @@ struct TypeTotal {
   Bytes regions;  // number of regions
   Bytes blocks;   // number of blocks
   Bytes largest;  // size of the largest region; for Free, of the largest hole
+
+  /// False for the page tables of a source that tells nothing of them (a core): they have no row then.
+  bool has_row() const { return type != RegionType::PageTable || size.known(); }
 };
 
 struct Summary {
   std::array<TypeTotal, region_types.size()> rows;  // indexed by RegionType
-  TypeTotal total;                                  // all but Free; `type` has no meaning here
+  TypeTotal total;                                  // all that have a row, but Free; `type` has no meaning here
 
   /// Adds another process, row by row; memory that both share is counted in both.
   Summary& operator+=(const Summary& other);

@@ -67,16 +67,18 @@ void fill_free(TypeTotal& row, const Snapshot& snapshot, const Usage& nothing) {
   });
 }
 
+Bytes largest_of(Bytes a, Bytes b) { return a && b ? Bytes{std::max(*a, *b)} : Bytes{}; }
+
 void fill_total(Summary& summary) {
   TypeTotal& total = summary.total;
   total = {.size = 0, .usage = Usage::zero(), .regions = 0, .blocks = 0, .largest = 0};
   for (const TypeTotal& row : summary.rows) {
-    if (row.type == RegionType::Free) continue;
+    if (row.type == RegionType::Free || !row.has_row()) continue;
     total.size += row.size;
     total.usage += row.usage;
     total.regions += row.regions;
     total.blocks += row.blocks;
-    if (row.type != RegionType::PageTable) total.largest = std::max(*total.largest, *row.largest);
+    if (row.type != RegionType::PageTable) total.largest = largest_of(total.largest, row.largest);
   }
 }
 
@@ -108,10 +110,10 @@ Summary& Summary::operator+=(const Summary& other) {
     to.usage += from.usage;
     to.regions += from.regions;
     to.blocks += from.blocks;
-    to.largest = to.largest && from.largest ? Bytes{std::max(*to.largest, *from.largest)} : Bytes{};
+    to.largest = largest_of(to.largest, from.largest);
   };
   for (std::size_t i = 0; i < rows.size(); ++i) add(rows[i], other.rows[i]);
-  add(total, other.total);
+  fill_total(*this);
   return *this;
 }
 

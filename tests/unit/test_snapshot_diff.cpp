@@ -105,6 +105,18 @@ TEST_CASE("a snapshot does not differ from itself, however it is matched") {
   }
 }
 
+TEST_CASE("page tables that one side does not tell of are left out of both, with a note") {
+  const Snapshot with = rich_snapshot();
+  Snapshot without = rich_snapshot();
+  without.page_table = Bytes{};
+  const SnapshotDiff diff = compare(with, without, {});
+  REQUIRE(diff.notes.size() == 1);
+  CHECK(diff.notes[0].code == "page_tables_left_out");
+  CHECK(diff.base_totals.total.size == diff.now_totals.total.size);
+  CHECK(diff.base_totals.total.size.known());
+  CHECK(compare(without, without, {}).notes.empty());
+}
+
 TEST_CASE("every region stands in one change, deltas add up, and the changes make new out of base") {
   std::mt19937 random(20261121);
   for (int round = 0; round < 300; ++round) {

@@ -92,16 +92,23 @@ TEST_CASE("a type without regions uses nothing, but smaps columns are not known 
   CHECK_FALSE(row(summarize(snapshot), RegionType::ManagedHeap).usage.pss.known());
 }
 
-TEST_CASE("an unknown size of the page tables leaves the working set known") {
+TEST_CASE("page tables that nobody knows have no row, and the total is the sum of the rows that are there") {
   Snapshot snapshot = rich_snapshot();
+  const Summary with = summarize(snapshot);
   snapshot.page_table = Bytes{};
-  const Summary summary = summarize(snapshot);
-  CHECK_FALSE(summary.total.size.known());
-  CHECK_FALSE(summary.total.usage.committed.known());
-  CHECK_FALSE(summary.total.usage.private_bytes.known());
-  CHECK(summary.total.usage.total_ws == Bytes{0xc000});
-  CHECK(summary.total.usage.swap == Bytes{0});
+  const Summary without = summarize(snapshot);
+  CHECK_FALSE(row(without, RegionType::PageTable).has_row());
+  CHECK(row(without, RegionType::Heap).has_row());
+  CHECK(without.total.size == Bytes{*with.total.size - 0x3000});
+  CHECK(without.total.usage.committed == Bytes{*with.total.usage.committed - 0x3000});
+  CHECK(without.total.usage.private_bytes == Bytes{*with.total.usage.private_bytes - 0x3000});
+  CHECK(without.total.usage.total_ws == Bytes{0xc000});
   CHECK(broken_laws(snapshot).empty());
+
+  Summary both = with;
+  both += without;
+  CHECK_FALSE(row(both, RegionType::PageTable).has_row());
+  CHECK(both.total.size == Bytes{2 * *without.total.size});
 }
 
 TEST_CASE("a region that does not know a column makes its row and the total unknown") {

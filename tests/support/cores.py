@@ -1,0 +1,215 @@
+"""Cores against the live process: a stopped process is looked at, dumped by gcore and then by the kernel, and the dumps
+must tell what was seen: the same regions, types, sizes, committed and private bytes and protections.
+
+What a core cannot tell is unknown: it equals anything, and every unknown must have its note. What else may differ is
+listed in EXCEPTIONS, and each use of one is counted and printed.
+"""
+
+import bisect
+import collections
+import contextlib
+import os
+import pathlib
+import resource
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+import laws
+import vmscan
+
+EXCEPTIONS = {
+    "vvar": "gcore: [vvar] and its kin are left out of the core",
+    "zeros": "gcore: inaccessible memory is written as readable, so that readable private memory which holds only zeros "
+    "(Java's polling page) is taken for inaccessible",
+    "sharing": "a writable mapping of a file that is no image may be shared or private: Read/Write or Copy on write, and Private "
+    "is unknown",
+}
+# Free and Unusable are not compared: a core does not know vm.mmap_min_addr. Guard regions (MADV_GUARD_INSTALL) exist only
+# in page tables, and no program here has them.
+NOT_COMPARED = ("free", "page_table", "unusable")
+UNKNOWN_NOTES = {"core_sharing_unknown", "core_rights_unknown", "core_private_unknown", "core_pages_unknown"}
+# Default action: dump core. The first that a program does not handle itself is taken.
+DUMPING = (signal.SIGABRT, signal.SIGSYS, signal.SIGXCPU, signal.SIGXFSZ, signal.SIGTRAP, signal.SIGILL, signal.SIGQUIT)
+
+
+def regions(document):
+    return {laws.span(r) + (r["type"],): r for r in document["regions"] if r["type"] not in NOT_COMPARED}
+
+
+class Protections:
+    """The runs of equal protection."""
+
+    def __init__(self, regions_):
+        self.runs = []
+        for block in (block for region in regions_ for block in region["blocks"]):
+            begin, end = laws.span(block)
+            if self.runs and self.runs[-1][1] == begin and self.runs[-1][2] == block["protection"]:
+                begin = self.runs.pop()[0]
+            self.runs.append((begin, end, block["protection"]))
+        self._ends = [end for _, end, _ in self.runs]
+
+    def at(self, address):
+        """Protection at the address, None in a hole, and where that ends."""
+        i = bisect.bisect_right(self._ends, address)
+        if i == len(self.runs):
+            return None, 1 << 64
+        begin, end, protection = self.runs[i]
+        return (protection, end) if begin <= address else (None, begin)
+
+
+class Comparison:
+    def __init__(self, live, core, gcore):
+        self.differences, self.unknown, self.used = [], 0, collections.Counter()
+        self._gcore = gcore
+        self._seen, self._told = regions(live), regions(core)
+        self._core_protections = Protections(self._told.values())
+        self._private_unknown = {
+            laws.span(block) for r in self._told.values() for block in r["blocks"] if block.get("private") is None
+        }
+        if gcore:
+            for key in [key for key, r in self._seen.items() if key not in self._told and r["details"][:5] == "[vvar"]:
+                self.used["vvar"] += 1
+                del self._seen[key]
+        for key in sorted(set(self._seen) ^ set(self._told)):
+            side = "live" if key in self._seen else "in the core"
+            self.differences.append(f"only {side}: {key[0]:x}-{key[1]:x} {key[2]}")
+        for key in sorted(set(self._seen) & set(self._told)):
+            self._compare(self._seen[key], self._told[key])
+
+    def _compare(self, live, core):
+        zeros = sum(
+            end - begin
+            for begin, end, protection in Protections([live]).runs
+            if self._excused(begin, end, protection, self._core_protections.at(begin)[0]) == "zeros"
+        )
+        for column in ("committed", "private"):
+            expected = live[column] - zeros if column == "committed" else live[column]
+            self.unknown += core.get(column) is None
+            if core.get(column) not in (None, expected):
+                self.differences.append(f"{live['address']} {column}: live {live[column]}, core {core[column]}")
+        for begin, end, protection in Protections([live]).runs:
+            at = begin
+            while at < end:
+                other, until = self._core_protections.at(at)
+                excuse = other not in (None, protection) and self._excused(at, min(end, until), protection, other)
+                if excuse:
+                    self.used[excuse] += 1
+                elif other not in (None, protection):
+                    self.differences.append(f"{at:x} protection: live {protection}, core {other}")
+                at = until
+
+    def _excused(self, begin, end, live, core):
+        if self._gcore and (live, core) == ("Read", "No access"):
+            return "zeros"
+        doubtful = any(low <= begin and end <= high for low, high in self._private_unknown)
+        return "sharing" if doubtful and {live, core} == {"Read/Write", "Copy on write"} else None
+
+
+@contextlib.contextmanager
+def core_pattern():
+    """The kernel writes cores into the directory of the process: as it is set, or set so for the moment."""
+    path = "/proc/sys/kernel/core_pattern"
+    if pathlib.Path(path).read_text(encoding="utf-8").startswith("core"):
+        yield True
+    elif os.geteuid() == 0 and os.environ.get("VMSCAN_TEST_PRIVILEGED") == "1":
+        with vmscan.kernel_setting(path, "core"):
+            yield True
+    else:
+        yield False
+
+
+class CoreTest(unittest.TestCase):
+    def setUp(self):
+        self.home = tempfile.mkdtemp(prefix="vmscan-core-", dir="/var/tmp")
+        self.addCleanup(shutil.rmtree, self.home, ignore_errors=True)
+        self.compared = []
+        hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+        resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))  # what is started inherits it
+
+    def write(self, name, text):
+        path = pathlib.Path(self.home, name)
+        path.write_text(text, encoding="utf-8")
+        return str(path)
+
+    def start(self, *command, wait=1.0, **options):
+        options = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, **options}
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=self.home, **options)
+        self.addCleanup(vmscan.end_tree, process)
+        time.sleep(wait)
+        self.assertIsNone(process.poll(), f"{command[0]} ended early")
+        return process.pid
+
+    def say(self, kind, text):
+        print(f"  {self.id().rpartition('.')[2]}, {kind}: {text}", flush=True)
+
+    def check(self, live, path, kind):
+        core = vmscan.snapshot(path)
+        for key in ("pid", "name", "pointer_bits", "page_size"):
+            self.assertEqual(core["target"][key], live["target"][key], key)
+        self.assertEqual([thread["id"] for thread in core["threads"]], [thread["id"] for thread in live["threads"]])
+        result = Comparison(live, core, gcore=kind == "gcore")
+        found = result.differences
+        exceptions = "".join(f", {count} {name}" for name, count in sorted(result.used.items()))
+        self.say(kind, f"{os.path.getsize(path) >> 20} MiB, {len(core['regions'])} regions, {result.unknown} unknown"
+                 f"{exceptions}, {len(found)} differences")
+        self.assertFalse(found, f"{len(found)} differences\n" + "\n".join(found[:30]))
+        codes = {note["code"] for note in core["notes"]}
+        self.assertTrue(result.unknown == 0 or codes & UNKNOWN_NOTES, f"{result.unknown} unknown without a note: {codes}")
+        self.compared.append(kind)
+
+    def gcore(self, pid, live):
+        if not shutil.which("gcore"):
+            return self.say("gcore", "skipped: not installed (gdb)")
+        path = os.path.join(self.home, "gcore")
+        done = subprocess.run(["gcore", "-o", path, str(pid)], capture_output=True, text=True, timeout=100, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.check(live, f"{path}.{pid}", "gcore")
+        os.unlink(f"{path}.{pid}")
+
+    def kernel_core(self, pid, live):
+        status = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+        caught, ignored = (int(status.partition(name)[2].split()[0], 16) for name in ("SigCgt:", "SigIgn:"))
+        number = next((each for each in DUMPING if not (caught | ignored) >> (each - 1) & 1), None)
+        if number is None:
+            return self.say("kernel", "skipped: it handles every signal that dumps")
+        directory = os.readlink(f"/proc/{pid}/cwd")
+        before = set(os.listdir(directory))
+        with core_pattern() as possible:
+            if not possible:
+                return self.say("kernel", "skipped: core_pattern is set otherwise, needs VMSCAN_TEST_PRIVILEGED=1")
+            os.kill(pid, number)
+            os.kill(pid, signal.SIGCONT)
+            deadline = time.monotonic() + 60
+            while set(vmscan.thread_states(pid)) - {"Z", "X"} and time.monotonic() < deadline:
+                time.sleep(0.02)
+        cores = [name for name in set(os.listdir(directory)) - before if name.startswith("core")]
+        if not cores:
+            return self.say("kernel", "skipped: the kernel wrote none (core_pattern, limits)")
+        path = os.path.join(directory, cores[0])
+        self.addCleanup(os.unlink, path)
+        self.check(live, path, "kernel")
+
+    def compare(self, pid, kinds=("gcore", "kernel")):
+        """The process ends with it when the kernel dumps it."""
+        with vmscan.stopped(pid):
+            live = vmscan.snapshot(pid)
+            if "gcore" in kinds:
+                self.gcore(pid, live)
+            if "kernel" in kinds:
+                self.kernel_core(pid, live)
+        if not self.compared:
+            self.skipTest("no core of it can be had here")
+
+    def compare_target(self, name):
+        directory = os.getcwd()
+        os.chdir(self.home)
+        try:
+            target = vmscan.start(name)
+        finally:
+            os.chdir(directory)
+        with target:
+            self.compare(target.pid)
