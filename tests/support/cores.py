@@ -31,7 +31,9 @@ EXCEPTIONS = {
 # Free and Unusable are not compared: a core does not know vm.mmap_min_addr. Guard regions (MADV_GUARD_INSTALL) exist only
 # in page tables, and no program here has them.
 NOT_COMPARED = ("free", "page_table", "unusable")
-UNKNOWN_NOTES = {"core_sharing_unknown", "core_rights_unknown", "core_private_unknown", "core_pages_unknown"}
+UNKNOWN_NOTES = {
+    "core_sharing_unknown", "core_rights_unknown", "core_private_unknown", "core_pages_unknown", "core_private_not_dumped",
+}
 # Default action: dump core. The first that a program does not handle itself is taken.
 DUMPING = (signal.SIGABRT, signal.SIGSYS, signal.SIGXCPU, signal.SIGXFSZ, signal.SIGTRAP, signal.SIGILL, signal.SIGQUIT)
 
@@ -190,11 +192,15 @@ class CoreTest(unittest.TestCase):
         if not cores:
             return self.say("kernel", "skipped: the kernel wrote none (core_pattern, limits)")
         path = os.path.join(directory, cores[0])
-        self.addCleanup(os.unlink, path)
-        self.check(live, path, "kernel")
+        try:
+            self.check(live, path, "kernel")
+        finally:
+            os.unlink(path)
 
-    def compare(self, pid, kinds=("gcore", "kernel")):
+    def compare(self, pid, kinds=("gcore", "kernel"), coredump_filter=None):
         """The process ends with it when the kernel dumps it."""
+        if coredump_filter is not None:
+            pathlib.Path(f"/proc/{pid}/coredump_filter").write_text(f"{coredump_filter:#x}", encoding="ascii")
         with vmscan.stopped(pid):
             live = vmscan.snapshot(pid)
             if "gcore" in kinds:
@@ -204,7 +210,7 @@ class CoreTest(unittest.TestCase):
         if not self.compared:
             self.skipTest("no core of it can be had here")
 
-    def compare_target(self, name):
+    def compare_target(self, name, **options):
         directory = os.getcwd()
         os.chdir(self.home)
         try:
@@ -212,4 +218,4 @@ class CoreTest(unittest.TestCase):
         finally:
             os.chdir(directory)
         with target:
-            self.compare(target.pid)
+            self.compare(target.pid, **options)

@@ -28,6 +28,14 @@ class Cores(CoreTest):
     def test_memory_without_a_disk(self):
         self.compare_target("memfd")
 
+    def test_whatever_the_filter_leaves_out(self):
+        """Bits of core(5): 0 and 1 private and shared memory, 2 and 3 files, 4 ELF headers. gcore writes only what the
+        filter asks for, the kernel lists all."""
+        for bits in (0x00, 0x01, 0x10, 0x33, 0x7F, 0x1FF):
+            with self.subTest(coredump_filter=hex(bits)):
+                self.compare_target("threads", kinds=("kernel",), coredump_filter=bits)
+                self.compare_target("shared_file", kinds=("kernel",), coredump_filter=bits)
+
     def test_sleep(self):
         self.compare(self.start(vmscan.need("sleep"), "1000", wait=0.3))
 

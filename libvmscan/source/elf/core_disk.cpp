@@ -37,13 +37,12 @@ bool any_set(const MemoryReader& memory, Address address, std::span<std::byte> b
 
 }  // namespace
 
-std::optional<DiskFile> find_disk_file(const std::string& root, const std::string& path, const std::string& build_id,
-                                       bool sections) {
-  if (build_id.empty() || !may_open(path)) return std::nullopt;
+std::optional<DiskFile> open_disk_image(const std::string& root, const std::string& path, bool sections) {
+  if (!may_open(path)) return std::nullopt;
   auto file = open_file_bytes(root + path);
   if (!file) return std::nullopt;
   auto image = read_elf_image(file->read, sections);
-  if (!image || image->build_id != build_id) return std::nullopt;
+  if (!image) return std::nullopt;
   return DiskFile{std::move(*file), std::move(*image)};
 }
 

@@ -1,4 +1,4 @@
-// Files on disk that a core names: trusted when they hold the build id that the core's memory shows.
+// Files on disk that a core names, and what a core's bytes tell beside them.
 #pragma once
 
 #include <map>
@@ -23,10 +23,10 @@ struct DiskFile {
   ElfImage image;
 };
 
-/// The file of that path below `root` (empty: the machine's own). Nothing unless it is an ELF file with this build id:
-/// a core's paths may come from another machine and are as hostile as the rest of it.
-std::optional<DiskFile> find_disk_file(const std::string& root, const std::string& path, const std::string& build_id,
-                                       bool sections);
+/// The file of that path below `root` (empty: the machine's own), if it is an ELF file. A core's paths may come from
+/// another machine and are as hostile as the rest of it: nothing outside of the root, nothing of /dev, /proc and /sys
+/// is opened, and its bytes are the process's only if the build id is the same.
+std::optional<DiskFile> open_disk_image(const std::string& root, const std::string& path, bool sections);
 
 /// Bytes of the pages in [begin, begin + size) that differ from the file at `offset`: what the process changed. Nothing
 /// when the core or the file does not hold them all.

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "libvmscan/source/elf/elf_image.h"
+#include "libvmscan/source/elf/core_images.h"
 #include "libvmscan/source/elf/elf_layout.h"
 #include "libvmscan/source/linux/text/address_space.h"
 #include "libvmscan/source/linux/text/proc_text.h"
@@ -146,50 +146,10 @@ void name_kernel_mappings(std::vector<Mapping>& mappings, std::optional<std::uin
   }
 }
 
-std::map<FileKey, ElfImage> find_images(const std::vector<Mapping>& mappings, const MemoryReader& memory) {
-  std::map<FileKey, std::vector<const Mapping*>> files;
-  for (const Mapping& mapping : mappings)
-    if (mapping.inode != 0) files[key_of(mapping)].push_back(&mapping);
-  std::map<FileKey, ElfImage> images;
-  for (const auto& [key, parts] : files) {
-    const bool executable = std::any_of(parts.begin(), parts.end(), [](const Mapping* part) { return part->execute; });
-    if (!executable && parts.size() < 2) continue;
-    const auto image = read_elf_image(
-        [&](std::uint64_t offset, std::span<std::byte> buffer) -> std::size_t {
-          for (const Mapping* part : parts) {
-            if (offset < part->offset || offset - part->offset >= part->range.size()) continue;
-            const std::uint64_t inside = offset - part->offset;
-            const auto room =
-                static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), part->range.size() - inside));
-            const auto count = memory.read_some(part->range.begin + inside, buffer.first(room));
-            if (count && *count > 0) return *count;
-          }
-          return 0;
-        },
-        false);
-    if (image) images.emplace(key, *image);
-  }
-  return images;
-}
-
-/// Files on disk stand in for the headers in memory where they are the same, and know the section names, too.
-std::map<FileKey, DiskFile> find_disk_files(const CollectOptions& options, Facts& facts) {
-  std::map<FileKey, DiskFile> found;
-  for (const Mapping& mapping : facts.mappings) {
-    const auto image = mapping.inode == 0 ? facts.images.end() : facts.images.find(key_of(mapping));
-    if (image == facts.images.end() || mapping.deleted || found.contains(image->first)) continue;
-    auto file = find_disk_file(options.file_root, mapping.path, image->second.build_id, options.sections);
-    if (!file) continue;
-    image->second = file->image;
-    found.emplace(image->first, std::move(*file));
-  }
-  return found;
-}
-
 /// How many mappings were settled in which way, for the notes.
 struct Settled {
   std::size_t by_headers = 0, without_rights = 0, without_sharing = 0, without_own_data = 0, with_zeros = 0,
-              inaccessible = 0;
+              inaccessible = 0, not_dumped = 0;
   std::uint64_t backed_bytes = 0;
 };
 
@@ -249,9 +209,18 @@ void settle_anonymous(const MemoryReader& memory, std::uint64_t dumped, std::uin
   ++settled.with_zeros;
 }
 
+/// Whether private memory was asked for at all (coredump_filter): a file that may not be written and was not dumped was
+/// not changed then.
+bool holds_private_memory(const std::vector<Mapping>& mappings, const std::vector<Dumped>& dumped) {
+  for (std::size_t i = 0; i < mappings.size(); ++i)
+    if (mappings[i].inode == 0 && mappings[i].write && dumped[i].bytes > 0) return true;
+  return false;
+}
+
 Settled settle(const CoreFile& core, const MemoryReader& memory, const std::vector<Dumped>& dumped,
                const std::map<FileKey, DiskFile>& files, CoreFacts& out) {
   Settled settled;
+  const bool private_memory = holds_private_memory(out.facts.mappings, dumped);
   for (std::size_t i = 0; i < out.facts.mappings.size(); ++i) {
     Mapping& mapping = out.facts.mappings[i];
     if (mapping.inode == 0) {
@@ -265,8 +234,12 @@ Settled settle(const CoreFile& core, const MemoryReader& memory, const std::vect
     const DiskFile* on_disk = file == files.end() ? nullptr : &file->second;
     if (dumped[i].named_only) settle_rights(mapping, known, settled);
     if (mapping.write) settle_sharing(mapping, known, settled);
-    if (!mapping.write && dumped[i].bytes > 0)
+    if (!mapping.write && dumped[i].bytes > 0) {
       settle_own_data(core, memory, dumped[i].bytes, on_disk, out.facts.target.page_size, mapping, settled);
+    } else if (!mapping.write && !private_memory) {
+      mapping.own_data = Bytes{};
+      ++settled.not_dumped;
+    }
     if (on_disk == nullptr || dumped[i].bytes >= mapping.range.size()) continue;
     out.backing.push_back({.range = {mapping.range.begin + dumped[i].bytes, mapping.range.end},
                            .offset = mapping.offset + dumped[i].bytes,
@@ -301,7 +274,7 @@ void fill_target(const CoreFile& core, Facts& facts) {
     if (facts.entry_point && file.range.contains(*facts.entry_point)) target.executable = file.path;
 }
 
-void add_notes(const CoreFile& core, const Settled& settled, Facts& facts) {
+void add_notes(const CoreFile& core, const Settled& settled, std::size_t unverified, Facts& facts) {
   facts.notes.insert(facts.notes.end(), core.notes.begin(), core.notes.end());
   const auto note = [&](bool when, std::string code, std::string message) {
     if (when) facts.notes.push_back({std::move(code), std::move(message)});
@@ -313,6 +286,10 @@ void add_notes(const CoreFile& core, const Settled& settled, Facts& facts) {
          core.signal->address
              ? fmt::format("ended by signal {} at address {:#x}", core.signal->number, *core.signal->address)
              : fmt::format("dumped at signal {}", core.signal->number));
+  note(unverified > 0, "core_images_unverified",
+       fmt::format("{} images have no header in the core: their segments are those of the files of the same path, "
+                   "which fit but may be others",
+                   unverified));
   note(settled.by_headers > 0, "core_rights_inferred",
        fmt::format("{} mappings of images are only named in the core: their protections follow from ELF headers",
                    settled.by_headers));
@@ -327,6 +304,10 @@ void add_notes(const CoreFile& core, const Settled& settled, Facts& facts) {
        fmt::format("{} read-only mappings of files were dumped, and the files that would tell what the process changed "
                    "are not here (--sysroot names where they are): their Private is unknown",
                    settled.without_own_data));
+  note(settled.not_dumped > 0, "core_private_not_dumped",
+       fmt::format("the core holds no private memory (coredump_filter): what the process changed of {} read-only "
+                   "mappings of files is unknown",
+                   settled.not_dumped));
   note(
       settled.backed_bytes > 0, "core_read_from_files",
       fmt::format("{} bytes that the core left out are read from files with the same build ids", settled.backed_bytes));
@@ -363,8 +344,8 @@ CoreFacts facts_of_core(const CoreFile& core, const MemoryReader& memory, const 
   Union both(core);
   facts.mappings = both.run();
   name_kernel_mappings(facts.mappings, auxiliary(elf::at_sysinfo_ehdr));
-  facts.images = find_images(facts.mappings, memory);
-  const Settled settled = settle(core, memory, both.dumped(), find_disk_files(options, facts), out);
+  const CoreImages images = find_core_images(facts, memory, options);
+  const Settled settled = settle(core, memory, both.dumped(), images.files, out);
   // A map without a single guard is gcore's where it left inaccessible memory out.
   facts.inaccessible_known = !core.by_debugger || settled.inaccessible > 0;
   facts.threads = core.threads;
@@ -374,7 +355,7 @@ CoreFacts facts_of_core(const CoreFile& core, const MemoryReader& memory, const 
   facts.address_space = linux_address_space(facts.target, facts.mappings);
   drop_impossible(facts);
   facts.stack_guard_gap = 256 * facts.target.page_size;  // mm/mmap.c, unless a boot parameter says otherwise
-  add_notes(core, settled, facts);
+  add_notes(core, settled, images.unverified, facts);
   return out;
 }
 
