@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "libvmscan/model/facts.h"
 #include "libvmscan/model/result.h"
@@ -18,9 +19,15 @@ class MemoryReader {
   virtual ~MemoryReader() = default;
   /// Reads at most `buffer.size()` bytes at `address`. Returns how many were read from the start; 0 is a hole.
   Result<std::size_t> read_some(Address address, std::span<std::byte> buffer) const { return do_read(address, buffer); }
+  /// The parts of `ranges` (sorted, not overlapping) that can be read without changing the target: of a live process,
+  /// what is in RAM. All of them, for a source that nothing changes. Errors: AccessDenied, Vanished, Io.
+  Result<std::vector<Range>> present(std::span<const Range> ranges) const { return do_present(ranges); }
 
  private:
   virtual Result<std::size_t> do_read(Address address, std::span<std::byte> buffer) const = 0;
+  virtual Result<std::vector<Range>> do_present(std::span<const Range> ranges) const {
+    return std::vector<Range>(ranges.begin(), ranges.end());
+  }
 };
 
 /// Ways into the kernel that not every kernel has. All are probed; a test switches one off to prove the fallback.

@@ -128,7 +128,7 @@ class CoreTest(unittest.TestCase):
     def setUp(self):
         self.home = tempfile.mkdtemp(prefix="vmscan-core-", dir="/var/tmp")
         self.addCleanup(shutil.rmtree, self.home, ignore_errors=True)
-        self.compared = []
+        self.compared, self.processes = [], []
         hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
         resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))  # what is started inherits it
 
@@ -141,6 +141,7 @@ class CoreTest(unittest.TestCase):
         options = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, **options}
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=self.home, **options)
         self.addCleanup(vmscan.end_tree, process)
+        self.processes.append(process)
         time.sleep(wait)
         self.assertIsNone(process.poll(), f"{command[0]} ended early")
         return process.pid
@@ -172,17 +173,18 @@ class CoreTest(unittest.TestCase):
         self.check(live, f"{path}.{pid}", "gcore")
         os.unlink(f"{path}.{pid}")
 
-    def kernel_core(self, pid, live):
+    def dump(self, pid):
+        """Lets the kernel dump the stopped process, which ends by that. Returns the path; SkipTest with the reason."""
         status = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
         caught, ignored = (int(status.partition(name)[2].split()[0], 16) for name in ("SigCgt:", "SigIgn:"))
         number = next((each for each in DUMPING if not (caught | ignored) >> (each - 1) & 1), None)
         if number is None:
-            return self.say("kernel", "skipped: it handles every signal that dumps")
+            self.skipTest("it handles every signal that dumps")
         directory = os.readlink(f"/proc/{pid}/cwd")
         before = set(os.listdir(directory))
         with core_pattern() as possible:
             if not possible:
-                return self.say("kernel", "skipped: core_pattern is set otherwise, needs VMSCAN_TEST_PRIVILEGED=1")
+                self.skipTest("core_pattern is set otherwise, needs VMSCAN_TEST_PRIVILEGED=1")
             os.kill(pid, number)
             os.kill(pid, signal.SIGCONT)
             deadline = time.monotonic() + 60
@@ -190,8 +192,14 @@ class CoreTest(unittest.TestCase):
                 time.sleep(0.02)
         cores = [name for name in set(os.listdir(directory)) - before if name.startswith("core")]
         if not cores:
-            return self.say("kernel", "skipped: the kernel wrote none (core_pattern, limits)")
-        path = os.path.join(directory, cores[0])
+            self.skipTest("the kernel wrote no core (core_pattern, limits)")
+        return os.path.join(directory, cores[0])
+
+    def kernel_core(self, pid, live):
+        try:
+            path = self.dump(pid)
+        except unittest.SkipTest as reason:
+            return self.say("kernel", f"skipped: {reason}")
         try:
             self.check(live, path, "kernel")
         finally:
@@ -211,11 +219,5 @@ class CoreTest(unittest.TestCase):
             self.skipTest("no core of it can be had here")
 
     def compare_target(self, name, **options):
-        directory = os.getcwd()
-        os.chdir(self.home)
-        try:
-            target = vmscan.start(name)
-        finally:
-            os.chdir(directory)
-        with target:
+        with vmscan.start(name, cwd=self.home) as target:
             self.compare(target.pid, **options)

@@ -180,14 +180,15 @@ class Thing:
 class Target:
     """A running program of tests/programs and what it has printed so far."""
 
-    def __init__(self, name, *arguments, prefix=()):
+    def __init__(self, name, *arguments, prefix=(), cwd=None):
         path = PROGRAMS / name
         if not path.exists():
             raise unittest.SkipTest(f"target program {name} was not built")
         self.name = name
         self.things = []
         self._process = subprocess.Popen(
-            [*prefix, str(path), *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+            [*prefix, str(path), *map(str, arguments)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, cwd=cwd,
         )
         self._pending = b""
         self.pid = self._process.pid
@@ -251,9 +252,9 @@ class Target:
         self.close()
 
 
-def start(name, *arguments, prefix=()):
+def start(name, *arguments, prefix=(), cwd=None):
     """Starts a program of tests/programs; SkipTest with its reason when it cannot do its thing here."""
-    return Target(name, *arguments, prefix=prefix)
+    return Target(name, *arguments, prefix=prefix, cwd=cwd)
 
 
 def thread_states(pid):

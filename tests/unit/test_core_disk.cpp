@@ -75,7 +75,8 @@ class Root {
 std::vector<std::byte> core_of(const std::vector<std::byte>& headers, const std::vector<std::byte>& relro) {
   CoreBuilder core;
   core.load(4, base, page, headers).load(5, base + page, page).load(4, base + 2 * page, page, relro);
-  core.load(6, base + 3 * page, page, std::vector<std::byte>(page, std::byte{0x33})).load(6, base + 4 * page, page);
+  core.load(6, base + 3 * page, page, std::vector<std::byte>(page, std::byte{0x33}))
+      .load(6, base + 4 * page, page, std::vector<std::byte>(headers.size(), std::byte{0x55}));
   core.files({{base, base + page, 0, "/lib/one"},
               {base + page, base + 2 * page, 1, "/lib/one"},
               {base + 2 * page, base + 3 * page, 2, "/lib/one"},

@@ -169,6 +169,9 @@ TEST_CASE("bytes that were not dumped are a hole, not zeros") {
   CHECK(buffer[255] == std::byte{0xaa});
   CHECK(memory.read_some(0x7fff0100, buffer) == std::size_t{0});
   CHECK(memory.read_some(0x400000, buffer) == std::size_t{0});
+  const std::vector<Range> all{{0x400000, 0x402000}, {0x7ffef000, 0x80000000}}, inside{{0x7fff0010, 0x7fff0020}};
+  CHECK(*memory.present(all) == std::vector<Range>{{0x7fff0000, 0x7fff0100}});
+  CHECK(*memory.present(inside) == inside);
 }
 
 TEST_CASE("a core cut off at any byte is an error or has a note") {

@@ -5,11 +5,25 @@
 namespace vmscan {
 namespace {
 
+/// The first item that ends behind the address.
+template <class Item>
+auto first_behind(const std::vector<Item>& items, Address address) {
+  return std::partition_point(items.begin(), items.end(), [&](const Item& item) { return item.range.end <= address; });
+}
+
 template <class Item>
 const Item* item_at(const std::vector<Item>& items, Address address) {
-  const auto at =
-      std::partition_point(items.begin(), items.end(), [&](const Item& item) { return item.range.end <= address; });
+  const auto at = first_behind(items, address);
   return at != items.end() && at->range.contains(address) ? &*at : nullptr;
+}
+
+Range held_part(const CoreSegment& segment) { return {segment.range.begin, segment.range.begin + segment.held}; }
+Range held_part(const FileBacking& backing) { return backing.range; }
+
+template <class Item>
+void add_parts(const std::vector<Item>& items, Range wanted, std::vector<Range>& parts) {
+  for (auto item = first_behind(items, wanted.begin); item != items.end() && item->range.begin < wanted.end; ++item)
+    if (const Range part = held_part(*item).intersect(wanted); !part.empty()) parts.push_back(part);
 }
 
 }  // namespace
@@ -27,6 +41,16 @@ Result<std::size_t> CoreMemory::do_read(Address address, std::span<std::byte> bu
   const std::uint64_t inside = address - backing->range.begin;
   const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), backing->range.size() - inside));
   return backing->file.read(backing->offset + inside, buffer.first(count));
+}
+
+Result<std::vector<Range>> CoreMemory::do_present(std::span<const Range> ranges) const {
+  std::vector<Range> parts;
+  for (const Range& wanted : ranges) {
+    add_parts(core_.segments, wanted, parts);
+    add_parts(backing_, wanted, parts);
+  }
+  std::sort(parts.begin(), parts.end(), [](Range a, Range b) { return a.begin < b.begin; });
+  return parts;
 }
 
 }  // namespace vmscan

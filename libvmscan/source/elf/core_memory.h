@@ -18,6 +18,8 @@ class CoreMemory : public MemoryReader {
 
  private:
   Result<std::size_t> do_read(Address address, std::span<std::byte> buffer) const override;
+  /// What the core or a file on disk holds bytes of.
+  Result<std::vector<Range>> do_present(std::span<const Range> ranges) const override;
 
   FileBytes file_;
   const CoreFile& core_;

@@ -6,13 +6,13 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "libvmscan/source/elf/elf_image.h"
 #include "libvmscan/source/linux/live_process.h"
+#include "libvmscan/source/posix/read_at.h"
 
 namespace vmscan {
 namespace {
@@ -58,17 +58,6 @@ Fd open_mapped_file(const ProcDir& proc, const Mapping& mapping) {
     return fd;
   }
   return Fd();
-}
-
-std::size_t read_at(int fd, std::uint64_t offset, std::span<std::byte> buffer) {
-  std::size_t done = 0;
-  while (done < buffer.size() && offset + done <= std::uint64_t{1} << 62) {
-    const ssize_t n = ::pread(fd, buffer.data() + done, buffer.size() - done, static_cast<off_t>(offset + done));
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) break;
-    done += static_cast<std::size_t>(n);
-  }
-  return done;
 }
 
 }  // namespace

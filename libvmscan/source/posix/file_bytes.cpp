@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "libvmscan/source/file_bytes.h"
+#include "libvmscan/source/posix/read_at.h"
 
 namespace vmscan {
 namespace {
@@ -25,6 +26,8 @@ ErrorCode code_of(int error) {
   return error == EACCES || error == EPERM ? ErrorCode::AccessDenied : ErrorCode::Io;
 }
 
+}  // namespace
+
 std::size_t read_at(int fd, std::uint64_t offset, std::span<std::byte> buffer) {
   constexpr std::uint64_t end_of_offsets = std::uint64_t{1} << 62;
   std::size_t done = 0;
@@ -36,8 +39,6 @@ std::size_t read_at(int fd, std::uint64_t offset, std::span<std::byte> buffer) {
   }
   return done;
 }
-
-}  // namespace
 
 Result<FileBytes> open_file_bytes(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
