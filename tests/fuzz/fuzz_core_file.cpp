@@ -26,6 +26,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const Mapping& mapping : found.facts.mappings)
     for (const Address at : {mapping.range.begin, mapping.range.end - 1})
       if (const auto count = memory.read_some(at, buffer); !count || *count > buffer.size()) std::abort();
+  std::vector<Range> ranges;
+  for (const Mapping& mapping : found.facts.mappings) ranges.push_back(mapping.range);
+  const auto present = memory.present(ranges);
+  if (!present) std::abort();
+  for (std::size_t i = 0; i < present->size(); ++i)
+    if ((*present)[i].empty() || (i > 0 && (*present)[i].begin < (*present)[i - 1].end)) std::abort();
   const Snapshot snapshot = build_snapshot(std::move(found.facts));
   const auto broken = broken_laws(snapshot);
   for (const std::string& law : broken) std::fprintf(stderr, "broken: %s\n", law.c_str());

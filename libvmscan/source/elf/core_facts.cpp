@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <optional>
 #include <string>
@@ -148,10 +149,40 @@ void name_kernel_mappings(std::vector<Mapping>& mappings, std::optional<std::uin
 
 /// How many mappings were settled in which way, for the notes.
 struct Settled {
-  std::size_t by_headers = 0, without_rights = 0, without_sharing = 0, without_own_data = 0, with_zeros = 0,
-              inaccessible = 0, not_dumped = 0;
-  std::uint64_t backed_bytes = 0;
+  std::uint64_t unverified = 0, by_headers = 0, without_rights = 0, without_sharing = 0, without_own_data = 0,
+                not_dumped = 0, with_zeros = 0, inaccessible = 0, backed_kib = 0;
 };
+
+struct SettledNote {
+  std::uint64_t Settled::*count;
+  std::string_view code, text;  // the text follows the count
+};
+
+constexpr std::array<SettledNote, 9> settled_notes{{
+    {&Settled::unverified, "core_images_unverified",
+     "images have no header in the core: their segments are those of the files of the same path, which fit but may be "
+     "others"},
+    {&Settled::by_headers, "core_rights_inferred",
+     "mappings of images are only named in the core: their protections follow from ELF headers"},
+    {&Settled::without_rights, "core_rights_unknown",
+     "mappings of files are only named in the core: their protections and Private are unknown"},
+    {&Settled::without_sharing, "core_sharing_unknown",
+     "writable mappings of files may be shared or private, a core does not tell: their Private is unknown"},
+    {&Settled::without_own_data, "core_private_unknown",
+     "read-only mappings of files were dumped, and the files that would tell what the process changed are not here "
+     "(--sysroot names where they are): their Private is unknown"},
+    {&Settled::not_dumped, "core_private_not_dumped",
+     "read-only mappings of files may have been changed, which a core without private memory (coredump_filter) does "
+     "not "
+     "show: their Private is unknown"},
+    {&Settled::backed_kib, "core_read_from_files",
+     "KiB that the core left out are read from files with the same build ids"},
+    {&Settled::with_zeros, "core_pages_unknown",
+     "private mappings that may not be written hold zeros, which may be pages or none: how much of them is Private, or "
+     "Committed where they may not be read, is unknown"},
+    {&Settled::inaccessible, "core_inaccessible_inferred",
+     "private mappings that may only be read and hold no bytes are taken as inaccessible: gcore writes both alike"},
+}};
 
 /// What only NT_FILE names has the rights that its ELF header gives it. Of other files nobody knows.
 void settle_rights(Mapping& mapping, const ElfImage* image, Settled& settled) {
@@ -244,7 +275,7 @@ Settled settle(const CoreFile& core, const MemoryReader& memory, const std::vect
     out.backing.push_back({.range = {mapping.range.begin + dumped[i].bytes, mapping.range.end},
                            .offset = mapping.offset + dumped[i].bytes,
                            .file = on_disk->bytes});
-    settled.backed_bytes += out.backing.back().range.size();
+    settled.backed_kib += out.backing.back().range.size() >> 10;
   }
   return settled;
 }
@@ -274,51 +305,20 @@ void fill_target(const CoreFile& core, Facts& facts) {
     if (facts.entry_point && file.range.contains(*facts.entry_point)) target.executable = file.path;
 }
 
-void add_notes(const CoreFile& core, const Settled& settled, std::size_t unverified, Facts& facts) {
-  facts.notes.insert(facts.notes.end(), core.notes.begin(), core.notes.end());
-  const auto note = [&](bool when, std::string code, std::string message) {
-    if (when) facts.notes.push_back({std::move(code), std::move(message)});
-  };
-  note(true, "core_usage",
-       "a core has no page tables: Committed and Private follow from the protections, and what was in RAM is unknown");
-  if (core.signal)
-    note(true, "core_signal",
-         core.signal->address
-             ? fmt::format("ended by signal {} at address {:#x}", core.signal->number, *core.signal->address)
-             : fmt::format("dumped at signal {}", core.signal->number));
-  note(unverified > 0, "core_images_unverified",
-       fmt::format("{} images have no header in the core: their segments are those of the files of the same path, "
-                   "which fit but may be others",
-                   unverified));
-  note(settled.by_headers > 0, "core_rights_inferred",
-       fmt::format("{} mappings of images are only named in the core: their protections follow from ELF headers",
-                   settled.by_headers));
-  note(settled.without_rights > 0, "core_rights_unknown",
-       fmt::format("{} mappings of files are only named in the core: their protections and Private are unknown",
-                   settled.without_rights));
-  note(settled.without_sharing > 0, "core_sharing_unknown",
-       fmt::format("{} writable mappings of files may be shared or private, a core does not tell: their Private is "
-                   "unknown",
-                   settled.without_sharing));
-  note(settled.without_own_data > 0, "core_private_unknown",
-       fmt::format("{} read-only mappings of files were dumped, and the files that would tell what the process changed "
-                   "are not here (--sysroot names where they are): their Private is unknown",
-                   settled.without_own_data));
-  note(settled.not_dumped > 0, "core_private_not_dumped",
-       fmt::format("the core holds no private memory (coredump_filter): what the process changed of {} read-only "
-                   "mappings of files is unknown",
-                   settled.not_dumped));
-  note(
-      settled.backed_bytes > 0, "core_read_from_files",
-      fmt::format("{} bytes that the core left out are read from files with the same build ids", settled.backed_bytes));
-  note(settled.with_zeros > 0, "core_pages_unknown",
-       fmt::format("{} private mappings that may not be written hold zeros, which may be pages or none: how much of "
-                   "them is Private, or Committed where they may not be read, is unknown",
-                   settled.with_zeros));
-  note(settled.inaccessible > 0, "core_inaccessible_inferred",
-       fmt::format("{} private mappings that may only be read and hold no bytes are taken as inaccessible: gcore "
-                   "writes both alike",
-                   settled.inaccessible));
+void add_notes(const CoreFile& core, const Settled& settled, Facts& facts) {
+  std::vector<Note>& notes = facts.notes;
+  notes.insert(notes.end(), core.notes.begin(), core.notes.end());
+  notes.push_back({"core_usage",
+                   "a core has no page tables: Committed and Private follow from the protections, what was in RAM is "
+                   "unknown, and the Total is without Page Table"});
+  if (core.signal && core.signal->address)
+    notes.push_back({"core_signal",
+                     fmt::format("ended by signal {} at address {:#x}", core.signal->number, *core.signal->address)});
+  else if (core.signal)
+    notes.push_back({"core_signal", fmt::format("dumped at signal {}", core.signal->number)});
+  for (const SettledNote& note : settled_notes)
+    if (const std::uint64_t count = settled.*note.count; count > 0)
+      notes.push_back({std::string(note.code), fmt::format("{} {}", count, note.text)});
 }
 
 /// No process has memory in the kernel's half; an image or a sum over it would mean nothing.
@@ -345,7 +345,8 @@ CoreFacts facts_of_core(const CoreFile& core, const MemoryReader& memory, const 
   facts.mappings = both.run();
   name_kernel_mappings(facts.mappings, auxiliary(elf::at_sysinfo_ehdr));
   const CoreImages images = find_core_images(facts, memory, options);
-  const Settled settled = settle(core, memory, both.dumped(), images.files, out);
+  Settled settled = settle(core, memory, both.dumped(), images.files, out);
+  settled.unverified = images.unverified;
   // A map without a single guard is gcore's where it left inaccessible memory out.
   facts.inaccessible_known = !core.by_debugger || settled.inaccessible > 0;
   facts.threads = core.threads;
@@ -355,7 +356,7 @@ CoreFacts facts_of_core(const CoreFile& core, const MemoryReader& memory, const 
   facts.address_space = linux_address_space(facts.target, facts.mappings);
   drop_impossible(facts);
   facts.stack_guard_gap = 256 * facts.target.page_size;  // mm/mmap.c, unless a boot parameter says otherwise
-  add_notes(core, settled, images.unverified, facts);
+  add_notes(core, settled, facts);
   return out;
 }
 
