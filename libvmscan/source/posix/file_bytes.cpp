@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <utility>
 
 #include "libvmscan/source/file_bytes.h"
 #include "libvmscan/source/posix/read_at.h"
@@ -24,6 +25,12 @@ struct OpenFile {
 ErrorCode code_of(int error) {
   if (error == ENOENT || error == ENOTDIR) return ErrorCode::NotFound;
   return error == EACCES || error == EPERM ? ErrorCode::AccessDenied : ErrorCode::Io;
+}
+
+FileBytes bytes_of(std::shared_ptr<const OpenFile> file, std::uint64_t size) {
+  return {.size = size, .read = [file = std::move(file)](std::uint64_t offset, std::span<std::byte> buffer) {
+            return read_at(file->fd, offset, buffer);
+          }};
 }
 
 }  // namespace
@@ -47,9 +54,11 @@ Result<FileBytes> open_file_bytes(const std::string& path) {
   struct stat status {};
   if (::fstat(fd, &status) != 0) return fail(ErrorCode::Io, fmt::format("{}: {}", path, std::strerror(errno)));
   if (!S_ISREG(status.st_mode)) return fail(ErrorCode::Unsupported, fmt::format("{}: not a regular file", path));
-  return FileBytes{
-      .size = static_cast<std::uint64_t>(status.st_size),
-      .read = [file](std::uint64_t offset, std::span<std::byte> buffer) { return read_at(file->fd, offset, buffer); }};
+  return bytes_of(file, static_cast<std::uint64_t>(status.st_size));
+}
+
+FileBytes bytes_of_descriptor(int fd, std::uint64_t size) {
+  return bytes_of(std::make_shared<const OpenFile>(fd), size);
 }
 
 }  // namespace vmscan
