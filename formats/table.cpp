@@ -110,9 +110,31 @@ class TableWriter {
   }
 
   void fit(std::vector<std::string>* left_out) {
+    leave_out_unknown(left_out);
     leave_out(left_out_first, narrow_text, left_out);
     leave_out(left_out_last, narrowest_text, left_out);
     shorten_texts(width_with(narrow_text) <= style_.width ? narrow_text : narrowest_text);
+  }
+
+  /// Whether a column holds anything but unknowns and zeros.
+  bool says_something(const Layout& layout) const {
+    bool unknown = false;
+    for (const Row& row : table_.rows) {
+      if (layout.column->kind != CellKind::Size || layout.index >= row.cells.size()) return true;
+      const Bytes value = row.cells[layout.index].number;
+      if (value.value_or(0) > 0) return true;
+      unknown |= !value.known();
+    }
+    return !unknown;
+  }
+
+  /// What is nowhere known (RAM, in a core) makes room first.
+  void leave_out_unknown(std::vector<std::string>* left_out) {
+    for (std::size_t i = layout_.size(); i-- > 0 && width_with(narrow_text) > style_.width;) {
+      if (says_something(layout_[i])) continue;
+      if (left_out != nullptr) left_out->emplace_back(layout_[i].column->title);
+      layout_.erase(layout_.begin() + static_cast<std::ptrdiff_t>(i));
+    }
   }
 
   /// Drops columns until it fits with texts of `text_width`.

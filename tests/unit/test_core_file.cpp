@@ -79,6 +79,8 @@ TEST_CASE("a core's segments carry the names of NT_FILE, and threads their stack
   REQUIRE(facts.mappings.size() == 3);
   CHECK(facts.mappings[0].path == "/opt/a b");
   CHECK(facts.mappings[0].offset == 3 * 4096);
+  CHECK(std::any_of(facts.notes.begin(), facts.notes.end(),
+                    [](const Note& note) { return note.message == "ended by SIGSEGV at address 0xdead0000"; }));
   CHECK(facts.target.arguments == std::vector<std::string>{"--with", "words"});
   CHECK_FALSE(facts.pages_known);
 }

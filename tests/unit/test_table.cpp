@@ -106,8 +106,8 @@ TEST_CASE("details fit 80 and 200 columns, and say what was left out") {
   const std::string narrow = write_table(table, {.width = 80}, &left_out);
   CHECK(widest(narrow) <= 80);
   REQUIRE(left_out.size() >= 4);
-  CHECK(left_out[0] == "Locked WS");
-  CHECK(left_out[1] == "PSS");
+  CHECK(left_out[0] == "PSS");
+  CHECK(left_out[1] == "Locked WS");
   CHECK(left_out[2] == "Swap");
   CHECK(left_out[3] == "Blocks");
   CHECK_THAT(narrow, Catch::Contains("/usr/…/"));
@@ -115,6 +115,21 @@ TEST_CASE("details fit 80 and 200 columns, and say what was left out") {
   for (const char* title : {"Address", "Type", "Size", "Committed", "Total WS", "Details"}) {
     CHECK_THAT(lines_of(narrow).front(), Catch::Contains(title));
   }
+}
+
+TEST_CASE("a column of which nothing is known makes room before any other") {
+  Snapshot snapshot = tests::rich_snapshot();
+  for (Region& region : snapshot.regions) {
+    region.usage.total_ws = Bytes{};
+    for (Block& block : region.blocks) block.usage.total_ws = Bytes{};
+  }
+  const Table table = details_table(snapshot, {});
+  std::vector<std::string> left_out;
+  write_table(table, {.width = 200}, &left_out);
+  CHECK(left_out.empty());
+  write_table(table, {.width = 80}, &left_out);
+  REQUIRE_FALSE(left_out.empty());
+  CHECK(left_out.front() == "Total WS");
 }
 
 TEST_CASE("the important columns stay, however narrow the terminal is") {

@@ -305,6 +305,15 @@ void fill_target(const CoreFile& core, Facts& facts) {
     if (facts.entry_point && file.range.contains(*facts.entry_point)) target.executable = file.path;
 }
 
+/// "SIGSEGV", as signal(7) numbers them on every machine that is read here.
+std::string signal_name(std::uint32_t number) {
+  constexpr std::array<std::string_view, 32> names{"",       "HUP",  "INT",    "QUIT", "ILL",   "TRAP", "ABRT", "BUS",
+                                                   "FPE",    "KILL", "USR1",   "SEGV", "USR2",  "PIPE", "ALRM", "TERM",
+                                                   "STKFLT", "CHLD", "CONT",   "STOP", "TSTP",  "TTIN", "TTOU", "URG",
+                                                   "XCPU",   "XFSZ", "VTALRM", "PROF", "WINCH", "IO",   "PWR",  "SYS"};
+  return number > 0 && number < names.size() ? fmt::format("SIG{}", names[number]) : fmt::format("signal {}", number);
+}
+
 void add_notes(const CoreFile& core, const Settled& settled, Facts& facts) {
   std::vector<Note>& notes = facts.notes;
   notes.insert(notes.end(), core.notes.begin(), core.notes.end());
@@ -312,10 +321,10 @@ void add_notes(const CoreFile& core, const Settled& settled, Facts& facts) {
                    "a core has no page tables: Committed and Private follow from the protections, what was in RAM is "
                    "unknown, and the Total is without Page Table"});
   if (core.signal && core.signal->address)
-    notes.push_back({"core_signal",
-                     fmt::format("ended by signal {} at address {:#x}", core.signal->number, *core.signal->address)});
+    notes.push_back({"core_signal", fmt::format("ended by {} at address {:#x}", signal_name(core.signal->number),
+                                                *core.signal->address)});
   else if (core.signal)
-    notes.push_back({"core_signal", fmt::format("dumped at signal {}", core.signal->number)});
+    notes.push_back({"core_signal", fmt::format("dumped at {}", signal_name(core.signal->number))});
   for (const SettledNote& note : settled_notes)
     if (const std::uint64_t count = settled.*note.count; count > 0)
       notes.push_back({std::string(note.code), fmt::format("{} {}", count, note.text)});
