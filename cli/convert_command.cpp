@@ -62,8 +62,23 @@ Expected<const formats::FormatName*> named_format(std::string_view option, const
                       : fmt::format("{} {}: not a format; there are {}", option, formats::quote(name), list));
 }
 
+Expected<Input> captured(std::string name, Expected<OpenTarget> target) {
+  if (!target) return std::unexpected(target.error());
+  auto snapshot = take_snapshot(*target, CollectOptions{});
+  if (!snapshot) return std::unexpected(snapshot.error());
+  Input input{std::move(name), std::nullopt, {}, {}};
+  input.snapshots.push_back(std::move(*snapshot));
+  return input;
+}
+
 Expected<Input> read_whole(const std::string& path, std::optional<formats::FileKind> kind) {
-  auto saved = read_snapshots(path, kind);
+  auto file = load_file(path);
+  if (!file) return std::unexpected(file.error());
+  if (!kind && file->kind == formats::FileKind::ElfCore) {
+    std::string name = file->name;
+    return captured(std::move(name), open_memory(std::move(*file)));
+  }
+  auto saved = read_snapshots(std::move(*file), kind);
   if (!saved) return std::unexpected(saved.error());
   Input input{saved->name, saved->file.kind(), {}, saved->file.foreign_text()};
   for (std::size_t i = 0; i < saved->file.size(); ++i) {
@@ -86,11 +101,7 @@ Expected<Input> read_input(const std::string& text, const std::string& from) {
   if (!from.empty()) return failure(exit_usage, fmt::format("{}: --from is for whole files", formats::quote(text)));
   auto targets = open_targets(spec, false);
   if (!targets) return std::unexpected(targets.error());
-  auto snapshot = take_snapshot(targets->front(), CollectOptions{});
-  if (!snapshot) return std::unexpected(snapshot.error());
-  Input input{text, std::nullopt, {}, {}};
-  input.snapshots.push_back(std::move(*snapshot));
-  return input;
+  return captured(text, std::move(targets->front()));
 }
 
 /// Each code once: a series may say the same of every snapshot.

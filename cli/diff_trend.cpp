@@ -64,7 +64,9 @@ class Progress {
 Expected<SeriesSummary> read_series(const DiffArguments& arguments, const DiffSettings& settings) {
   const auto path = path_of(arguments);
   if (!path) return std::unexpected(path.error());
-  const auto saved = read_snapshots(*path, std::nullopt);
+  auto input = load_file(*path);
+  if (!input) return std::unexpected(input.error());
+  const auto saved = read_snapshots(std::move(*input), std::nullopt);
   if (!saved) return std::unexpected(saved.error());
   SeriesSummary result;
   result.name = saved->name;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "cli/failure.h"
+#include "libvmscan/source/file_bytes.h"
 
 namespace vmscan::cli {
 
@@ -27,6 +28,8 @@ Expected<void> write_stdout(std::string_view text, bool* closed = nullptr);
 
 /// Reads a whole file, "-" is standard input. Failures name the file.
 Expected<std::string> read_file(const std::string& path);
+/// What comes next of a file that is read once, "-" is standard input.
+Expected<ReadNext> open_input(const std::string& path);
 bool file_exists(const std::string& path);
 
 enum class Existing { Refuse, Replace, Append };

@@ -9,7 +9,6 @@
 #include <optional>
 
 #include "cli/system.h"
-#include "formats/compression.h"
 #include "formats/text.h"
 #include "libvmscan/classify/build_snapshot.h"
 #include "libvmscan/source/core.h"
@@ -84,22 +83,12 @@ FilePart split_index(const std::string& text) {
   return index ? FilePart{text.substr(0, at), index} : FilePart{text, std::nullopt};
 }
 
-bool is_core(const std::string& path) {
-  std::array<char, 64> head{};
-  const auto file = open_file_bytes(path);
-  if (!file) return false;
-  const std::size_t size = file->read(0, std::as_writable_bytes(std::span(head)));
-  return formats::recognise({head.data(), size}) == formats::FileKind::ElfCore;
-}
-
 Expected<OpenTarget> open_file(const std::string& text) {
   const FilePart part = split_index(text);
-  if (is_core(part.path)) {  // may be larger than memory: read where it is
-    auto core = open_core(part.path);
-    if (!core) return failure(exit_usage, core.error().message);
-    return OpenTarget{.source = std::move(*core), .saved = {}, .notes = {}};
-  }
-  auto saved = read_snapshots(part.path, std::nullopt);
+  auto input = load_file(part.path);
+  if (!input) return std::unexpected(input.error());
+  if (input->kind == formats::FileKind::ElfCore) return open_memory(std::move(*input));
+  auto saved = read_snapshots(std::move(*input), std::nullopt);
   if (!saved) return std::unexpected(saved.error());
   const auto& [name, file, notes] = *saved;
   const auto size = static_cast<std::int64_t>(file.size());
@@ -138,17 +127,16 @@ bool is_whole_file(const TargetSpec& spec) {
   return (spec.kind == TargetSpec::Kind::File || (any && looks_like_file(spec.text))) && !split_index(spec.text).index;
 }
 
-Expected<SavedSnapshots> read_snapshots(const std::string& path, std::optional<formats::FileKind> kind) {
-  auto content = read_file(path);
-  if (!content) return std::unexpected(content.error());
-  const std::string name = path == "-" ? "standard input" : path;
-  const formats::Compression compression = formats::compression_of(*content);
-  auto unpacked = formats::unpack(std::move(*content), compression);
-  if (!unpacked) return failure(exit_usage, fmt::format("{}: {}", name, unpacked.error().message));
-  if (!kind) kind = formats::recognise(unpacked->content);
-  auto file = formats::SnapshotFile::open(std::move(unpacked->content), *kind);
-  if (!file) return failure(exit_usage, fmt::format("{}: {}", name, file.error().message));
-  return SavedSnapshots{name, std::move(*file), std::move(unpacked->notes)};
+Expected<OpenTarget> open_memory(FileInput input) {
+  auto core = open_core(std::move(input.bytes));
+  if (!core) return failure(exit_usage, fmt::format("{}: {}", input.name, core.error().message));
+  return OpenTarget{.source = std::move(*core), .saved = {}, .notes = std::move(input.notes)};
+}
+
+Expected<SavedSnapshots> read_snapshots(FileInput input, std::optional<formats::FileKind> kind) {
+  auto file = formats::SnapshotFile::open(std::move(input.text), kind.value_or(input.kind));
+  if (!file) return failure(exit_usage, fmt::format("{}: {}", input.name, file.error().message));
+  return SavedSnapshots{std::move(input.name), std::move(*file), std::move(input.notes)};
 }
 
 void TargetOptions::add_to(Parser& parser) {

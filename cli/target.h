@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/failure.h"
+#include "cli/file_input.h"
 #include "cli/parser.h"
 #include "formats/snapshot_file.h"
 #include "libvmscan/source/source.h"
@@ -57,8 +58,10 @@ struct SavedSnapshots {
 
 /// Whether this target is a file, and not one snapshot of it (FILE@N).
 bool is_whole_file(const TargetSpec& spec);
-/// Reads a file, "-" is standard input, as what it is, or as `kind`.
-Expected<SavedSnapshots> read_snapshots(const std::string& path, std::optional<formats::FileKind> kind);
+/// The snapshots of a file, read as what it is, or as `kind`.
+Expected<SavedSnapshots> read_snapshots(FileInput input, std::optional<formats::FileKind> kind);
+/// A file that holds a process's memory (FileKind::ElfCore).
+Expected<OpenTarget> open_memory(FileInput input);
 
 /// Captures, or gives what was saved away (once).
 Expected<Snapshot> take_snapshot(OpenTarget& target, const CollectOptions& options);

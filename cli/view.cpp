@@ -17,7 +17,7 @@ namespace vmscan::cli {
 namespace {
 
 /// Notes that say that something could not be read; the others only explain.
-constexpr std::array<std::string_view, 20> partial_codes{
+constexpr std::array<std::string_view, 24> partial_codes{
     "map_denied",
     "pages_unknown",
     "thread_stacks_denied",
@@ -38,6 +38,10 @@ constexpr std::array<std::string_view, 20> partial_codes{
     "missing_blocks",
     "summary_differs",
     "overlapping_regions",
+    "core_truncated",
+    "core_headers_missing",
+    "core_notes_broken",
+    "core_segments_bad",
 };
 
 template <class T, std::size_t N>

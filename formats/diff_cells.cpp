@@ -33,9 +33,9 @@ std::string from_to(const std::string& before, const std::string& after) {
   return fmt::format("{} → {}", before.empty() ? "(none)" : before, after.empty() ? "(none)" : after);
 }
 
-std::string protection_of(const Region& region) {
-  const auto protection = region.protection();
-  return protection ? to_string(*protection) : "Reserved";
+std::string known_protection(const Region& region) {
+  const std::string text = protection_text(region);
+  return text.empty() ? "?" : text;
 }
 
 std::string details_text(const SnapshotDiff& diff, const RegionChange& change) {
@@ -79,7 +79,7 @@ std::string remark(const SnapshotDiff& diff, const RegionChange& change) {
   std::string text;
   const auto add = [&text](const std::string& part) { text += (text.empty() ? "" : "; ") + part; };
   if (differs(change, "type")) add(from_to(std::string(title_of(before.type)), std::string(title_of(after.type))));
-  if (differs(change, "protection")) add(from_to(protection_of(before), protection_of(after)));
+  if (differs(change, "protection")) add(from_to(known_protection(before), known_protection(after)));
   if (differs(change, "details")) add("was " + (before.details.empty() ? "without a name" : before.details));
   if (differs(change, "build_id")) add("another build");
   if (change.change == Change::Changed && text.empty())

@@ -103,7 +103,7 @@ std::string_view explanation(FileKind kind) {
     case FileKind::Empty:
       return "the file is empty";
     case FileKind::ElfCore:
-      return "an ELF core file: this version does not read it";
+      return "an ELF core: it holds one process's memory, no snapshots";
     case FileKind::OtherElf:
       return "an ELF file, but a program or library and not a core: start it, or name its pid";
     case FileKind::Minidump:

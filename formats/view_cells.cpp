@@ -13,14 +13,6 @@ std::string protection_text(const Block& block) {
   return block.state == State::Reserved ? "Reserved" : "";
 }
 
-std::string protection_text(const Region& region) {
-  if (const auto protection = region.protection()) return to_string(*protection);
-  const bool reserved =
-      !region.blocks.empty() && std::all_of(region.blocks.begin(), region.blocks.end(),
-                                            [](const Block& block) { return block.state == State::Reserved; });
-  return reserved ? "Reserved" : "";
-}
-
 bool is_text(const Column& column) { return column.kind == CellKind::Text || column.kind == CellKind::Change; }
 
 bool is_unknown(const Cell& cell, const Column& column) {
@@ -28,6 +20,14 @@ bool is_unknown(const Cell& cell, const Column& column) {
 }
 
 }  // namespace
+
+std::string protection_text(const Region& region) {
+  if (const auto protection = region.protection()) return to_string(*protection);
+  const bool reserved =
+      !region.blocks.empty() && std::all_of(region.blocks.begin(), region.blocks.end(),
+                                            [](const Block& block) { return block.state == State::Reserved; });
+  return reserved ? "Reserved" : "";
+}
 
 Cell cell_of(const TypeTotal& row, const Column& column) {
   if (column.usage != nullptr) return number_cell(row.usage.*column.usage);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -12,6 +13,9 @@ namespace vmscan::formats {
 Cell cell_of(const TypeTotal& row, const Column& column);
 Cell cell_of(const Region& region, const Column& column);
 Cell cell_of(const Region& region, const Block& block, const Column& column);
+
+/// As tables show it: "Reserved" when all of it is, empty when it is unknown.
+std::string protection_text(const Region& region);
 
 /// Whether `a` stands before `b`; unknown and empty stand last in both directions.
 bool stands_before(const Cell& a, const Cell& b, const Column& column, bool descending);

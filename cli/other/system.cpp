@@ -1,6 +1,7 @@
 // What standard C++ alone can do of cli/system.h.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -39,6 +40,17 @@ Expected<std::string> read_file(const std::string& path) {
   if (!file) return failure(exit_usage, fmt::format("{}: cannot be read", path));
   text.assign(std::istreambuf_iterator<char>(file), {});
   return text;
+}
+
+Expected<ReadNext> open_input(const std::string& path) {
+  auto text = read_file(path);
+  if (!text) return std::unexpected(text.error());
+  return [text = std::move(*text), at = std::size_t{0}](std::span<std::byte> buffer) mutable -> Result<std::size_t> {
+    const std::size_t count = std::min(buffer.size(), text.size() - at);
+    std::copy_n(std::as_bytes(std::span(text)).begin() + static_cast<std::ptrdiff_t>(at), count, buffer.begin());
+    at += count;
+    return count;
+  };
 }
 
 Expected<void> check_output(const std::string& path, Existing existing) {

@@ -142,6 +142,22 @@ Expected<std::string> read_file(const std::string& path) {
   return text;
 }
 
+Expected<ReadNext> open_input(const std::string& path) {
+  const bool standard_input = path == "-";
+  auto file = std::make_shared<const File>(standard_input ? ::dup(STDIN_FILENO)
+                                                          : ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  if (file->get() < 0) return file_failure(path, errno);
+  struct stat status {};
+  if (::fstat(file->get(), &status) == 0 && S_ISDIR(status.st_mode)) return file_failure(path, EISDIR);
+  return [file](std::span<std::byte> buffer) -> Result<std::size_t> {
+    for (;;) {
+      const ssize_t n = ::read(file->get(), buffer.data(), buffer.size());
+      if (n >= 0) return static_cast<std::size_t>(n);
+      if (errno != EINTR) return fail(ErrorCode::Io, std::strerror(errno));
+    }
+  };
+}
+
 Expected<void> check_output(const std::string& path, Existing existing) {
   if (is_other_than_regular(path)) {
     struct stat status {};

@@ -15,6 +15,9 @@ namespace vmscan {
 /// Reads up to buffer.size() bytes at an offset of the file; fewer only at its end.
 using ReadAt = std::function<std::size_t(std::uint64_t offset, std::span<std::byte> buffer)>;
 
+/// Fills the buffer from its beginning with what comes next; returns how many bytes, 0 only at the end.
+using ReadNext = std::function<Result<std::size_t>(std::span<std::byte>)>;
+
 /// Copies share the file, which is closed with the last of them. Reading is thread-safe.
 struct FileBytes {
   std::uint64_t size = 0;

@@ -1,8 +1,10 @@
 """Cores larger than memory, and cores that were cut off."""
 
+import gzip
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -46,6 +48,36 @@ class CoreSizes(CoreTest):
         self.assertEqual(vmscan.row(summary, "private_data")["size"],
                          sum(r["size"] for r in live["regions"] if r["type"] == "private_data"))
         self.assertGreater(summary["total"]["committed"], 10 << 30)
+
+    def test_packed_and_from_a_pipe(self):
+        """As systemd-coredump stores them, and as other programs hand them on."""
+        with vmscan.start("threads", cwd=self.home) as target, vmscan.stopped(target.pid):
+            path = self.dump(target.pid)
+        content = pathlib.Path(path).read_bytes()
+        expected = vmscan.snapshot(path)
+        packed = {"gzip": gzip.compress(content, 1)}
+        if shutil.which("zstd"):
+            packed["zstd"] = subprocess.run(["zstd", "-c", path], check=True, capture_output=True).stdout
+        for name, data in packed.items():
+            with self.subTest(name):
+                pathlib.Path(self.home, "packed").write_bytes(data)
+                self.assert_same(vmscan.snapshot(f"{self.home}/packed"), expected)
+                self.assert_same(self.from_stdin(data), expected)
+                pathlib.Path(self.home, "cut").write_bytes(data[: len(data) // 2])
+                codes = {note["code"] for note in vmscan.snapshot(f"{self.home}/cut")["notes"]}
+                self.assertLessEqual({"spooled", "cut_frame", "core_truncated"}, codes)
+        self.assert_same(self.from_stdin(content), expected)
+        self.assertEqual([name for name in os.listdir(self.home) if name.startswith("vmscan")], [])
+
+    def from_stdin(self, data):
+        done = subprocess.run([vmscan.PROGRAM, "snapshot", "-"], input=data, capture_output=True, check=True,
+                              env={**os.environ, "TMPDIR": self.home})
+        return vmscan.validate(json.loads(done.stdout))
+
+    def assert_same(self, document, expected):
+        self.assertIn("spooled", {note["code"] for note in document["notes"]})
+        for key in expected.keys() - {"notes"}:
+            self.assertEqual(document[key], expected[key], key)
 
     def test_cut_off_anywhere(self):
         """From its end to its beginning; half of the places lie in the headers and notes."""

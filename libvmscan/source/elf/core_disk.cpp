@@ -4,6 +4,7 @@
 #include <array>
 
 #include "libvmscan/source/elf/elf_image.h"
+#include "libvmscan/source/zero_bytes.h"
 
 namespace vmscan {
 namespace {
@@ -30,9 +31,7 @@ bool read_all(const MemoryReader& memory, Address address, std::span<std::byte> 
 
 bool any_set(const MemoryReader& memory, Address address, std::span<std::byte> buffer) {
   const auto count = memory.read_some(address, buffer);
-  if (!count) return false;
-  return std::any_of(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(*count),
-                     [](std::byte byte) { return byte != std::byte{0}; });
+  return count && !all_zero(buffer.first(*count));
 }
 
 }  // namespace

@@ -1,5 +1,3 @@
-#include <fmt/format.h>
-
 #include "libvmscan/source/core.h"
 #include "libvmscan/source/elf/core_facts.h"
 #include "libvmscan/source/elf/core_memory.h"
@@ -28,12 +26,10 @@ class CoreSource : public Source {
 
 }  // namespace
 
-Result<std::unique_ptr<Source>> open_core(const std::string& path) {
-  auto file = open_file_bytes(path);
-  if (!file) return std::unexpected(file.error());
-  auto core = read_core_file(*file);
-  if (!core) return fail(core.error().code, fmt::format("{}: {}", path, core.error().message));
-  return std::make_unique<CoreSource>(std::move(*file), std::move(*core));
+Result<std::unique_ptr<Source>> open_core(FileBytes file) {
+  auto core = read_core_file(file);
+  if (!core) return std::unexpected(core.error());
+  return std::make_unique<CoreSource>(std::move(file), std::move(*core));
 }
 
 }  // namespace vmscan

@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "libvmscan/source/posix/read_at.h"
+#include "libvmscan/source/zero_bytes.h"
 
 namespace vmscan {
 namespace {
@@ -26,10 +27,6 @@ int open_nameless(const std::string& directory) {
   const int named = ::mkostemp(name.data(), O_CLOEXEC);
   if (named >= 0) ::unlink(name.c_str());
   return named;
-}
-
-bool all_zero(std::span<const std::byte> bytes) {
-  return std::all_of(bytes.begin(), bytes.end(), [](std::byte byte) { return byte == std::byte{0}; });
 }
 
 /// Bytes up to where the next block of the file begins.
