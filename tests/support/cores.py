@@ -124,6 +124,11 @@ def core_pattern():
         yield False
 
 
+def has_ended(pid):
+    states = vmscan.thread_states(pid)
+    return set(states) <= {"Z", "X"} if states else vmscan.start_time(pid) is None
+
+
 class CoreTest(unittest.TestCase):
     def setUp(self):
         self.home = tempfile.mkdtemp(prefix="vmscan-core-", dir="/var/tmp")
@@ -169,7 +174,8 @@ class CoreTest(unittest.TestCase):
             return self.say("gcore", "skipped: not installed (gdb)")
         path = os.path.join(self.home, "gcore")
         done = subprocess.run(["gcore", "-o", path, str(pid)], capture_output=True, text=True, timeout=100, check=False)
-        self.assertEqual(done.returncode, 0, done.stderr)
+        saved = done.returncode == 0 and "Saved corefile" in done.stdout  # a full disk alone is no failure to it
+        self.assertTrue(saved, f"{done.stdout[-500:]}\n{done.stderr[-500:]}")
         self.check(live, f"{path}.{pid}", "gcore")
         os.unlink(f"{path}.{pid}")
 
@@ -188,7 +194,7 @@ class CoreTest(unittest.TestCase):
             os.kill(pid, number)
             os.kill(pid, signal.SIGCONT)
             deadline = time.monotonic() + 60
-            while set(vmscan.thread_states(pid)) - {"Z", "X"} and time.monotonic() < deadline:
+            while not has_ended(pid) and time.monotonic() < deadline:
                 time.sleep(0.02)
         cores = [name for name in set(os.listdir(directory)) - before if name.startswith("core")]
         if not cores:
