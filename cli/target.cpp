@@ -83,28 +83,36 @@ FilePart split_index(const std::string& text) {
   return index ? FilePart{text.substr(0, at), index} : FilePart{text, std::nullopt};
 }
 
+/// Counts from 0; the last one when none is named.
+Expected<std::size_t> index_of(const FilePart& part, const std::string& name, std::size_t snapshots) {
+  const auto size = static_cast<std::int64_t>(snapshots);
+  const std::int64_t wanted = part.index.value_or(-1);
+  const std::int64_t index = wanted < 0 ? size + wanted : wanted - 1;
+  if (index >= 0 && index < size) return static_cast<std::size_t>(index);
+  return failure(exit_usage, fmt::format("{}: there is no snapshot {}: the file holds {} (1 is the first, -1 the last)",
+                                         name, wanted, size));
+}
+
 Expected<OpenTarget> open_file(const std::string& text) {
   const FilePart part = split_index(text);
   auto input = load_file(part.path);
   if (!input) return std::unexpected(input.error());
-  if (input->kind == formats::FileKind::ElfCore) return open_memory(std::move(*input));
+  if (input->kind == formats::FileKind::ElfCore) {
+    if (const auto only = index_of(part, input->name, 1); !only) return std::unexpected(only.error());
+    return open_memory(std::move(*input));
+  }
   auto saved = read_snapshots(std::move(*input), std::nullopt);
   if (!saved) return std::unexpected(saved.error());
   const auto& [name, file, notes] = *saved;
-  const auto size = static_cast<std::int64_t>(file.size());
-  const std::int64_t wanted = part.index.value_or(-1);
-  const std::int64_t index = wanted < 0 ? size + wanted : wanted - 1;
-  if (index < 0 || index >= size)
-    return failure(exit_usage,
-                   fmt::format("{}: there is no snapshot {}: the file holds {} (1 is the first, -1 the last)", name,
-                               wanted, size));
-  auto snapshot = file.at(static_cast<std::size_t>(index));
+  const auto index = index_of(part, name, file.size());
+  if (!index) return std::unexpected(index.error());
+  auto snapshot = file.at(*index);
   if (!snapshot) return failure(exit_usage, fmt::format("{}: {}", name, snapshot.error().message));
   OpenTarget target{.source = nullptr, .saved = std::move(*snapshot), .notes = notes};
   target.snapshots = file.size();
-  if (size > 1 && !part.index)
+  if (file.size() > 1 && !part.index)
     target.notes.push_back({"last_of_series", fmt::format("{} holds {} snapshots: this is the last ({}@1 is the first)",
-                                                          name, size, part.path)});
+                                                          name, file.size(), part.path)});
   return target;
 }
 

@@ -67,6 +67,8 @@ class CoreSizes(CoreTest):
                 codes = {note["code"] for note in vmscan.snapshot(f"{self.home}/cut")["notes"]}
                 self.assertLessEqual({"spooled", "cut_frame", "core_truncated"}, codes)
         self.assert_same(self.from_stdin(content), expected)
+        self.assertEqual(vmscan.snapshot(f"{path}@1"), expected)
+        self.assertIn("the file holds 1", vmscan.run("summary", f"{path}@2").stderr)
         self.assertEqual([name for name in os.listdir(self.home) if name.startswith("vmscan")], [])
 
     def from_stdin(self, data):
