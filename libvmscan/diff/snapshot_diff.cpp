@@ -203,10 +203,11 @@ SnapshotDiff compare(Snapshot base, Snapshot now, const CompareOptions& options)
 
 bool is_comparable(const Summary& base, const Summary& now, const Measure& measure) {
   for (std::size_t i = 0; i < region_types.size(); ++i) {
+    const RegionType type = region_types[i].type;
+    if (type == RegionType::Free || type == RegionType::Unusable) continue;  // use nothing, as everybody knows
     const TypeTotal &a = base.rows[i], &b = now.rows[i];
     const bool has_regions = a.regions.value_or(0) > 0 && b.regions.value_or(0) > 0;
-    if (has_regions && region_types[i].type != RegionType::Free && measure.of(a).known() && measure.of(b).known())
-      return true;
+    if (has_regions && measure.of(a).known() && measure.of(b).known()) return true;
   }
   return false;
 }

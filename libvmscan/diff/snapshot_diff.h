@@ -79,7 +79,7 @@ struct SnapshotDiff {
 /// does not have, two systems, two word sizes, two page sizes).
 SnapshotDiff compare(Snapshot base, Snapshot now, const CompareOptions& options);
 
-/// Whether some type with regions on both sides has this measure known on both.
+/// Whether some type that holds memory on both sides has this measure known on both.
 bool is_comparable(const Summary& base, const Summary& now, const Measure& measure);
 
 /// By how much a region grew: the largest of what it committed and what it has in RAM more than before, and when
