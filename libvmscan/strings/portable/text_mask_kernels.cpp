@@ -1,0 +1,13 @@
+// Processors without vector code of their own here.
+#include <array>
+
+#include "libvmscan/strings/text_masks.h"
+
+namespace vmscan {
+
+std::span<const TextMaskKernel> text_mask_kernels() {
+  static constexpr std::array<TextMaskKernel, 1> all{{{"scalar", kernels::fill_scalar}}};
+  return all;
+}
+
+}  // namespace vmscan

@@ -1,0 +1,48 @@
+// The first step of the scan: which bytes belong to text, a bit for each byte. Everything else works on these bits.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace vmscan {
+
+/// Bit i of word i/64 stands for byte i. Bits behind the last byte are 0.
+struct TextMasks {
+  std::vector<std::uint64_t> text;     // part of a printable character in ASCII or UTF-8
+  std::vector<std::uint64_t> wide_le;  // a printable character in UTF-16LE begins here (two bytes, both inside)
+  std::vector<std::uint64_t> wide_be;
+};
+
+struct TextMaskOptions {
+  bool text = true;  // ASCII
+  bool utf8 = true;  // and longer UTF-8 sequences
+  bool wide_le = true;
+  bool wide_be = false;
+};
+
+/// One implementation, for one instruction set.
+struct TextMaskKernel {
+  std::string_view name;  // "scalar", "sse2", "avx2", "avx512"
+  void (*fill)(std::span<const std::uint8_t> bytes, const TextMaskOptions& options, TextMasks& masks);
+};
+
+/// What this processor can run, the fastest last; the first is "scalar", byte by byte, which the others must equal.
+std::span<const TextMaskKernel> text_mask_kernels();
+
+/// With the fastest. Masks that were not asked for become empty; others have a word for each begun 64 bytes.
+inline void fill_text_masks(std::span<const std::uint8_t> bytes, const TextMaskOptions& options, TextMasks& masks) {
+  text_mask_kernels().back().fill(bytes, options, masks);
+}
+
+// For the implementations.
+namespace kernels {
+void fill_scalar(std::span<const std::uint8_t> bytes, const TextMaskOptions& options, TextMasks& masks);
+void fill_sse2(std::span<const std::uint8_t> bytes, const TextMaskOptions& options, TextMasks& masks);
+void fill_avx2(std::span<const std::uint8_t> bytes, const TextMaskOptions& options, TextMasks& masks);
+void fill_avx512(std::span<const std::uint8_t> bytes, const TextMaskOptions& options, TextMasks& masks);
+void resize(TextMasks& masks, std::size_t bytes, const TextMaskOptions& options);
+}  // namespace kernels
+
+}  // namespace vmscan

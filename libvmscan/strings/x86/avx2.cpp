@@ -1,0 +1,43 @@
+#include <immintrin.h>
+
+#include "libvmscan/strings/x86/block_kernel.h"
+
+namespace vmscan::kernels {
+namespace {
+
+class Avx2Block {
+ public:
+  explicit Avx2Block(const std::uint8_t* at)
+      : low_(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(at))),
+        high_(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(at + 32))) {}
+  bool all_zero() const {
+    const __m256i any = _mm256_or_si256(low_, high_);
+    return _mm256_testz_si256(any, any) != 0;
+  }
+  Word in_range(int low, int high) const {
+    const __m256i base = _mm256_set1_epi8(static_cast<char>(low)),
+                  size = _mm256_set1_epi8(static_cast<char>(high - low));
+    const __m256i a = _mm256_sub_epi8(low_, base), b = _mm256_sub_epi8(high_, base);
+    return bits(_mm256_cmpeq_epi8(_mm256_min_epu8(a, size), a), _mm256_cmpeq_epi8(_mm256_min_epu8(b, size), b));
+  }
+  Word equals(int value) const {
+    const __m256i wanted = _mm256_set1_epi8(static_cast<char>(value));
+    return bits(_mm256_cmpeq_epi8(low_, wanted), _mm256_cmpeq_epi8(high_, wanted));
+  }
+  Word high_bits() const { return bits(low_, high_); }
+
+ private:
+  static Word bits(__m256i low, __m256i high) {
+    return static_cast<unsigned>(_mm256_movemask_epi8(low)) |
+           static_cast<Word>(static_cast<unsigned>(_mm256_movemask_epi8(high))) << 32;
+  }
+  __m256i low_, high_;
+};
+
+}  // namespace
+
+void fill_avx2(std::span<const std::uint8_t> bytes, const TextMaskOptions& options, TextMasks& masks) {
+  fill_blocks<Avx2Block>(bytes, options, masks);
+}
+
+}  // namespace vmscan::kernels

@@ -1,0 +1,49 @@
+#include <emmintrin.h>
+
+#include "libvmscan/strings/x86/block_kernel.h"
+
+namespace vmscan::kernels {
+namespace {
+
+class Sse2Block {
+ public:
+  explicit Sse2Block(const std::uint8_t* at) {
+    for (int i = 0; i < 4; ++i) parts_[i] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at + 16 * i));
+  }
+  bool all_zero() const {
+    const __m128i any = _mm_or_si128(_mm_or_si128(parts_[0], parts_[1]), _mm_or_si128(parts_[2], parts_[3]));
+    return _mm_movemask_epi8(_mm_cmpeq_epi8(any, _mm_setzero_si128())) == 0xFFFF;
+  }
+  Word in_range(int low, int high) const {
+    const __m128i base = _mm_set1_epi8(static_cast<char>(low)), size = _mm_set1_epi8(static_cast<char>(high - low));
+    return gather([&](__m128i part) {
+      const __m128i offset = _mm_sub_epi8(part, base);
+      return _mm_cmpeq_epi8(_mm_min_epu8(offset, size), offset);
+    });
+  }
+  Word equals(int value) const {
+    const __m128i wanted = _mm_set1_epi8(static_cast<char>(value));
+    return gather([&](__m128i part) { return _mm_cmpeq_epi8(part, wanted); });
+  }
+  Word high_bits() const {
+    return gather([](__m128i part) { return part; });
+  }
+
+ private:
+  template <class Compare>
+  Word gather(const Compare& compare) const {
+    Word bits = 0;
+    for (int i = 0; i < 4; ++i)
+      bits |= static_cast<Word>(static_cast<unsigned>(_mm_movemask_epi8(compare(parts_[i])))) << 16 * i;
+    return bits;
+  }
+  __m128i parts_[4];
+};
+
+}  // namespace
+
+void fill_sse2(std::span<const std::uint8_t> bytes, const TextMaskOptions& options, TextMasks& masks) {
+  fill_blocks<Sse2Block>(bytes, options, masks);
+}
+
+}  // namespace vmscan::kernels
