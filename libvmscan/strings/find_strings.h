@@ -1,0 +1,29 @@
+// The strings in a piece of memory: runs of printable characters (printable.h) in ASCII, UTF-8 and UTF-16.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "libvmscan/strings/text_masks.h"
+
+namespace vmscan {
+
+enum class StringEncoding : std::uint8_t { Ascii, Utf8, Utf16le, Utf16be };
+
+/// A run that cannot be made longer. Ascii when it holds nothing else, even where UTF-8 was looked for.
+struct FoundString {
+  std::size_t offset = 0, size = 0;  // bytes
+  std::size_t characters = 0;
+  StringEncoding encoding = StringEncoding::Ascii;
+  friend bool operator==(const FoundString&, const FoundString&) = default;
+};
+
+/// Runs of at least `min_characters` (0 is 1), sorted by offset. No byte is in two of them: a character that a run of
+/// bytes and one of UTF-16 share goes to the longer (in characters; the run of bytes when equal) and a run that becomes
+/// too short by that is left out; of overlapping UTF-16LE and UTF-16BE runs the longer stays (LE when equal).
+std::vector<FoundString> find_strings(std::span<const std::uint8_t> bytes, const TextMaskOptions& encodings,
+                                      std::size_t min_characters);
+
+}  // namespace vmscan
