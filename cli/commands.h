@@ -18,5 +18,6 @@ int run_summary(std::span<const std::string> arguments);
 int run_details(std::span<const std::string> arguments);
 int run_diff(std::span<const std::string> arguments);
 int run_convert(std::span<const std::string> arguments);
+int run_strings(std::span<const std::string> arguments);
 
 }  // namespace vmscan::cli

@@ -13,9 +13,10 @@
 namespace vmscan::cli {
 namespace {
 
-constexpr std::array<Command, 5> table{{
+constexpr std::array<Command, 6> table{{
     {"summary", "totals per type of memory", run_summary},
     {"details", "every region, and its blocks", run_details},
+    {"strings", "the text in memory, and where it lives", run_strings},
     {"diff", "what changed between two targets, and a gate for CI", run_diff},
     {"snapshot", "save what is there, once or on a schedule", run_snapshot},
     {"convert", "any format to any other, VMMap's too", run_convert},
@@ -28,6 +29,7 @@ Examples:
   vmscan summary chromium --all --total      all processes of that name, added up
   vmscan details 1234 --sort private --top 20
   vmscan details 1234 --address 0x7f3a12345678 --explain
+  vmscan strings 1234 --type heap --min-length 8
   vmscan snapshot 1234 -o before.json        save it; every command reads it back
   vmscan snapshot 1234 -o day.jsonl --interval 1m --until-exit
   vmscan snapshot -o run.jsonl --interval 1s -- ./server --port 8080
@@ -41,8 +43,8 @@ Commands:
 
 constexpr std::string_view help_tail = R"(
 TARGET is a pid, 'self', the beginning of a process name, a file (a snapshot, or what VMMap saved; FILE@N: the N-th
-of a series), or '-'. 'vmscan COMMAND --help' tells more. Exit codes: 0 done, 1 a gate tripped, 2 usage or bad input,
-3 no such process, 4 permission, 5 partial result under --strict.
+of a series), or '-'. 'vmscan COMMAND --help' tells more. Exit codes: 0 done, 1 a gate tripped (diff) or nothing matched
+(strings), 2 usage or bad input, 3 no such process, 4 permission, 5 partial result under --strict.
 )";
 
 const Command* find(std::string_view name) {

@@ -38,6 +38,23 @@ enum class Existing { Refuse, Replace, Append };
 /// see, and nothing is left behind on failure. What is no regular file (a device, a pipe) is written to directly.
 Expected<void> write_file(const std::string& path, std::string_view text, Existing existing);
 
+/// A new file that is written piece by piece and appears as a whole: under a temporary name until finish(). Without
+/// that it leaves nothing behind. What is no regular file is written to directly.
+class NewFile {
+ public:
+  static Expected<NewFile> open(const std::string& path, Existing existing);
+  NewFile(NewFile&&) noexcept;
+  NewFile& operator=(NewFile&&) noexcept;
+  ~NewFile();
+  Expected<void> write(std::string_view text);
+  Expected<void> finish();
+
+ private:
+  struct State;
+  explicit NewFile(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
 /// Refuses early, before a long run, what write_file() or SeriesFile would refuse at its end.
 Expected<void> check_output(const std::string& path, Existing existing);
 

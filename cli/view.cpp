@@ -64,19 +64,6 @@ bool has_value(const char* variable) {
   return value != nullptr && *value != '\0';
 }
 
-/// no-color.org and bixense.com/clicolors; a flag wins over both.
-Expected<bool> wants_color(const std::string& choice, bool terminal) {
-  constexpr std::array<std::pair<std::string_view, int>, 3> choices{{{"auto", 2}, {"always", 1}, {"never", 0}}};
-  const auto chosen = choose<int>("--color", choice.empty() ? "auto" : choice, choices);
-  if (!chosen) return std::unexpected(chosen.error());
-  if (*chosen != 2) return *chosen == 1;
-  if (has_value("NO_COLOR")) return false;
-  const char* force = std::getenv("CLICOLOR_FORCE");
-  if (force != nullptr && *force != '\0' && std::string_view(force) != "0") return true;
-  const char* term = std::getenv("TERM");
-  return terminal && !(term != nullptr && std::string_view(term) == "dumb");
-}
-
 Expected<Format> format_of(const ViewArguments& arguments, formats::View view) {
   constexpr std::array<std::pair<std::string_view, Format>, 5> all{{{"table", Format::Table},
                                                                     {"csv", Format::Csv},
@@ -127,28 +114,6 @@ std::string all_usage_columns() {
   return names;
 }
 
-/// "heap", "Mapped File", "heap,stack".
-Expected<void> add_types(std::string_view list, std::vector<RegionType>& types) {
-  while (!list.empty()) {
-    const std::string_view name = list.substr(0, list.find(','));
-    list.remove_prefix(std::min(list.size(), name.size() + 1));
-    const auto type = parse_region_type(name);
-    if (type) {
-      types.push_back(*type);
-      continue;
-    }
-    std::array<std::string_view, region_types.size()> names;
-    std::transform(region_types.begin(), region_types.end(), names.begin(),
-                   [](const auto& known) { return known.name; });
-    const std::string folded = formats::folded_name(name);
-    const auto near = nearest(folded, names);
-    return failure(exit_usage, fmt::format("--type {}: unknown type: {}", formats::quote(name),
-                                           near ? fmt::format("did you mean {}?", *near)
-                                                : fmt::format("choose of {}", fmt::join(names, ", "))));
-  }
-  return {};
-}
-
 Expected<void> settle_view(const ViewArguments& arguments, formats::View view, ViewSettings& settings) {
   const std::string choice = arguments.full && arguments.columns.empty() ? all_usage_columns() : arguments.columns;
   if (!choice.empty()) {
@@ -185,6 +150,39 @@ std::string list_left_out(const std::vector<std::string>& titles, std::size_t wi
 }
 
 }  // namespace
+
+Expected<bool> wants_color(const std::string& choice, bool terminal) {
+  constexpr std::array<std::pair<std::string_view, int>, 3> choices{{{"auto", 2}, {"always", 1}, {"never", 0}}};
+  const auto chosen = choose<int>("--color", choice.empty() ? "auto" : choice, choices);
+  if (!chosen) return std::unexpected(chosen.error());
+  if (*chosen != 2) return *chosen == 1;
+  if (has_value("NO_COLOR")) return false;
+  const char* force = std::getenv("CLICOLOR_FORCE");
+  if (force != nullptr && *force != '\0' && std::string_view(force) != "0") return true;
+  const char* term = std::getenv("TERM");
+  return terminal && !(term != nullptr && std::string_view(term) == "dumb");
+}
+
+Expected<void> add_types(std::string_view list, std::vector<RegionType>& types) {
+  while (!list.empty()) {
+    const std::string_view name = list.substr(0, list.find(','));
+    list.remove_prefix(std::min(list.size(), name.size() + 1));
+    const auto type = parse_region_type(name);
+    if (type) {
+      types.push_back(*type);
+      continue;
+    }
+    std::array<std::string_view, region_types.size()> names;
+    std::transform(region_types.begin(), region_types.end(), names.begin(),
+                   [](const auto& known) { return known.name; });
+    const std::string folded = formats::folded_name(name);
+    const auto near = nearest(folded, names);
+    return failure(exit_usage, fmt::format("--type {}: unknown type: {}", formats::quote(name),
+                                           near ? fmt::format("did you mean {}?", *near)
+                                                : fmt::format("choose of {}", fmt::join(names, ", "))));
+  }
+  return {};
+}
 
 void ViewArguments::add_to(Parser& parser, formats::View view) {
   const bool regions = view != formats::View::Summary, diff = view == formats::View::Diff;

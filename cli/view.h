@@ -37,6 +37,11 @@ struct ViewSettings {
 
 Expected<ViewSettings> settle(const ViewArguments& arguments, formats::View view);
 
+/// Adds the types of a --type: "heap", "Mapped File", "heap,stack".
+Expected<void> add_types(std::string_view list, std::vector<RegionType>& types);
+/// What --color (may be empty) and the environment ask for: no-color.org and bixense.com/clicolors; the option wins.
+Expected<bool> wants_color(const std::string& choice, bool terminal);
+
 /// Collects the text of all targets and puts it where it belongs.
 class ViewOutput {
  public:

@@ -76,6 +76,46 @@ Expected<void> write_file(const std::string& path, std::string_view text, Existi
   return failure(exit_usage, fmt::format("{}: {}", path, why));
 }
 
+struct NewFile::State {
+  std::ofstream file;
+  std::string path, temporary;
+};
+
+NewFile::NewFile(std::unique_ptr<State> state) : state_(std::move(state)) {}
+NewFile::NewFile(NewFile&&) noexcept = default;
+NewFile& NewFile::operator=(NewFile&&) noexcept = default;
+NewFile::~NewFile() {
+  if (!state_ || state_->temporary.empty()) return;
+  state_->file.close();
+  std::error_code error;
+  std::filesystem::remove(state_->temporary, error);
+}
+
+Expected<NewFile> NewFile::open(const std::string& path, Existing existing) {
+  if (auto checked = check_output(path, existing); !checked) return std::unexpected(checked.error());
+  auto state = std::make_unique<State>();
+  state->path = path;
+  state->temporary = path + ".tmp";
+  state->file.open(state->temporary, std::ios::binary | std::ios::trunc);
+  if (!state->file) return failure(exit_usage, fmt::format("{}: cannot be written", path));
+  return NewFile(std::move(state));
+}
+
+Expected<void> NewFile::write(std::string_view text) {
+  state_->file.write(text.data(), static_cast<std::streamsize>(text.size()));
+  if (!state_->file) return failure(exit_usage, fmt::format("{}: cannot be written", state_->path));
+  return {};
+}
+
+Expected<void> NewFile::finish() {
+  state_->file.close();
+  std::error_code error;
+  if (state_->file) std::filesystem::rename(state_->temporary, state_->path, error);
+  if (!state_->file || error) return failure(exit_usage, fmt::format("{}: cannot be written", state_->path));
+  state_->temporary.clear();
+  return {};
+}
+
 struct SeriesFile::State {
   std::ofstream file;
   std::string path;

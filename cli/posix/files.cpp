@@ -90,15 +90,11 @@ class SignalsHeld {
   sigset_t before_{};
 };
 
-int write_and_rename(const std::string& path, const std::string& temporary, std::string_view text, bool replace) {
-  const SignalsHeld held;
-  File file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-  if (file.get() < 0) return errno;
-  int number = write_all(file.get(), text);
-  if (number == 0) number = flush(file.get());
-  if (const int closed = file.close(); number == 0) number = closed;
-  if (number == 0 && replace && ::rename(temporary.c_str(), path.c_str()) != 0) number = errno;
-  if (number == 0 && !replace && ::link(temporary.c_str(), path.c_str()) != 0) {
+/// Gives the flushed temporary file its name, or takes it away when that fails. Returns errno, or 0.
+int give_name(const std::string& temporary, const std::string& path, bool replace) {
+  int number = 0;
+  if (replace && ::rename(temporary.c_str(), path.c_str()) != 0) number = errno;
+  if (!replace && ::link(temporary.c_str(), path.c_str()) != 0) {
     // link() never replaces a file that came meanwhile; where there are no hard links, rename() has to do.
     const bool no_links = errno == EPERM || errno == ENOTSUP || errno == EMLINK;
     number = no_links ? (::rename(temporary.c_str(), path.c_str()) == 0 ? 0 : errno) : errno;
@@ -106,6 +102,19 @@ int write_and_rename(const std::string& path, const std::string& temporary, std:
   if (number != 0 || !replace) ::unlink(temporary.c_str());
   return number;
 }
+
+int write_and_rename(const std::string& path, const std::string& temporary, std::string_view text, bool replace) {
+  const SignalsHeld held;
+  File file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  if (file.get() < 0) return errno;
+  int number = write_all(file.get(), text);
+  if (number == 0) number = flush(file.get());
+  if (const int closed = file.close(); number == 0) number = closed;
+  if (number != 0) ::unlink(temporary.c_str());
+  return number == 0 ? give_name(temporary, path, replace) : number;
+}
+
+std::string temporary_name(const std::string& target) { return fmt::format("{}.{}.tmp", target, ::getpid()); }
 
 }  // namespace
 
@@ -176,10 +185,60 @@ Expected<void> write_file(const std::string& path, std::string_view text, Existi
   if (auto checked = check_output(path, existing); !checked) return checked;
   if (is_other_than_regular(path)) return write_directly(path, text);
   const std::string target = real_path(path);
-  const std::string temporary = fmt::format("{}.{}.tmp", target, ::getpid());
+  const std::string temporary = temporary_name(target);
   ::unlink(temporary.c_str());
   if (const int number = write_and_rename(target, temporary, text, existing == Existing::Replace))
     return file_failure(path, number);
+  return {};
+}
+
+struct NewFile::State {
+  State(int fd, std::string name, std::string final_name, bool is_new)
+      : file(fd), temporary(std::move(name)), path(std::move(final_name)), replace(!is_new) {}
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State() {
+    if (!temporary.empty()) ::unlink(temporary.c_str());
+  }
+  File file;
+  std::string temporary;  // empty: no regular file, or it has its name
+  std::string path;
+  bool replace;
+};
+
+NewFile::NewFile(std::unique_ptr<State> state) : state_(std::move(state)) {}
+NewFile::NewFile(NewFile&&) noexcept = default;
+NewFile& NewFile::operator=(NewFile&&) noexcept = default;
+NewFile::~NewFile() = default;
+
+Expected<NewFile> NewFile::open(const std::string& path, Existing existing) {
+  if (auto checked = check_output(path, existing); !checked) return std::unexpected(checked.error());
+  const bool direct = is_other_than_regular(path);
+  const std::string target = direct ? path : real_path(path),
+                    temporary = direct ? std::string() : temporary_name(target);
+  const int flags = direct ? O_WRONLY | O_CLOEXEC | O_NOCTTY : O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
+  if (!direct) ::unlink(temporary.c_str());
+  const int fd = ::open(direct ? path.c_str() : temporary.c_str(), flags, 0666);
+  if (fd < 0) return file_failure(path, errno);
+  return NewFile(std::make_unique<State>(fd, temporary, target, existing == Existing::Refuse));
+}
+
+Expected<void> NewFile::write(std::string_view text) {
+  const int number = write_all(state_->file.get(), text);
+  if (number != 0 && number != EPIPE) return file_failure(state_->path, number);
+  return {};
+}
+
+Expected<void> NewFile::finish() {
+  if (state_->temporary.empty()) return {};
+  const SignalsHeld held;
+  int number = flush(state_->file.get());
+  if (const int closed = state_->file.close(); number == 0) number = closed;
+  if (number == 0) {
+    number = give_name(state_->temporary, state_->path, state_->replace);
+    state_->temporary.clear();
+  }
+  if (number != 0) return file_failure(state_->path, number);
   return {};
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <iterator>
+#include <optional>
 #include <utility>
 
 namespace vmscan {
@@ -132,13 +133,7 @@ Found merge(std::span<const std::uint8_t> bytes, Found text, Found wide, std::si
   return all;
 }
 
-}  // namespace
-
-std::vector<FoundString> find_strings(std::span<const std::uint8_t> bytes, const TextMaskOptions& encodings,
-                                      std::size_t min_characters) {
-  const std::size_t least = std::max<std::size_t>(min_characters, 1);
-  TextMasks masks;
-  fill_text_masks(bytes, encodings, masks);
+Found strings_of(std::span<const std::uint8_t> bytes, const TextMasks& masks, std::size_t least) {
   Found text;
   Runs(masks.text, 1, least).each([&](std::size_t begin, std::size_t end) {
     FoundString run{begin, std::min(end, bytes.size()) - begin, 0, StringEncoding::Ascii};
@@ -149,6 +144,87 @@ std::vector<FoundString> find_strings(std::span<const std::uint8_t> bytes, const
                settle_wide(wide_runs(masks.wide_le, StringEncoding::Utf16le, bytes.size(), least),
                            wide_runs(masks.wide_be, StringEncoding::Utf16be, bytes.size(), least)),
                least);
+}
+
+/// Bytes at either end of a piece whose bits depend on what lies beyond: a sequence of UTF-8 has at most four.
+constexpr std::size_t context = 4;
+
+/// Places before which a string may begin or end, but that none crosses: a word of a mask for each 64.
+class Cuts {
+ public:
+  Cuts(const TextMasks& masks, std::size_t bytes) : masks_(masks), bytes_(bytes) {}
+
+  /// The first place at or behind `context`; nothing when there is none `context` bytes before the end.
+  std::optional<std::size_t> first() const {
+    for (std::size_t i = 0; i < words(); ++i)
+      if (const Word cuts = inner(i)) return i * 64 + static_cast<std::size_t>(std::countr_zero(cuts));
+    return std::nullopt;
+  }
+  std::optional<std::size_t> last() const {
+    for (std::size_t i = words(); i-- > 0;)
+      if (const Word cuts = inner(i)) return i * 64 + 63 - static_cast<std::size_t>(std::countl_zero(cuts));
+    return std::nullopt;
+  }
+
+ private:
+  std::size_t words() const { return bytes_ / 64 + (bytes_ % 64 != 0 ? 1 : 0); }
+
+  static Word shifted(const std::vector<Word>& mask, std::size_t i, unsigned by) {
+    return mask[i] << by | (i > 0 ? mask[i - 1] >> (64 - by) : 0);
+  }
+
+  /// A string crosses the place before byte k when it goes on there, or when k is the second half of a character.
+  Word crossed(std::size_t i) const {
+    Word all = masks_.text.empty() ? 0 : masks_.text[i] & shifted(masks_.text, i, 1);
+    for (const auto* mask : {&masks_.wide_le, &masks_.wide_be})
+      if (!mask->empty()) all |= shifted(*mask, i, 1) | ((*mask)[i] & shifted(*mask, i, 2));
+    return all;
+  }
+
+  /// Cuts of word i that are far enough from both ends.
+  Word inner(std::size_t i) const {
+    Word cuts = ~crossed(i);
+    if (i == 0) cuts &= ~Word{0} << context;
+    if (bytes_ < 2 * context) return 0;
+    const std::size_t end = bytes_ - context + 1, base = i * 64;
+    if (base >= end) return 0;
+    return end - base < 64 ? cuts & ((Word{1} << (end - base)) - 1) : cuts;
+  }
+
+  const TextMasks& masks_;
+  std::size_t bytes_;
+};
+
+/// Clears the bits before `begin` and from `end` on.
+void keep(std::vector<Word>& mask, std::size_t begin, std::size_t end) {
+  if (mask.empty()) return;
+  std::fill_n(mask.begin(), begin / 64, 0);
+  mask[begin / 64] &= ~Word{0} << begin % 64;
+  if (end / 64 >= mask.size()) return;
+  mask[end / 64] &= (Word{1} << end % 64) - 1;
+  std::fill(mask.begin() + static_cast<std::ptrdiff_t>(end / 64) + 1, mask.end(), 0);
+}
+
+}  // namespace
+
+std::vector<FoundString> find_strings(std::span<const std::uint8_t> bytes, const TextMaskOptions& encodings,
+                                      std::size_t min_characters) {
+  TextMasks masks;
+  fill_text_masks(bytes, encodings, masks);
+  return strings_of(bytes, masks, std::max<std::size_t>(min_characters, 1));
+}
+
+InnerStrings find_inner_strings(std::span<const std::uint8_t> bytes, const TextMaskOptions& encodings,
+                                std::size_t min_characters) {
+  TextMasks masks;
+  fill_text_masks(bytes, encodings, masks);
+  const Cuts cuts(masks, bytes.size());
+  const auto first = cuts.first();
+  if (!first) return {};
+  InnerStrings inner{*first, *cuts.last(), {}};
+  for (auto* mask : {&masks.text, &masks.wide_le, &masks.wide_be}) keep(*mask, inner.begin, inner.end);
+  inner.strings = strings_of(bytes, masks, std::max<std::size_t>(min_characters, 1));
+  return inner;
 }
 
 }  // namespace vmscan

@@ -26,4 +26,15 @@ struct FoundString {
 std::vector<FoundString> find_strings(std::span<const std::uint8_t> bytes, const TextMaskOptions& encodings,
                                       std::size_t min_characters);
 
+/// A part of `bytes`, between two places that no string crosses whatever lies around `bytes`.
+struct InnerStrings {
+  std::size_t begin = 0, end = 0;    // the first and the last such place; equal: there is none, or one
+  std::vector<FoundString> strings;  // those in between
+};
+
+/// What a piece of memory tells for itself; what lies before `begin` and behind `end` must be searched together with
+/// its neighbours.
+InnerStrings find_inner_strings(std::span<const std::uint8_t> bytes, const TextMaskOptions& encodings,
+                                std::size_t min_characters);
+
 }  // namespace vmscan

@@ -2,11 +2,23 @@
 
 #include <fmt/format.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <thread>
+
+#include "libvmscan/source/linux/page_walker.h"
+#include "libvmscan/source/linux/pagemap_scan.h"
+#include "libvmscan/source/linux/zero_page.h"
 
 namespace vmscan {
+namespace {
+
+constexpr std::uint64_t threads_pay_bytes = std::uint64_t{256} << 20;
+
+}  // namespace
 
 Result<std::size_t> ProcessMemory::do_read(Address address, std::span<std::byte> buffer) const {
   const iovec local{buffer.data(), buffer.size()};
@@ -19,6 +31,40 @@ Result<std::size_t> ProcessMemory::do_read(Address address, std::span<std::byte>
   if (error == EFAULT) return std::size_t{0};
   return fail(error == EPERM ? ErrorCode::AccessDenied : ErrorCode::Io,
               fmt::format("memory of pid {}: {}", proc_.pid(), std::strerror(error)));
+}
+
+Result<std::vector<Range>> ProcessMemory::do_present(std::span<const Range> ranges) const {
+  const Result<Fd> pagemap = proc_.open_file("pagemap");
+  if (!pagemap) return std::unexpected(pagemap.error());
+  std::vector<PageWalkMapping> plan;
+  std::uint64_t span = 0;
+  for (const Range range : ranges) {
+    plan.push_back({.range = range, .shared = false, .anonymous = false, .hugetlb = false, .skip = false});
+    span += range.size();
+  }
+  const auto page_size = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  const PageWalkOptions options{
+      .pagemap_fd = pagemap->get(),
+      .page_size = page_size,
+      .use_scan = PagemapScan(pagemap->get(), page_size).available(),
+      .swap_possible = true,
+      .zero_page_frame = zero_page_frame(page_size),
+      .resident_bytes = span,
+      .threads = span < threads_pay_bytes ? 1 : std::clamp(std::thread::hardware_concurrency(), 1U, 4U)};
+  const PageWalkResult walk = walk_pages(plan, options);
+  if (walk.address_space_gone || proc_.gone())
+    return fail(ErrorCode::Vanished, fmt::format("pid {}: the process has ended", proc_.pid()));
+  if (walk.error != 0)
+    return fail(ErrorCode::Io, fmt::format("/proc/{}/pagemap: {}", proc_.pid(), std::strerror(walk.error)));
+  std::vector<Range> found;
+  for (const PageRun& run : walk.pages.runs()) {
+    if ((run.condition & page::present) == 0) continue;
+    if (!found.empty() && found.back().end == run.range.begin)
+      found.back().end = run.range.end;
+    else
+      found.push_back(run.range);
+  }
+  return found;
 }
 
 }  // namespace vmscan

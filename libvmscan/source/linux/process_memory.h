@@ -15,6 +15,8 @@ class ProcessMemory : public MemoryReader {
  private:
   /// Errors: AccessDenied (needs ptrace attach rights), Vanished (also when the pid has gone to another process).
   Result<std::size_t> do_read(Address address, std::span<std::byte> buffer) const override;
+  /// By /proc/PID/pagemap; the shared zero page, where nothing is to be found, counts as absent.
+  Result<std::vector<Range>> do_present(std::span<const Range> ranges) const override;
 
   const ProcDir& proc_;
 };

@@ -1,0 +1,196 @@
+#include "cli/strings_options.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/quantities.h"
+#include "cli/system.h"
+#include "cli/view.h"
+#include "formats/text.h"
+#include "libvmscan/model/nearest.h"
+
+namespace vmscan::cli {
+namespace {
+
+constexpr std::uint64_t longest_least = 4096;  // --min-length
+
+/// "ascii", "utf8,utf16le", "all".
+Expected<TextMaskOptions> parse_encodings(std::string_view list) {
+  constexpr std::array<std::string_view, 5> names{"ascii", "utf8", "utf16le", "utf16be", "all"};
+  TextMaskOptions options{.text = false, .utf8 = false, .wide_le = false, .wide_be = false};
+  while (!list.empty()) {
+    const std::string_view name = list.substr(0, list.find(','));
+    list.remove_prefix(std::min(list.size(), name.size() + 1));
+    std::string folded = formats::folded_name(name);
+    std::erase(folded, '_');
+    const bool all = folded == "all";
+    if (std::find(names.begin(), names.end(), folded) == names.end()) {
+      const auto near = nearest(folded, names);
+      return failure(exit_usage, fmt::format("--encoding {}: unknown encoding: {}", formats::quote(name),
+                                             near ? fmt::format("did you mean {}?", *near)
+                                                  : fmt::format("choose of {}", fmt::join(names, ", "))));
+    }
+    options.text |= all || folded == "ascii" || folded == "utf8";
+    options.utf8 |= all || folded == "utf8";
+    options.wide_le |= all || folded == "utf16le";
+    options.wide_be |= all || folded == "utf16be";
+  }
+  return options;
+}
+
+Expected<Range> parse_range(std::string_view text) {
+  const std::size_t dash = text.find('-');
+  const auto bad = [&] {
+    return failure(exit_usage, fmt::format("--range {}: write 0xBEGIN-0xEND", formats::quote(text)));
+  };
+  if (dash == std::string_view::npos) return bad();
+  const auto begin = parse_address("--range", text.substr(0, dash)),
+             end = parse_address("--range", text.substr(dash + 1));
+  if (!begin || !end || *begin >= *end) return bad();
+  return Range{*begin, *end};
+}
+
+Expected<formats::StringsFormat> format_of(const StringsArguments& arguments) {
+  using enum formats::StringsFormat;
+  if (arguments.json + arguments.jsonl + arguments.csv > 1)
+    return failure(exit_usage, "--json, --jsonl and --csv: choose one");
+  if (arguments.json) return Json;
+  if (arguments.jsonl) return JsonLines;
+  if (arguments.csv) return Csv;
+  const std::string& name = arguments.format;
+  if (name.empty() || name == "table") return Table;
+  if (name == "csv") return Csv;
+  if (name == "json") return Json;
+  if (name == "jsonl") return JsonLines;
+  return failure(exit_usage,
+                 fmt::format("--format {}: choose one of table, csv, json, jsonl", formats::quote(arguments.format)));
+}
+
+Expected<void> settle_style(const StringsArguments& arguments, StringsSettings& settings) {
+  const auto format = format_of(arguments);
+  if (!format) return std::unexpected(format.error());
+  formats::StringsStyle& style = settings.style;
+  style.format = *format;
+  style.header = !arguments.no_header;
+  settings.on_terminal = *format == formats::StringsFormat::Table && arguments.output.empty() && stdout_is_terminal();
+  const auto color = wants_color(arguments.color, settings.on_terminal);
+  if (!color) return std::unexpected(color.error());
+  style.color = *color;
+  style.width = settings.on_terminal ? terminal_width().value_or(0) : 0;
+  if (arguments.width == "0") style.width = 0;
+  if (!arguments.width.empty() && arguments.width != "0") {
+    const auto width = parse_count("--width", arguments.width);
+    if (!width) return std::unexpected(width.error());
+    style.width = static_cast<std::size_t>(std::min<std::uint64_t>(*width, 1'000'000));
+  }
+  if (arguments.count && *format != formats::StringsFormat::Table)
+    return failure(exit_usage, "--count prints a number: leave out --format");
+  return {};
+}
+
+Expected<void> settle_choice(const StringsArguments& arguments, StringsSettings& settings) {
+  settings.module = arguments.module;
+  for (const std::string& list : arguments.types)
+    if (const auto added = add_types(list, settings.types); !added) return std::unexpected(added.error());
+  if (!arguments.address.empty()) {
+    const auto address = parse_address("--address", arguments.address);
+    if (!address) return std::unexpected(address.error());
+    settings.address = *address;
+  }
+  if (!arguments.range.empty()) {
+    const auto range = parse_range(arguments.range);
+    if (!range) return std::unexpected(range.error());
+    settings.range = *range;
+  }
+  if (!arguments.limit.empty()) {
+    const auto limit = parse_count("--limit", arguments.limit);
+    if (!limit) return std::unexpected(limit.error());
+    settings.limit = *limit;
+  }
+  return {};
+}
+
+/// "libc" and "libc.so.6" are /usr/lib/libc.so.6, as is the whole path.
+bool is_module(const Region& region, std::string_view name) {
+  if (region.type != RegionType::Image && region.type != RegionType::MappedFile) return false;
+  const std::string_view path = region.details;
+  return path == name || path.substr(path.find_last_of("/\\") + 1).starts_with(name);
+}
+
+}  // namespace
+
+void StringsArguments::add_to(Parser& parser) {
+  targets.add_to(parser);
+  parser.group("What is a string");
+  parser.option("-n,--min-length", min_length, "N", "at least so many characters (3)");
+  parser.option("-e,--encoding", encoding, "LIST",
+                "of ascii, utf8 (and ascii), utf16le, utf16be, or all; utf8,utf16le by default");
+  parser.group("Where it is looked for");
+  parser.option("-t,--type", types, "TYPE",
+                "only memory of this type (image, mapped_file, shareable, heap, managed_heap, stack, private_data), or "
+                "of several: heap,stack");
+  parser.option("--address", address, "A", "only the region with this address");
+  parser.option("--range", range, "A-B", "only from address A up to B");
+  parser.option("--module", module, "NAME", "only the image or mapped file whose name begins so, or with this path");
+  parser.flag("-w,--writable", writable, "only memory that can be written to");
+  parser.flag("--all-pages", all_pages,
+              "memory that is not in RAM, too: it is read from disk or swap, and the target grows by it");
+  parser.group("What is shown");
+  parser.flag("-c,--count", count, "only how many there are");
+  parser.option("-m,--limit", limit, "N", "stop after N strings");
+  parser.group("Output");
+  parser.option("--format", format, "FORMAT", "table (default), csv, json (one document) or jsonl (a line each)");
+  parser.flag("--json", json, "same as --format json");
+  parser.flag("--jsonl", jsonl, "same as --format jsonl");
+  parser.flag("--csv", csv, "same as --format csv");
+  parser.option("-o,--output", output, "FILE", "write to a file, as a whole or not at all");
+  parser.flag("--force", force, "replace the file if it exists");
+  parser.option("--color", color, "WHEN", "auto (default), always, never");
+  parser.option("--width", width, "N", "fit the table into N columns; 0: whole texts");
+  parser.flag("--no-header", no_header, "rows only");
+  parser.group("Other");
+  parser.flag("--strict", strict, "exit code 5 when something could not be read");
+  parser.flag("-q,--quiet", quiet, "no notes on stderr");
+  parser.flag("-v,--verbose", verbose, "tell on stderr what each step cost");
+}
+
+Expected<StringsSettings> settle(const StringsArguments& arguments) {
+  StringsSettings settings;
+  if (const auto settled = settle_style(arguments, settings); !settled) return std::unexpected(settled.error());
+  if (const auto settled = settle_choice(arguments, settings); !settled) return std::unexpected(settled.error());
+  settings.scan.count_only = arguments.count;
+  if (!arguments.min_length.empty()) {
+    const auto least = parse_count("--min-length", arguments.min_length);
+    if (!least) return std::unexpected(least.error());
+    if (*least > longest_least)
+      return failure(exit_usage, fmt::format("--min-length {}: at most {}", *least, longest_least));
+    settings.scan.min_characters = static_cast<std::size_t>(*least);
+  }
+  if (!arguments.encoding.empty()) {
+    const auto encodings = parse_encodings(arguments.encoding);
+    if (!encodings) return std::unexpected(encodings.error());
+    settings.scan.encodings = *encodings;
+  }
+  if (!arguments.output.empty())
+    if (const auto checked = check_output(arguments.output, arguments.force ? Existing::Replace : Existing::Refuse);
+        !checked)
+      return std::unexpected(checked.error());
+  return settings;
+}
+
+ExtentChoice choice_of(const StringsArguments& arguments, const StringsSettings& settings) {
+  ExtentChoice choice;
+  choice.writable = arguments.writable;
+  choice.absent_too = arguments.all_pages;
+  choice.within = settings.range;
+  choice.region = [&settings](const Region& region) {
+    const auto& types = settings.types;
+    if (!types.empty() && std::find(types.begin(), types.end(), region.type) == types.end()) return false;
+    if (settings.address && !region.range.contains(*settings.address)) return false;
+    return settings.module.empty() || is_module(region, settings.module);
+  };
+  return choice;
+}
+
+}  // namespace vmscan::cli

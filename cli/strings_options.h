@@ -1,0 +1,45 @@
+// The options of vmscan strings.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/failure.h"
+#include "cli/parser.h"
+#include "cli/target.h"
+#include "formats/strings_view.h"
+#include "libvmscan/strings/extents.h"
+
+namespace vmscan::cli {
+
+/// As they were typed.
+struct StringsArguments {
+  TargetOptions targets;
+  std::string min_length, encoding, address, range, module, limit, format, output, color, width;
+  std::vector<std::string> types;
+  bool writable = false, all_pages = false, count = false;
+  bool json = false, jsonl = false, csv = false, force = false, no_header = false, quiet = false, verbose = false,
+       strict = false;
+
+  void add_to(Parser& parser);
+};
+
+/// Once they make sense.
+struct StringsSettings {
+  ScanOptions scan;
+  std::vector<RegionType> types;
+  std::string module;
+  std::optional<Address> address;
+  std::optional<Range> range;
+  std::optional<std::uint64_t> limit;
+  formats::StringsStyle style;
+  bool on_terminal = false;
+};
+
+Expected<StringsSettings> settle(const StringsArguments& arguments);
+
+/// What is to be searched of a snapshot. `settings` must live as long as the choice.
+ExtentChoice choice_of(const StringsArguments& arguments, const StringsSettings& settings);
+
+}  // namespace vmscan::cli

@@ -1,0 +1,295 @@
+#include "libvmscan/strings/scan_memory.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+namespace vmscan {
+namespace {
+
+constexpr unsigned most_threads = 8;
+constexpr std::size_t hole_step = 4096;  // how far a hole reaches at least: the smallest page there is
+
+/// What could be read of a piece, without a hole in it, and what it tells for itself.
+struct Part {
+  Address address = 0;
+  std::size_t offset = 0, size = 0;            // in the buffer of the piece
+  std::size_t inner_begin = 0, inner_end = 0;  // from the start of the part
+  Rendered rendered;                           // of what lies in between
+};
+
+struct Piece {
+  Range range;
+  std::size_t region = 0;
+};
+
+struct Slot {
+  Piece piece;
+  std::vector<std::uint8_t> buffer;
+  std::vector<Part> parts;
+  std::uint64_t unreadable_bytes = 0;
+  std::optional<Error> error;
+  std::exception_ptr thrown;
+  bool ready = false;
+};
+
+/// Reads and searches single pieces.
+class Searcher {
+ public:
+  Searcher(const MemoryReader& memory, const ScanOptions& options, const Render& render)
+      : memory_(memory), options_(options), render_(render) {}
+
+  void search(Slot& slot) const {
+    slot.parts.clear();
+    slot.unreadable_bytes = 0;
+    slot.buffer.resize(options_.piece_bytes);
+    read(slot);
+    for (Part& part : slot.parts) search(slot, part);
+  }
+
+  void render(const StringBatch& batch, Rendered& out) const {
+    if (batch.strings.empty()) return;
+    if (options_.count_only)
+      out.strings += batch.strings.size();
+    else
+      render_(batch, out);
+  }
+
+ private:
+  void read(Slot& slot) const {
+    const std::size_t size = static_cast<std::size_t>(slot.piece.range.size());
+    bool touches = false;  // the last part
+    for (std::size_t at = 0; at < size;) {
+      const Address address = slot.piece.range.begin + at;
+      const auto buffer = std::as_writable_bytes(std::span(slot.buffer)).subspan(at, size - at);
+      const auto got = memory_.read_some(address, buffer);
+      if (!got && got.error().code != ErrorCode::Io) {
+        slot.error = got.error();
+        return;
+      }
+      const std::size_t read = got ? std::min(*got, buffer.size()) : 0;
+      if (read > 0) {
+        if (touches)
+          slot.parts.back().size += read;
+        else
+          slot.parts.push_back({address, at, read, 0, 0, {}});
+      }
+      touches = read > 0;
+      at += read;
+      if (touches) continue;
+      const std::size_t hole = std::min(size - at, hole_step - static_cast<std::size_t>(address % hole_step));
+      slot.unreadable_bytes += hole;
+      at += hole;
+    }
+  }
+
+  void search(const Slot& slot, Part& part) const {
+    const auto bytes = std::span(slot.buffer).subspan(part.offset, part.size);
+    const InnerStrings inner = find_inner_strings(bytes, options_.encodings, options_.min_characters);
+    part.inner_begin = inner.begin;
+    part.inner_end = inner.end;
+    render({part.address, bytes, inner.strings, slot.piece.region, false}, part.rendered);
+  }
+
+  const MemoryReader& memory_;
+  const ScanOptions& options_;
+  const Render& render_;
+};
+
+/// Puts together, in order, what the pieces tell and what lies across their ends.
+class Merger {
+ public:
+  Merger(const Searcher& searcher, const ScanOptions& options, const Deliver& deliver, ScanTotals& totals)
+      : searcher_(searcher), options_(options), deliver_(deliver), totals_(totals) {}
+
+  /// False: no more is wanted.
+  bool add(Slot& slot) {
+    totals_.unreadable_bytes += slot.unreadable_bytes;
+    for (Part& part : slot.parts) {
+      totals_.read_bytes += part.size;
+      const auto bytes = std::span<const std::uint8_t>(slot.buffer).subspan(part.offset, part.size);
+      if (!carry_.empty() && (end_ != part.address || region_ != slot.piece.region) && !finish()) return false;
+      if (!add(part, bytes, slot.piece.region)) return false;
+    }
+    return true;
+  }
+
+  /// Searches what is left over; nothing follows it.
+  bool finish() {
+    const bool goes_on = carry_.empty() || search(false);
+    carry_.clear();
+    return goes_on;
+  }
+
+ private:
+  bool add(Part& part, std::span<const std::uint8_t> bytes, std::size_t region) {
+    if (part.inner_end == 0) {
+      carry(part.address, bytes, region);
+      return carry_.size() <= longest_string || split();
+    }
+    carry(part.address, bytes.first(part.inner_begin), region);
+    if (!finish() || !send(part.rendered)) return false;
+    carry(part.address + part.inner_end, bytes.subspan(part.inner_end), region);
+    return true;
+  }
+
+  void carry(Address address, std::span<const std::uint8_t> bytes, std::size_t region) {
+    if (carry_.empty()) begin_ = address;
+    carry_.insert(carry_.end(), bytes.begin(), bytes.end());
+    end_ = address + bytes.size();
+    region_ = region;
+  }
+
+  /// More than the longest string is here and goes on: delivers all but the character that the end may have cut off.
+  bool split() {
+    while (carry_.size() > longest_string) {
+      std::vector<std::uint8_t> rest(carry_.begin() + longest_string, carry_.end());
+      carry_.resize(longest_string);
+      const std::size_t used = last_whole_character();
+      rest.insert(rest.begin(), carry_.begin() + static_cast<std::ptrdiff_t>(used), carry_.end());
+      carry_.resize(used);
+      if (!search(true)) return false;
+      begin_ += used;
+      carry_ = std::move(rest);
+    }
+    return true;
+  }
+
+  /// Where the last character of the carry begins when it may go on behind it, else the size of the carry.
+  std::size_t last_whole_character() const {
+    const auto found = find_strings(carry_, options_.encodings, options_.min_characters);
+    if (found.empty()) return carry_.size();
+    const std::size_t end = found.back().offset + found.back().size;
+    return carry_.size() - end < 4 ? end : carry_.size();
+  }
+
+  bool search(bool continues) {
+    const auto found = find_strings(carry_, options_.encodings, options_.min_characters);
+    const bool touches = !found.empty() && found.back().offset + found.back().size == carry_.size();
+    Rendered rendered;
+    searcher_.render({begin_, carry_, found, region_, continues && touches}, rendered);
+    return send(rendered);
+  }
+
+  bool send(Rendered& rendered) {
+    if (rendered.strings == 0) return true;
+    totals_.strings += rendered.strings;
+    totals_.stopped = !deliver_(rendered);
+    return !totals_.stopped;
+  }
+
+  const Searcher& searcher_;
+  const ScanOptions& options_;
+  const Deliver& deliver_;
+  ScanTotals& totals_;
+  std::vector<std::uint8_t> carry_;
+  Address begin_ = 0, end_ = 0;
+  std::size_t region_ = 0;
+};
+
+/// Hands out pieces to threads, and their results in order. There are a few slots: a thread that is ahead waits.
+class Line {
+ public:
+  Line(std::span<const Extent> extents, std::size_t piece_bytes, std::size_t slots)
+      : extents_(extents), piece_bytes_(piece_bytes), slots_(slots) {}
+
+  void work(const Searcher& searcher) {
+    while (Slot* slot = claim()) {
+      try {
+        searcher.search(*slot);
+      } catch (...) {
+        slot->thrown = std::current_exception();
+      }
+      const std::lock_guard lock(mutex_);
+      slot->ready = true;
+      changed_.notify_all();
+    }
+  }
+
+  /// The next result; null behind the last.
+  Slot* next() {
+    std::unique_lock lock(mutex_);
+    Slot& slot = slots_[taken_ % slots_.size()];
+    changed_.wait(lock, [&] { return slot.ready || (taken_ == claimed_ && extent_ == extents_.size()); });
+    if (!slot.ready) return nullptr;
+    if (slot.thrown) std::rethrow_exception(slot.thrown);
+    return &slot;
+  }
+
+  /// Gives the slot of next() back.
+  void release() {
+    const std::lock_guard lock(mutex_);
+    Slot& slot = slots_[taken_++ % slots_.size()];
+    slot.ready = false;
+    changed_.notify_all();
+  }
+
+  void stop() {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+    changed_.notify_all();
+  }
+
+ private:
+  Slot* claim() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return stopped_ || extent_ == extents_.size() || claimed_ - taken_ < slots_.size(); });
+    if (stopped_ || extent_ == extents_.size()) return nullptr;
+    const Extent& extent = extents_[extent_];
+    const std::uint64_t size = std::min<std::uint64_t>(piece_bytes_, extent.range.size() - offset_);
+    const Address begin = extent.range.begin + offset_;
+    Slot& slot = slots_[claimed_++ % slots_.size()];
+    slot.piece = {{begin, begin + size}, extent.region};
+    offset_ += size;
+    if (offset_ == extent.range.size()) ++extent_, offset_ = 0;
+    if (extent_ == extents_.size()) changed_.notify_all();
+    return &slot;
+  }
+
+  std::span<const Extent> extents_;
+  std::size_t piece_bytes_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<Slot> slots_;
+  std::size_t extent_ = 0;  // where the next piece begins
+  std::uint64_t offset_ = 0;
+  std::size_t claimed_ = 0, taken_ = 0;
+  bool stopped_ = false;
+};
+
+unsigned thread_count(const ScanOptions& options) {
+  return options.threads > 0 ? options.threads : std::clamp(std::thread::hardware_concurrency(), 1U, most_threads);
+}
+
+}  // namespace
+
+Result<void> scan_memory(const MemoryReader& memory, std::span<const Extent> extents, const ScanOptions& options,
+                         const Render& render, const Deliver& deliver, ScanTotals& totals) {
+  struct Stop {
+    Line& line;
+    ~Stop() { line.stop(); }
+  };
+  const unsigned threads = thread_count(options);
+  const Searcher searcher(memory, options, render);
+  Merger merger(searcher, options, deliver, totals);
+  Line line(extents, std::max<std::size_t>(options.piece_bytes, 1), threads + 2);
+  std::vector<std::jthread> workers;
+  const Stop stop{line};  // before the workers are waited for
+  for (unsigned i = 0; i < threads; ++i) workers.emplace_back([&] { line.work(searcher); });
+  while (Slot* slot = line.next()) {
+    if (!merger.add(*slot)) return {};
+    if (slot->error) {
+      const Error error = *slot->error;
+      merger.finish();
+      return std::unexpected(error);
+    }
+    line.release();
+  }
+  merger.finish();
+  return {};
+}
+
+}  // namespace vmscan
