@@ -128,7 +128,7 @@ class Merger {
   bool add(Part& part, std::span<const std::uint8_t> bytes, std::size_t region) {
     if (part.inner_end == 0) {
       carry(part.address, bytes, region);
-      return carry_.size() <= longest_string || split();
+      return split();
     }
     carry(part.address, bytes.first(part.inner_begin), region);
     if (!finish() || !send(part.rendered)) return false;
@@ -143,9 +143,10 @@ class Merger {
     region_ = region;
   }
 
-  /// More than the longest string is here and goes on: delivers all but the character that the end may have cut off.
+  /// Delivers what is longer than the longest string, but for the character that the end may have cut off. Keeps enough
+  /// for the last part to be a string, too.
   bool split() {
-    while (carry_.size() > longest_string) {
+    while (carry_.size() > longest_string + 4 * options_.min_characters) {
       std::vector<std::uint8_t> rest(carry_.begin() + longest_string, carry_.end());
       carry_.resize(longest_string);
       const std::size_t used = last_whole_character();

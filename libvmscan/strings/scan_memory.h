@@ -13,7 +13,8 @@
 
 namespace vmscan {
 
-/// The longest string that comes out in one, in bytes. A longer one is delivered in parts; each but the last is marked.
+/// Bytes of the longest string that surely comes out in one. A longer one is delivered in parts of at most so many, but
+/// for the last, which may have 4 * min_characters more; each but the last is marked.
 inline constexpr std::size_t longest_string = std::size_t{1} << 20;
 
 /// Strings of one stretch of memory.

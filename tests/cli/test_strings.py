@@ -1,0 +1,120 @@
+"""vmscan strings: what is found, where, in which format; what is chosen; exit codes."""
+
+import csv
+import io
+import json
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+
+import smaps
+import vmscan
+from cli import BAD, DONE, CommandLine
+
+NOTHING = 1
+TEXTS = [
+    (64, 20, "ascii", "plain text of vmscan"),
+    (256, 16, "utf8", "Jürgen of vmscan"),
+    (513, 19, "utf16le", "wide text of vmscan"),
+    (vmscan.PAGE - 6, 22, "ascii", "across pages of vmscan"),
+    (3 * vmscan.PAGE, 8, "ascii", "\tescape "),
+    (3 * vmscan.PAGE + 9, 15, "ascii", "[31m of vmscan"),
+    *((4 * vmscan.PAGE + 64 * i, 20, "ascii", "five times of vmscan") for i in range(5)),
+]
+
+
+class Strings(CommandLine):
+    def setUp(self):
+        super().setUp()
+        self.target = vmscan.start("texts")
+        self.addCleanup(self.target.close)
+        self.texts = self.target["texts"]
+        self.range = f"{self.texts.begin:#x}-{self.texts.end:#x}"
+
+    def found(self, *options, least=8):
+        done = self.run_it("strings", "-q", "--range", self.range, "-n", least, *options, self.target.pid)
+        self.assertIn(done.returncode, (DONE, NOTHING), done.stderr)
+        return done.stdout.decode("utf-8")
+
+    def test_a_table_by_address(self):
+        lines = self.found("--no-header").splitlines()
+        for line, (offset, _, encoding, text) in zip(lines, TEXTS):
+            self.assertTrue(line.startswith(f"{self.texts.begin + offset:#x} "), line)
+            self.assertIn(f" {encoding} ", line)
+            self.assertTrue(line.endswith(text.replace("\t", "\\x09")), line)
+        self.assertEqual(len(lines), len(TEXTS))
+
+    def test_json_and_json_lines(self):
+        document = json.loads(self.found("--json"))
+        vmscan.validate(document)
+        lines = [json.loads(line) for line in self.found("--jsonl").splitlines()]
+        self.assertEqual(document["strings"], lines)
+        places = [(int(s["address"], 16) - self.texts.begin, s["encoding"], s["text"]) for s in lines]
+        self.assertEqual(places, [(offset, encoding, text) for offset, _, encoding, text in TEXTS])
+        self.assertEqual({s["type"] for s in lines}, {"private_data"})
+        self.assertEqual(document["scan"]["strings"], len(TEXTS))
+
+    def test_csv(self):
+        rows = list(csv.DictReader(io.StringIO(self.found("--csv"))))
+        self.assertEqual([row["text"] for row in rows], [text for *_, text in TEXTS])
+        self.assertEqual(rows[2]["bytes"], "38")
+
+    def test_count_and_limit(self):
+        self.assertEqual(self.found("--count"), f"{len(TEXTS)}\n")
+        self.assertEqual(len(self.found("--no-header", "--limit", 3).splitlines()), 3)
+        self.assertEqual(len(json.loads(self.found("--json", "--limit", 3))["strings"]), 3)
+
+    def test_encodings(self):
+        for option, expected in (("ascii", {"ascii"}), ("utf16le", {"utf16le"}), ("utf8", {"ascii", "utf8"})):
+            lines = [json.loads(line) for line in self.found("--jsonl", "-e", option).splitlines()]
+            self.assertEqual({s["encoding"] for s in lines}, expected)
+
+    def test_nothing_found_is_exit_code_1(self):
+        done = self.run_it("strings", "-q", "--range", self.range, "-n", 100, self.target.pid)
+        self.assertEqual((done.returncode, done.stdout), (NOTHING, b""))
+        document = json.loads(self.found("--json", least=100))
+        self.assertEqual(document["strings"], [])
+
+    def test_chosen_by_type_address_and_module(self):
+        pid = self.target.pid
+        lines = self.lines("strings", "-q", "--jsonl", "--address", f"{self.texts.begin:#x}", pid)
+        self.assertIn("plain text of vmscan", [json.loads(line)["text"] for line in lines])
+        types = {json.loads(line)["type"] for line in self.lines("strings", "-q", "--jsonl", "-t", "image,stack", pid)}
+        self.assertEqual(types, {"image", "stack"})
+        details = {json.loads(s)["details"] for s in self.lines("strings", "-q", "--jsonl", "--module", "libc.so", pid)}
+        self.assertEqual([pathlib.Path(path).name for path in details], ["libc.so.6"])
+
+    def test_a_file_appears_as_a_whole(self):
+        self.good("strings", "-q", self.target.pid, "-o", "out.txt")
+        self.assertIn("plain text of vmscan", (self.directory / "out.txt").read_text(encoding="utf-8"))
+        self.fails(BAD, "exists: --force", "strings", self.target.pid, "-o", "out.txt")
+
+    def test_bad_options(self):
+        pid = self.target.pid
+        self.fails(BAD, "did you mean utf16le", "strings", pid, "-e", "utf16l")
+        self.fails(BAD, "0xBEGIN-0xEND", "strings", pid, "--range", "5")
+        self.fails(BAD, "choose one", "strings", pid, "--json", "--csv")
+        self.fails(BAD, "one target at a time", "strings", pid, pid)
+        self.fails(BAD, "holds no contents", "strings", "small.json")
+
+    def test_nothing_harms_a_terminal(self):
+        _, shown = self.on_terminal("strings", "--range", self.range, self.target.pid, columns=80)
+        self.assertNotIn("\t", shown)
+        for line in shown.splitlines():
+            self.assertTrue(line.startswith("vmscan: note:") or len(line) <= 80 + 16, line)  # and colours
+
+    def test_the_target_does_not_grow(self):
+        pid = self.target.pid
+        before = [(str(m), m["Rss"], m["Swap"]) for m in smaps.smaps(pid)]
+        self.run_it("strings", "--count", pid)
+        self.run_it("strings", pid)
+        self.assertEqual([(str(m), m["Rss"], m["Swap"]) for m in smaps.smaps(pid)], before)
+
+    def test_what_was_left_out_is_said(self):
+        done = self.run_it("strings", "--count", self.target.pid)
+        self.assertRegex(done.stderr, r"vmscan: note: [\d,]+ K searched; [\d,]+ K not in RAM left out \(--all-pages")
+
+
+if __name__ == "__main__":
+    vmscan.main()
