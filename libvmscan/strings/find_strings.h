@@ -20,21 +20,38 @@ struct FoundString {
   friend bool operator==(const FoundString&, const FoundString&) = default;
 };
 
-/// Runs of at least `min_characters` (0 is 1), sorted by offset. No byte is in two of them: a character that a run of
-/// bytes and one of UTF-16 share goes to the longer (in characters; the run of bytes when equal) and a run that becomes
-/// too short by that is left out; of overlapping UTF-16LE and UTF-16BE runs the longer stays (LE when equal).
-std::vector<FoundString> find_strings(std::span<const std::uint8_t> bytes, const TextMaskOptions& encodings,
-                                      std::size_t min_characters);
-
-/// A part of `bytes`, between two places that no string crosses whatever lies around `bytes`.
+/// A part of some bytes, between two places that no string crosses whatever lies around those bytes.
 struct InnerStrings {
-  std::size_t begin = 0, end = 0;    // the first and the last such place; equal: there is none, or one
-  std::vector<FoundString> strings;  // those in between
+  std::size_t begin = 0, end = 0;    // the first and the last such place; both 0: there is none
+  std::vector<FoundString> strings;  // those in between, unless they were only counted
+  std::size_t count = 0;
 };
 
-/// What a piece of memory tells for itself; what lies before `begin` and behind `end` must be searched together with
-/// its neighbours.
-InnerStrings find_inner_strings(std::span<const std::uint8_t> bytes, const TextMaskOptions& encodings,
-                                std::size_t min_characters);
+/// Finds runs of at least `min_characters` (0 is 1), sorted by offset. No byte is in two of them: a character that a
+/// run of bytes and one of UTF-16 share goes to the longer (in characters; the run of bytes when equal) and a run that
+/// becomes too short by that is left out; of overlapping UTF-16LE and UTF-16BE runs the longer stays (LE when equal).
+class StringFinder {
+ public:
+  StringFinder(const TextMaskOptions& encodings, std::size_t min_characters)
+      : encodings_(encodings), least_(min_characters == 0 ? 1 : min_characters) {}
+
+  /// Replaces `found`.
+  void find(std::span<const std::uint8_t> bytes, std::vector<FoundString>& found);
+  /// Replaces `inner` by what a piece of memory tells for itself; what lies before `inner.begin` and behind `inner.end`
+  /// must be searched together with its neighbours.
+  void find_inner(std::span<const std::uint8_t> bytes, bool count_only, InnerStrings& inner);
+
+ private:
+  TextMaskOptions encodings_;
+  std::size_t least_;
+  TextMasks masks_;
+};
+
+inline std::vector<FoundString> find_strings(std::span<const std::uint8_t> bytes, const TextMaskOptions& encodings,
+                                             std::size_t min_characters) {
+  std::vector<FoundString> found;
+  StringFinder(encodings, min_characters).find(bytes, found);
+  return found;
+}
 
 }  // namespace vmscan

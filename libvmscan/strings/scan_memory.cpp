@@ -36,25 +36,31 @@ struct Slot {
   bool ready = false;
 };
 
+/// What a thread works with: room that is used again for each piece.
+struct Tools {
+  explicit Tools(const ScanOptions& options) : finder(options.encodings, options.min_characters) {}
+  StringFinder finder;
+  InnerStrings inner;
+};
+
 /// Reads and searches single pieces.
 class Searcher {
  public:
   Searcher(const MemoryReader& memory, const ScanOptions& options, const Render& render)
       : memory_(memory), options_(options), render_(render) {}
 
-  void search(Slot& slot) const {
+  void search(Slot& slot, Tools& tools) const {
     slot.parts.clear();
     slot.unreadable_bytes = 0;
     slot.buffer.resize(options_.piece_bytes);
     read(slot);
-    for (Part& part : slot.parts) search(slot, part);
+    for (Part& part : slot.parts) search(slot, part, tools);
   }
 
-  void render(const StringBatch& batch, Rendered& out) const {
-    if (batch.strings.empty()) return;
+  void render(const StringBatch& batch, std::size_t count, Rendered& out) const {
     if (options_.count_only)
-      out.strings += batch.strings.size();
-    else
+      out.strings += count;
+    else if (count > 0)
       render_(batch, out);
   }
 
@@ -86,12 +92,13 @@ class Searcher {
     }
   }
 
-  void search(const Slot& slot, Part& part) const {
+  void search(const Slot& slot, Part& part, Tools& tools) const {
     const auto bytes = std::span(slot.buffer).subspan(part.offset, part.size);
-    const InnerStrings inner = find_inner_strings(bytes, options_.encodings, options_.min_characters);
+    InnerStrings& inner = tools.inner;
+    tools.finder.find_inner(bytes, options_.count_only, inner);
     part.inner_begin = inner.begin;
     part.inner_end = inner.end;
-    render({part.address, bytes, inner.strings, slot.piece.region, false}, part.rendered);
+    render({part.address, bytes, inner.strings, slot.piece.region, false}, inner.count, part.rendered);
   }
 
   const MemoryReader& memory_;
@@ -103,7 +110,11 @@ class Searcher {
 class Merger {
  public:
   Merger(const Searcher& searcher, const ScanOptions& options, const Deliver& deliver, ScanTotals& totals)
-      : searcher_(searcher), options_(options), deliver_(deliver), totals_(totals) {}
+      : searcher_(searcher),
+        options_(options),
+        deliver_(deliver),
+        totals_(totals),
+        finder_(options.encodings, options.min_characters) {}
 
   /// False: no more is wanted.
   bool add(Slot& slot) {
@@ -160,18 +171,18 @@ class Merger {
   }
 
   /// Where the last character of the carry begins when it may go on behind it, else the size of the carry.
-  std::size_t last_whole_character() const {
-    const auto found = find_strings(carry_, options_.encodings, options_.min_characters);
-    if (found.empty()) return carry_.size();
-    const std::size_t end = found.back().offset + found.back().size;
+  std::size_t last_whole_character() {
+    finder_.find(carry_, found_);
+    if (found_.empty()) return carry_.size();
+    const std::size_t end = found_.back().offset + found_.back().size;
     return carry_.size() - end < 4 ? end : carry_.size();
   }
 
   bool search(bool continues) {
-    const auto found = find_strings(carry_, options_.encodings, options_.min_characters);
-    const bool touches = !found.empty() && found.back().offset + found.back().size == carry_.size();
+    finder_.find(carry_, found_);
+    const bool touches = !found_.empty() && found_.back().offset + found_.back().size == carry_.size();
     Rendered rendered;
-    searcher_.render({begin_, carry_, found, region_, continues && touches}, rendered);
+    searcher_.render({begin_, carry_, found_, region_, continues && touches}, found_.size(), rendered);
     return send(rendered);
   }
 
@@ -186,6 +197,8 @@ class Merger {
   const ScanOptions& options_;
   const Deliver& deliver_;
   ScanTotals& totals_;
+  StringFinder finder_;
+  std::vector<FoundString> found_;
   std::vector<std::uint8_t> carry_;
   Address begin_ = 0, end_ = 0;
   std::size_t region_ = 0;
@@ -197,10 +210,10 @@ class Line {
   Line(std::span<const Extent> extents, std::size_t piece_bytes, std::size_t slots)
       : extents_(extents), piece_bytes_(piece_bytes), slots_(slots) {}
 
-  void work(const Searcher& searcher) {
+  void work(const Searcher& searcher, Tools tools) {
     while (Slot* slot = claim()) {
       try {
-        searcher.search(*slot);
+        searcher.search(*slot, tools);
       } catch (...) {
         slot->thrown = std::current_exception();
       }
@@ -279,7 +292,7 @@ Result<void> scan_memory(const MemoryReader& memory, std::span<const Extent> ext
   Line line(extents, std::max<std::size_t>(options.piece_bytes, 1), threads + 2);
   std::vector<std::jthread> workers;
   const Stop stop{line};  // before the workers are waited for
-  for (unsigned i = 0; i < threads; ++i) workers.emplace_back([&] { line.work(searcher); });
+  for (unsigned i = 0; i < threads; ++i) workers.emplace_back([&] { line.work(searcher, Tools(options)); });
   while (Slot* slot = line.next()) {
     if (!merger.add(*slot)) return {};
     if (slot->error) {

@@ -11,6 +11,7 @@ namespace vmscan {
 /// Bit i of word i/64 stands for byte i. Bits behind the last byte are 0.
 struct TextMasks {
   std::vector<std::uint64_t> text;     // part of a printable character in ASCII or UTF-8
+  std::vector<std::uint64_t> inner;    // of those: not the first byte of its character
   std::vector<std::uint64_t> wide_le;  // a printable character in UTF-16LE begins here (two bytes, both inside)
   std::vector<std::uint64_t> wide_be;
 };
@@ -22,10 +23,23 @@ struct TextMaskOptions {
   bool wide_be = false;
 };
 
+/// Where runs of a least length (2 to 16) begin, for some words of the masks, in ASCII, UTF-8 and UTF-16LE.
+struct RunStarts {
+  static constexpr std::size_t most = 256;
+  std::size_t count = 0;     // words
+  std::uint64_t text[most];  // runs of bytes
+  std::uint64_t wide[most];  // runs of UTF-16LE
+  std::uint64_t
+      doubtful[most];    // of `text`: perhaps too few characters; of `wide`: shares its first byte with a run of bytes
+  std::size_t sure = 0;  // bits of `text` that are not doubtful, and all bits of `wide`
+};
+
 /// One implementation, for one instruction set.
 struct TextMaskKernel {
   std::string_view name;  // "scalar", "sse2", "avx2", "avx512"
   void (*fill)(std::span<const std::uint8_t> bytes, const TextMaskOptions& options, TextMasks& masks);
+  /// From word `begin` on, which must be there.
+  void (*find_starts)(const TextMasks& masks, std::size_t begin, std::size_t least, RunStarts& starts);
 };
 
 /// What this processor can run, the fastest last; the first is "scalar", byte by byte, which the others must equal.
@@ -39,9 +53,13 @@ inline void fill_text_masks(std::span<const std::uint8_t> bytes, const TextMaskO
 // For the implementations.
 namespace kernels {
 void fill_scalar(std::span<const std::uint8_t> bytes, const TextMaskOptions& options, TextMasks& masks);
+void find_starts_scalar(const TextMasks& masks, std::size_t begin, std::size_t least, RunStarts& starts);
 void fill_sse2(std::span<const std::uint8_t> bytes, const TextMaskOptions& options, TextMasks& masks);
+void find_starts_sse2(const TextMasks& masks, std::size_t begin, std::size_t least, RunStarts& starts);
 void fill_avx2(std::span<const std::uint8_t> bytes, const TextMaskOptions& options, TextMasks& masks);
+void find_starts_avx2(const TextMasks& masks, std::size_t begin, std::size_t least, RunStarts& starts);
 void fill_avx512(std::span<const std::uint8_t> bytes, const TextMaskOptions& options, TextMasks& masks);
+void find_starts_avx512(const TextMasks& masks, std::size_t begin, std::size_t least, RunStarts& starts);
 void resize(TextMasks& masks, std::size_t bytes, const TextMaskOptions& options);
 }  // namespace kernels
 

@@ -22,7 +22,8 @@ void check_masks(std::span<const std::uint8_t> bytes, const TextMaskOptions& opt
   text_mask_kernels().front().fill(bytes, options, expected);
   for (const TextMaskKernel& kernel : text_mask_kernels()) {
     kernel.fill(bytes, options, masks);
-    require(masks.text == expected.text && masks.wide_le == expected.wide_le && masks.wide_be == expected.wide_be,
+    require(masks.text == expected.text && masks.inner == expected.inner && masks.wide_le == expected.wide_le &&
+                masks.wide_be == expected.wide_be,
             "the masks are those of the scalar kernel");
   }
 }
@@ -49,7 +50,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     end = found.offset + found.size;
     require(end <= bytes.size(), "strings lie inside");
   }
-  const InnerStrings inner = find_inner_strings(bytes, options, least);
+  InnerStrings inner, counted;
+  StringFinder finder(options, least);
+  finder.find_inner(bytes, false, inner);
+  finder.find_inner(bytes, true, counted);
+  require(counted.count == inner.strings.size() && inner.count == counted.count, "counting counts what is found");
   std::vector<FoundString> parts = find_strings(bytes.first(inner.begin), options, least);
   append(parts, inner.strings, 0);
   append(parts, find_strings(bytes.subspan(inner.end), options, least), inner.end);

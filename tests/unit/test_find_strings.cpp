@@ -4,6 +4,7 @@
 #include <string>
 
 #include "libvmscan/strings/find_strings.h"
+#include "libvmscan/strings/settle_strings.h"
 
 using namespace vmscan;
 
@@ -93,4 +94,37 @@ TEST_CASE("a shared character goes to the longer string") {
 TEST_CASE("characters count, not bytes") {
   CHECK(texts("\1\xC3\xA9t\1", usual, 3).empty());
   CHECK(texts("\1\xC3\xA9t\xC3\xA9\1", usual, 3) == Texts{"\xC3\xA9t\xC3\xA9"});
+}
+
+TEST_CASE("the quick way finds, and counts, what the slow one finds") {
+  const std::string_view alphabets[] = {{},
+                                        {"ab\0", 3},
+                                        {"a\0", 2},
+                                        {"aaaa\0", 5},
+                                        {"abc\n\0\0", 6},
+                                        {"a\0\xC3\xA9", 4},
+                                        {"a\xC3\xA9\xC3\xA9\0\0", 7},
+                                        {"a\xE2\x82\xAC\xB0\0", 6},
+                                        {"abcdefgh\xC2\xB0\0", 11}};
+  std::vector<FoundString> slow, quick;
+  InnerStrings found, counted;
+  for (const std::string_view alphabet : alphabets)
+    for (const std::size_t size : {2, 9, 64, 65, 127, 200, 3000, 30000})
+      for (const std::size_t least : {2, 3, 4, 5, 8, 15, 16, 17, 33})
+        for (const TextMaskOptions& options :
+             {usual, ascii_only, wide_only, TextMaskOptions{true, false, true, false}}) {
+          const std::string data = random_bytes(size, alphabet);
+          TextMasks masks;
+          fill_text_masks(bytes_of(data), options, masks);
+          settle_strings(masks, size, least, slow);
+          StringFinder finder(options, least);
+          finder.find(bytes_of(data), quick);
+          INFO("size " << size << ", least " << least);
+          REQUIRE(quick == slow);
+          finder.find_inner(bytes_of(data), false, found);
+          finder.find_inner(bytes_of(data), true, counted);
+          REQUIRE(counted.count == found.strings.size());
+          REQUIRE(counted.begin == found.begin);
+          REQUIRE(counted.end == found.end);
+        }
 }

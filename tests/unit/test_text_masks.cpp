@@ -18,10 +18,11 @@ void check_kernels(const Data& data) {
     TextMasks expected;
     kernels::fill_scalar(data, options, expected);
     for (const TextMaskKernel& kernel : text_mask_kernels()) {
-      TextMasks masks{{7}, {7}, {7}};  // left from another scan
+      TextMasks masks{{7}, {7}, {7}, {7}};  // left from another scan
       kernel.fill(data, options, masks);
       INFO(kernel.name << ", " << data.size() << " bytes, options " << choice);
       REQUIRE(masks.text == expected.text);
+      REQUIRE(masks.inner == expected.inner);
       REQUIRE(masks.wide_le == expected.wide_le);
       REQUIRE(masks.wide_be == expected.wide_be);
     }

@@ -6,7 +6,7 @@
 namespace vmscan {
 
 std::span<const TextMaskKernel> text_mask_kernels() {
-  static constexpr std::array<TextMaskKernel, 1> all{{{"scalar", kernels::fill_scalar}}};
+  static constexpr std::array<TextMaskKernel, 1> all{{{"scalar", kernels::fill_scalar, kernels::find_starts_scalar}}};
   return all;
 }
 

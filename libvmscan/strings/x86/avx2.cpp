@@ -1,5 +1,6 @@
 #include <immintrin.h>
 
+#include "libvmscan/strings/run_starts.h"
 #include "libvmscan/strings/x86/block_kernel.h"
 
 namespace vmscan::kernels {
@@ -10,10 +11,6 @@ class Avx2Block {
   explicit Avx2Block(const std::uint8_t* at)
       : low_(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(at))),
         high_(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(at + 32))) {}
-  bool all_zero() const {
-    const __m256i any = _mm256_or_si256(low_, high_);
-    return _mm256_testz_si256(any, any) != 0;
-  }
   Word in_range(int low, int high) const {
     const __m256i base = _mm256_set1_epi8(static_cast<char>(low)),
                   size = _mm256_set1_epi8(static_cast<char>(high - low));
@@ -24,7 +21,6 @@ class Avx2Block {
     const __m256i wanted = _mm256_set1_epi8(static_cast<char>(value));
     return bits(_mm256_cmpeq_epi8(low_, wanted), _mm256_cmpeq_epi8(high_, wanted));
   }
-  Word high_bits() const { return bits(low_, high_); }
 
  private:
   static Word bits(__m256i low, __m256i high) {
@@ -38,6 +34,10 @@ class Avx2Block {
 
 void fill_avx2(std::span<const std::uint8_t> bytes, const TextMaskOptions& options, TextMasks& masks) {
   fill_blocks<Avx2Block>(bytes, options, masks);
+}
+
+void find_starts_avx2(const TextMasks& masks, std::size_t begin, std::size_t least, RunStarts& starts) {
+  find_run_starts(masks, begin, least, starts);
 }
 
 }  // namespace vmscan::kernels

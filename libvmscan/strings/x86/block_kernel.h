@@ -13,11 +13,10 @@ using Word = std::uint64_t;
 
 /// What one block of 64 bytes holds.
 struct Classes {
-  Word ascii = 0, zero = 0, high = 0;
-  Word latin = 0;                        // A0 to FF
-  Word continuation = 0;                 // 80 to BF
-  Word lead2 = 0, lead3 = 0, lead4 = 0;  // C2 to DF, E0 to EF but EE (all private use), F0
-  Word doubtful = 0;                     // leads behind which not every sequence is printable
+  Word ascii = 0, zero = 0;
+  Word latin = 0;         // A0 to FF
+  Word continuation = 0;  // 80 to BF
+  Word leads = 0;         // C2 to F0: behind all others nothing printable follows
 };
 
 // Shifts over the border of a block.
@@ -25,43 +24,36 @@ inline Word down(Word word, Word next, int by) { return word >> by | next << (64
 inline Word up(Word word, Word before, int by) { return word << by | before >> (64 - by); }
 
 template <class Block>
-inline Classes classify(const Block& block, const TextMaskOptions& options) {
-  Classes c;
-  if (block.all_zero()) {
-    c.zero = ~Word{0};
-    return c;
-  }
+[[gnu::always_inline]] inline Classes classify(const Block& block) {
+  Classes c;  // without a branch: in memory as it is, no processor guesses them well
   c.ascii = block.in_range(0x20, 0x7E) | block.equals('\t');
   c.zero = block.equals(0);
-  c.high = block.high_bits();
-  if (c.high == 0) return c;
   c.latin = block.in_range(0xA0, 0xFF);
-  if (!options.utf8) return c;
   c.continuation = block.in_range(0x80, 0xBF);
-  if (c.continuation == c.high) return c;  // no lead
-  c.lead2 = block.in_range(0xC2, 0xDF);
-  c.lead3 = block.in_range(0xE0, 0xEF) & ~block.equals(0xEE);
-  c.lead4 = block.equals(0xF0);
-  c.doubtful =
-      block.equals(0xC2) | block.equals(0xE0) | block.equals(0xE2) | block.equals(0xED) | block.equals(0xEF) | c.lead4;
+  c.leads = block.in_range(0xC2, 0xF0);
   return c;
 }
 
-/// Where UTF-8 sequences begin, by their length.
+/// Where printable sequences of UTF-8 begin, by their length.
 struct Starts {
   Word two = 0, three = 0, four = 0;
 };
 
-/// `at` is the block's first byte; sequences are known to be whole where a bit is set, so they can be looked at.
-inline Starts find_starts(const Classes& c, Word next, const std::uint8_t* at) {
-  const Word one = down(c.continuation, next, 1);
-  Starts s{c.lead2 & one, 0, 0};
-  if ((c.lead3 | c.lead4) != 0) {
-    const Word two = one & down(c.continuation, next, 2);
-    s.three = c.lead3 & two;
-    s.four = c.lead4 & two & down(c.continuation, next, 3);
+/// `leads` are those with a continuation behind them; `continuation` and `next` tell whether a third and fourth byte
+/// follow.
+template <class Block>
+[[gnu::noinline]] Starts find_starts(const std::uint8_t* at, Word leads, Word continuation, Word next) {
+  const Block block(at);
+  const Word lead3 = block.in_range(0xE0, 0xEF) & ~block.equals(0xEE), lead4 = block.equals(0xF0);  // EE: private use
+  Starts s{leads & block.in_range(0xC2, 0xDF), 0, 0};
+  if (const Word longer = leads & (lead3 | lead4) & down(continuation, next, 2); longer != 0) {
+    s.three = longer & lead3;
+    s.four = longer & lead4 & down(continuation, next, 3);
   }
-  for (Word doubt = (s.two | s.three | s.four) & c.doubtful; doubt != 0; doubt &= doubt - 1) {
+  // Leads behind which not every sequence is printable. All of the sequence is there, so it can be looked at.
+  const Word doubtful =
+      lead4 | block.equals(0xC2) | block.equals(0xE0) | block.equals(0xE2) | block.equals(0xED) | block.equals(0xEF);
+  for (Word doubt = (s.two | s.three | s.four) & doubtful; doubt != 0; doubt &= doubt - 1) {
     const int i = __builtin_ctzll(doubt);
     const Word bit = doubt & -doubt;
     const std::size_t size = s.two & bit ? 2 : s.three & bit ? 3 : 4;
@@ -71,14 +63,19 @@ inline Starts find_starts(const Classes& c, Word next, const std::uint8_t* at) {
   return s;
 }
 
+/// The masks as they are written, without looking into the vectors again and again.
+struct Output {
+  Word *text, *inner, *wide_le, *wide_be;  // null: not asked for
+};
+
 template <class Block>
 class Filler {
  public:
-  Filler(std::span<const std::uint8_t> bytes, const TextMaskOptions& options, TextMasks& masks)
-      : bytes_(bytes), options_(options), masks_(masks) {}
+  Filler(std::span<const std::uint8_t> bytes, bool utf8, const Output& out)
+      : data_(bytes.data()), size_(bytes.size()), utf8_(utf8), out_(out) {}
 
   void fill() {
-    const std::size_t blocks = (bytes_.size() + 63) / 64;
+    const std::size_t blocks = (size_ + 63) / 64;
     if (blocks == 0) return;
     Classes current = look(0);
     for (std::size_t i = 0; i < blocks; ++i) {
@@ -89,42 +86,61 @@ class Filler {
   }
 
  private:
-  Classes look(std::size_t block) const {
-    const std::size_t at = block * 64, left = bytes_.size() - at;
-    if (left >= 64) return classify(Block(bytes_.data() + at), options_);
+  [[gnu::always_inline]] Classes look(std::size_t block) const {
+    if (size_ - block * 64 >= 64) return classify(Block(data_ + block * 64));
     alignas(64) std::uint8_t last[64];
-    for (std::size_t i = 0; i < 64; ++i) last[i] = i < left ? bytes_[at + i] : 1;  // 1 belongs to no text
-    return classify(Block(last), options_);
+    copy_last(block, last);
+    return classify(Block(last));
   }
 
-  void finish(std::size_t i, const Classes& c, const Classes& next) {
-    if (options_.text) masks_.text[i] = options_.utf8 ? text(i, c, next) : c.ascii;
+  void copy_last(std::size_t block, std::uint8_t* last) const {
+    const std::size_t at = block * 64, left = size_ - at;
+    for (std::size_t i = 0; i < 64; ++i) last[i] = i < left ? data_[at + i] : 1;  // 1 belongs to no text
+  }
+
+  [[gnu::always_inline]] void finish(std::size_t i, const Classes& c, const Classes& next) {
+    if (out_.text != nullptr) {
+      Word starts = 0, inner = 0;
+      const Word leads = c.leads & down(c.continuation, next.continuation, 1);
+      if (utf8_ && (leads | crossing_) != 0) inner = inner_of(i, leads, c.continuation, next.continuation, starts);
+      out_.inner[i] = inner;
+      out_.text[i] = c.ascii | starts | inner;
+    }
     // The last byte of all has no zero behind it: `next` of the last block is empty, and so is what lies behind the
     // end.
-    if (options_.wide_le) masks_.wide_le[i] = (c.ascii | c.latin) & down(c.zero, next.zero, 1);
-    if (options_.wide_be) masks_.wide_be[i] = c.zero & down(c.ascii | c.latin, next.ascii | next.latin, 1);
+    if (out_.wide_le != nullptr) out_.wide_le[i] = (c.ascii | c.latin) & down(c.zero, next.zero, 1);
+    if (out_.wide_be != nullptr) out_.wide_be[i] = c.zero & down(c.ascii | c.latin, next.ascii | next.latin, 1);
   }
 
-  Word text(std::size_t i, const Classes& c, const Classes& next) {
+  /// The bytes of longer sequences but for the first ones, which become `starts`.
+  Word inner_of(std::size_t i, Word leads, Word continuation, Word next, Word& starts) {
     Starts s;
-    if ((c.lead2 | c.lead3 | c.lead4) != 0) s = find_starts(c, next.continuation, bytes_.data() + i * 64);
-    const Word second = s.two | s.three | s.four, before = before_.two | before_.three | before_.four;
-    const Word covered = second | up(second, before, 1) | up(s.three | s.four, before_.three | before_.four, 2) |
-                         up(s.four, before_.four, 3);
-    before_ = s;
-    return c.ascii | covered;
+    if (leads != 0) {
+      alignas(64) std::uint8_t last[64];
+      const bool whole = size_ - i * 64 >= 64;
+      if (!whole) copy_last(i, last);
+      s = find_starts<Block>(whole ? data_ + i * 64 : last, leads, continuation, next);
+    }
+    starts = s.two | s.three | s.four;
+    const Word longer = s.three | s.four;
+    const Word rest = crossing_ | starts << 1 | longer << 2 | s.four << 3;
+    crossing_ = starts >> 63 | longer >> 62 | s.four >> 61;
+    return rest;
   }
 
-  std::span<const std::uint8_t> bytes_;
-  const TextMaskOptions& options_;
-  TextMasks& masks_;
-  Starts before_;
+  const std::uint8_t* data_;
+  std::size_t size_;
+  bool utf8_;
+  Output out_;
+  Word crossing_ = 0;  // bytes of the next block that belong to a sequence of the last one
 };
 
 template <class Block>
 void fill_blocks(std::span<const std::uint8_t> bytes, const TextMaskOptions& options, TextMasks& masks) {
   resize(masks, bytes.size(), options);
-  Filler<Block>(bytes, options, masks).fill();
+  const Output out{options.text ? masks.text.data() : nullptr, masks.inner.data(),
+                   options.wide_le ? masks.wide_le.data() : nullptr, options.wide_be ? masks.wide_be.data() : nullptr};
+  Filler<Block>(bytes, options.utf8, out).fill();
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include <emmintrin.h>
 
+#include "libvmscan/strings/run_starts.h"
 #include "libvmscan/strings/x86/block_kernel.h"
 
 namespace vmscan::kernels {
@@ -9,10 +10,6 @@ class Sse2Block {
  public:
   explicit Sse2Block(const std::uint8_t* at) {
     for (int i = 0; i < 4; ++i) parts_[i] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at + 16 * i));
-  }
-  bool all_zero() const {
-    const __m128i any = _mm_or_si128(_mm_or_si128(parts_[0], parts_[1]), _mm_or_si128(parts_[2], parts_[3]));
-    return _mm_movemask_epi8(_mm_cmpeq_epi8(any, _mm_setzero_si128())) == 0xFFFF;
   }
   Word in_range(int low, int high) const {
     const __m128i base = _mm_set1_epi8(static_cast<char>(low)), size = _mm_set1_epi8(static_cast<char>(high - low));
@@ -24,9 +21,6 @@ class Sse2Block {
   Word equals(int value) const {
     const __m128i wanted = _mm_set1_epi8(static_cast<char>(value));
     return gather([&](__m128i part) { return _mm_cmpeq_epi8(part, wanted); });
-  }
-  Word high_bits() const {
-    return gather([](__m128i part) { return part; });
   }
 
  private:
@@ -44,6 +38,10 @@ class Sse2Block {
 
 void fill_sse2(std::span<const std::uint8_t> bytes, const TextMaskOptions& options, TextMasks& masks) {
   fill_blocks<Sse2Block>(bytes, options, masks);
+}
+
+void find_starts_sse2(const TextMasks& masks, std::size_t begin, std::size_t least, RunStarts& starts) {
+  find_run_starts(masks, begin, least, starts);
 }
 
 }  // namespace vmscan::kernels
