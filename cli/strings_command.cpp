@@ -5,77 +5,30 @@
 
 #include "cli/commands.h"
 #include "cli/log.h"
-#include "cli/strings_options.h"
-#include "cli/system.h"
-#include "cli/view.h"
+#include "cli/progress.h"
+#include "cli/strings_base.h"
+#include "cli/strings_flow.h"
 #include "formats/table.h"
 #include "libvmscan/strings/scan_memory.h"
 
 namespace vmscan::cli {
 namespace {
 
-constexpr std::size_t buffer_bytes = 1 << 16;
-
 constexpr std::string_view help = R"(The text in memory: each string with its address and the region it lives in.
 
 Examples:
   vmscan strings 1234 --type heap                  strings in heaps, by address
   vmscan strings 1234 --min-length 8 --limit 100   the first hundred of at least 8 characters
-  vmscan strings 1234 --module libssl --count      how many there are in a library
-  vmscan strings 1234 --writable --jsonl           one JSON object a line, for other programs
+  vmscan strings 1234 --match '^https?://' -i      what looks like an address
+  vmscan strings 1234 --duplicates --limit 20      what is there many times, the largest waste first
+  vmscan strings 1234 --writable --jsonl -o then.jsonl; sleep 60
+  vmscan strings 1234 --writable --not-in then.jsonl --duplicates
+                                                   what came since: that is what fills a growing heap
 
 Memory holds secrets: passwords, keys, what users typed. So does this output: look before you share it.
+--not-in is here and not in diff, which compares figures of saved snapshots: those hold no contents of memory.
 A string is a run of printable characters in ASCII, UTF-8 or UTF-16: tab, U+0020 to U+007E, and what UTF-8 encodes from
 U+00A0 on, but not private use; in UTF-16 up to U+00FF. Only memory that is in RAM is read.)";
-
-/// Where lines go, in pieces: to a file that appears at the end, or to standard output.
-class Lines {
- public:
-  static Expected<Lines> open(const StringsArguments& arguments, bool at_once) {
-    Lines lines;
-    lines.at_once_ = at_once;
-    if (arguments.output.empty()) return lines;
-    auto file = NewFile::open(arguments.output, arguments.force ? Existing::Replace : Existing::Refuse);
-    if (!file) return std::unexpected(file.error());
-    lines.file_ = std::move(*file);
-    return lines;
-  }
-
-  /// False: it cannot be written, or nobody reads it any more.
-  bool write(std::string_view text) {
-    buffer_ += text;
-    if (first_ || at_once_ || buffer_.size() >= buffer_bytes) flush();
-    first_ = false;
-    return !closed_ && !failure_;
-  }
-
-  std::optional<Failure> finish() {
-    flush();
-    if (!failure_ && file_) note(file_->finish());
-    return failure_;
-  }
-
- private:
-  void flush() {
-    if (!failure_ && !closed_) note(file_ ? file_->write(buffer_) : write_stdout(buffer_, &closed_));
-    buffer_.clear();
-  }
-  void note(const Expected<void>& done) {
-    if (!done && !failure_) failure_ = done.error();
-  }
-
-  std::optional<NewFile> file_;
-  std::string buffer_;
-  bool first_ = true, at_once_ = false, closed_ = false;
-  std::optional<Failure> failure_;
-};
-
-/// Cuts lines off behind the first `count`.
-void keep_lines(std::string& text, std::uint64_t count) {
-  std::size_t end = 0;
-  while (count-- > 0) end = text.find('\n', end) + 1;
-  text.resize(end);
-}
 
 std::string amount(std::uint64_t bytes) { return formats::format_size(Bytes{bytes}, formats::Units::K) + " K"; }
 
@@ -120,50 +73,42 @@ class Run {
   }
 
   int search(const Snapshot& snapshot, const MemoryReader& memory, const Extents& extents) {
-    auto lines = Lines::open(arguments_, settings_.on_terminal);
-    if (!lines) return report(lines.error());
-    const formats::StringsView view(snapshot, settings_.style);
+    auto output = StringsOutput::open(arguments_, settings_);
+    if (!output) return report(output.error());
     formats::StringsSummary summary;
-    catch_interrupts();
-    std::uint64_t shown = 0;
-    const Render render = [&](const StringBatch& batch, Rendered& out) {
-      for (const FoundString& found : batch.strings) view.append(batch, found, out.text);
-      out.strings += batch.strings.size();
-    };
-    const Deliver deliver = [&](Rendered& found) { return show(view, *lines, found, shown) && !interrupted(); };
-    const Result<void> done = scan_memory(memory, extents.list, settings_.scan, render, deliver, summary.totals);
-    if (!done && summary.totals.read_bytes == 0) return report(failure(done.error()).error());
-    if (arguments_.count) {
-      lines->write(fmt::format("{}\n", settings_.limit ? std::min(*settings_.limit, shown) : shown));
-    } else if (shown == 0 && settings_.style.format != formats::StringsFormat::Table) {
-      lines->write(view.head());
-    }
-    summary.absent_bytes = extents.absent_bytes;
     summary.notes = snapshot.notes;
+    catch_interrupts();
+    std::optional<StringSieve> sieve;
+    if (settings_.unique || !arguments_.not_in.empty()) sieve.emplace(settings_.unique, open_temporary_file);
+    if (!arguments_.not_in.empty())
+      if (const auto done = exclude_base(arguments_, settings_, *sieve, summary.notes); !done)
+        return report(done.error());
+    StringsFlow flow(settings_, snapshot, sieve ? &*sieve : nullptr, *output);
+    const Result<void> done = scan(memory, extents, flow, summary.totals);
+    if (!done && summary.totals.read_bytes == 0) return report(failure(done.error()).error());
+    if (const auto finished = flow.finish(); !finished) return report(finished.error());
+    summary.absent_bytes = extents.absent_bytes;
     for (Note& note : notes_of(summary, extents.unreadable_bytes + summary.totals.unreadable_bytes, done))
       summary.notes.push_back(std::move(note));
-    summary.totals.strings = shown;
+    summary.totals.strings = output->shown();
     summary.totals.unreadable_bytes += extents.unreadable_bytes;
-    if (!arguments_.count) lines->write(view.tail(summary));
-    if (const auto failed = lines->finish()) return report(*failed);
+    if (const auto failed = output->finish(flow.head(), formats::strings_tail(summary, settings_.style.format)))
+      return report(*failed);
     return end(summary, !done || interrupted());
   }
 
-  /// Writes what was found, up to the limit.
-  bool show(const formats::StringsView& view, Lines& lines, Rendered& found, std::uint64_t& shown) const {
-    const std::uint64_t room = settings_.limit ? *settings_.limit - shown : found.strings;
-    const std::uint64_t taken = std::min(room, found.strings);
-    if (!arguments_.count) {
-      if (taken < found.strings) keep_lines(found.text, taken);
-      std::string_view text = found.text;
-      if (shown == 0) {
-        if (settings_.style.format == formats::StringsFormat::Json) text.remove_prefix(1);
-        if (!lines.write(view.head())) return false;
-      }
-      if (!lines.write(text)) return false;
-    }
-    shown += taken;
-    return !settings_.limit || shown < *settings_.limit;
+  Result<void> scan(const MemoryReader& memory, const Extents& extents, StringsFlow& flow, ScanTotals& totals) const {
+    ScanOptions options = settings_.scan;
+    options.count_only = flow.only_counts();
+    Progress progress(!settings_.on_terminal || !settings_.in_order(), extents.bytes());
+    options.goes_on = [&](const ScanTotals& now) {
+      progress.show(now.read_bytes + now.unreadable_bytes,
+                    fmt::format(", {} strings", formats::format_count(now.strings)));
+      return !interrupted();
+    };
+    return scan_memory(
+        memory, extents.list, options, [&](const StringBatch& batch, Rendered& out) { flow.render(batch, out); },
+        [&](Rendered& found) { return flow.deliver(found); }, totals);
   }
 
   int end(const formats::StringsSummary& summary, bool partial) const {

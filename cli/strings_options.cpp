@@ -63,8 +63,9 @@ Expected<formats::StringsFormat> format_of(const StringsArguments& arguments) {
   if (name == "csv") return Csv;
   if (name == "json") return Json;
   if (name == "jsonl") return JsonLines;
-  return failure(exit_usage,
-                 fmt::format("--format {}: choose one of table, csv, json, jsonl", formats::quote(arguments.format)));
+  if (name == "text") return Text;
+  return failure(exit_usage, fmt::format("--format {}: choose one of table, csv, json, jsonl, text",
+                                         formats::quote(arguments.format)));
 }
 
 Expected<void> settle_style(const StringsArguments& arguments, StringsSettings& settings) {
@@ -73,7 +74,9 @@ Expected<void> settle_style(const StringsArguments& arguments, StringsSettings& 
   formats::StringsStyle& style = settings.style;
   style.format = *format;
   style.header = !arguments.no_header;
-  settings.on_terminal = *format == formats::StringsFormat::Table && arguments.output.empty() && stdout_is_terminal();
+  const bool for_people = *format == formats::StringsFormat::Table || *format == formats::StringsFormat::Text;
+  settings.on_terminal = for_people && arguments.output.empty() && stdout_is_terminal();
+  style.terminal = settings.on_terminal;
   const auto color = wants_color(arguments.color, settings.on_terminal);
   if (!color) return std::unexpected(color.error());
   style.color = *color;
@@ -86,6 +89,48 @@ Expected<void> settle_style(const StringsArguments& arguments, StringsSettings& 
   }
   if (arguments.count && *format != formats::StringsFormat::Table)
     return failure(exit_usage, "--count prints a number: leave out --format");
+  return {};
+}
+
+/// "length", "text:desc".
+Expected<void> settle_order(const StringsArguments& arguments, StringsSettings& settings) {
+  using enum StringsOrder;
+  constexpr std::array<std::string_view, 6> names{"address", "length", "text", "type", "wasted", "count"};
+  if (arguments.duplicates) settings.order = Waste;
+  if (arguments.sort.empty()) return {};
+  const std::size_t colon = std::min(arguments.sort.find(':'), arguments.sort.size());
+  const std::string name = formats::folded_name(arguments.sort.substr(0, colon)),
+                    direction = formats::folded_name(arguments.sort.substr(std::min(colon + 1, arguments.sort.size())));
+  const auto known = std::find(names.begin(), names.end(), name);
+  if (known == names.end()) {
+    const auto near = nearest(name, names);
+    return failure(exit_usage, fmt::format("--sort {}: {}", formats::quote(arguments.sort),
+                                           near ? fmt::format("did you mean {}?", *near)
+                                                : fmt::format("choose of {}", fmt::join(names, ", "))));
+  }
+  settings.order = static_cast<StringsOrder>(known - names.begin());
+  const bool falls = settings.order == Length || settings.order == Waste || settings.order == Count;
+  if ((settings.order == Waste || settings.order == Count) && !arguments.duplicates)
+    return failure(exit_usage, fmt::format("--sort {}: goes with --duplicates", name));
+  if (!direction.empty() && direction != "asc" && direction != "desc")
+    return failure(exit_usage, fmt::format("--sort {}: asc or desc behind the colon", formats::quote(arguments.sort)));
+  settings.reversed = !direction.empty() && (direction == "desc") != falls;
+  return {};
+}
+
+Expected<void> settle_filters(const StringsArguments& arguments, StringsSettings& settings) {
+  settings.unique = arguments.unique;
+  settings.duplicates = arguments.duplicates;
+  settings.count = arguments.count;
+  if (arguments.unique && arguments.duplicates)
+    return failure(exit_usage, "--unique and --duplicates: choose one (--duplicates shows each string once, too)");
+  if (arguments.match.empty()) {
+    if (arguments.ignore_case) return failure(exit_usage, "--ignore-case goes with --match");
+    return {};
+  }
+  auto pattern = TextPattern::make("--match", arguments.match, arguments.ignore_case);
+  if (!pattern) return std::unexpected(pattern.error());
+  settings.match = std::move(*pattern);
   return {};
 }
 
@@ -137,10 +182,20 @@ void StringsArguments::add_to(Parser& parser) {
   parser.flag("--all-pages", all_pages,
               "memory that is not in RAM, too: it is read from disk or swap, and the target grows by it");
   parser.group("What is shown");
+  parser.option("--match", match, "REGEX", "only strings of which some part matches (RE2's syntax, linear time)");
+  parser.flag("-i,--ignore-case", ignore_case, "--match takes upper and lower case for the same");
+  parser.option("--not-in", not_in, "BASE",
+                "only strings that are not in BASE: a process, a core, or a file that strings --jsonl wrote earlier");
+  parser.flag("-u,--unique", unique, "of equal strings only the first");
+  parser.flag("-d,--duplicates", duplicates,
+              "equal strings as one line: how many, bytes of each, bytes wasted by the copies, where they live");
+  parser.option("-s,--sort", sort, "COL[:asc|desc]",
+                "address (default), length, text or type; of duplicates also wasted (default) or count");
   parser.flag("-c,--count", count, "only how many there are");
   parser.option("-m,--limit", limit, "N", "stop after N strings");
   parser.group("Output");
-  parser.option("--format", format, "FORMAT", "table (default), csv, json (one document) or jsonl (a line each)");
+  parser.option("--format", format, "FORMAT",
+                "table (default), csv, json (one document), jsonl (a line each) or text (the strings alone)");
   parser.flag("--json", json, "same as --format json");
   parser.flag("--jsonl", jsonl, "same as --format jsonl");
   parser.flag("--csv", csv, "same as --format csv");
@@ -159,7 +214,8 @@ Expected<StringsSettings> settle(const StringsArguments& arguments) {
   StringsSettings settings;
   if (const auto settled = settle_style(arguments, settings); !settled) return std::unexpected(settled.error());
   if (const auto settled = settle_choice(arguments, settings); !settled) return std::unexpected(settled.error());
-  settings.scan.count_only = arguments.count;
+  if (const auto settled = settle_order(arguments, settings); !settled) return std::unexpected(settled.error());
+  if (const auto settled = settle_filters(arguments, settings); !settled) return std::unexpected(settled.error());
   if (!arguments.min_length.empty()) {
     const auto least = parse_count("--min-length", arguments.min_length);
     if (!least) return std::unexpected(least.error());

@@ -8,6 +8,7 @@
 #include "cli/failure.h"
 #include "cli/parser.h"
 #include "cli/target.h"
+#include "cli/text_pattern.h"
 #include "formats/strings_view.h"
 #include "libvmscan/strings/extents.h"
 
@@ -16,14 +17,16 @@ namespace vmscan::cli {
 /// As they were typed.
 struct StringsArguments {
   TargetOptions targets;
-  std::string min_length, encoding, address, range, module, limit, format, output, color, width;
+  std::string min_length, encoding, address, range, module, match, not_in, sort, limit, format, output, color, width;
   std::vector<std::string> types;
-  bool writable = false, all_pages = false, count = false;
+  bool writable = false, all_pages = false, ignore_case = false, unique = false, duplicates = false, count = false;
   bool json = false, jsonl = false, csv = false, force = false, no_header = false, quiet = false, verbose = false,
        strict = false;
 
   void add_to(Parser& parser);
 };
+
+enum class StringsOrder { Address, Length, Text, Type, Waste, Count };
 
 /// Once they make sense.
 struct StringsSettings {
@@ -32,9 +35,16 @@ struct StringsSettings {
   std::string module;
   std::optional<Address> address;
   std::optional<Range> range;
+  std::optional<TextPattern> match;
   std::optional<std::uint64_t> limit;
+  bool unique = false, duplicates = false, count = false;
+  StringsOrder order = StringsOrder::Address;  // of duplicates: Waste
+  bool reversed = false;
   formats::StringsStyle style;
   bool on_terminal = false;
+
+  /// Strings are shown as they are found.
+  bool in_order() const { return order == StringsOrder::Address && !reversed && !duplicates; }
 };
 
 Expected<StringsSettings> settle(const StringsArguments& arguments);

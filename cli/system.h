@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
@@ -54,6 +55,10 @@ class NewFile {
   explicit NewFile(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
+
+/// An empty file for what does not fit into memory, without a name, gone when it is closed; in TMPDIR or, without that,
+/// /var/tmp, which is on a disk more often than /tmp. Null when it cannot be made (errno).
+std::FILE* open_temporary_file();
 
 /// Refuses early, before a long run, what write_file() or SeriesFile would refuse at its end.
 Expected<void> check_output(const std::string& path, Existing existing);

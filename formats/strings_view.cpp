@@ -96,6 +96,7 @@ StringsView::StringsView(const Snapshot& snapshot, const StringsStyle& style) : 
     if (style_.width != 0)
       text_width_ = style_.width > fixed + where_width_ + 12 ? style_.width - fixed - where_width_ : 12;
   }
+  if (style_.format == StringsFormat::Text) return;
   for (const Region& region : snapshot.regions)
     for (const Block& block : region.blocks) places_.push_back({block.range, cells_of(region, block)});
 }
@@ -135,7 +136,7 @@ std::string_view StringsView::cells_at(Address address) const {
 }
 
 std::string StringsView::head() const {
-  if (style_.format == StringsFormat::JsonLines) return {};
+  if (style_.format == StringsFormat::JsonLines || style_.format == StringsFormat::Text) return {};
   if (style_.format == StringsFormat::Json) {
     std::string out;
     JsonWriter json(out);
@@ -159,14 +160,31 @@ std::string StringsView::head() const {
 }
 
 void StringsView::append(const StringBatch& batch, const FoundString& found, std::string& out) const {
-  std::string text;
-  append_text_of(batch.text_of(found), found.encoding, text);
+  const auto bytes = batch.text_of(found);
   const Address address = batch.address + found.offset;
   const bool continues = batch.continues && &found == &batch.strings.back();
-  if (style_.format == StringsFormat::Table || style_.format == StringsFormat::Csv)
-    append_row(address, found, text, continues, out);
-  else
-    append_object(address, found, text, continues, out);
+  if (found.encoding == StringEncoding::Ascii || found.encoding == StringEncoding::Utf8) {
+    const auto* const text = reinterpret_cast<const char*>(bytes.data());  // NOLINT: bytes are text here
+    return append(address, found, std::string_view(text, bytes.size()), continues, out);
+  }
+  std::string text;
+  append_text_of(bytes, found.encoding, text);
+  append(address, found, text, continues, out);
+}
+
+void StringsView::append(Address address, const FoundString& found, std::string_view text, bool continues,
+                         std::string& out) const {
+  switch (style_.format) {
+    case StringsFormat::Text:
+      append_last_cell(text, !style_.terminal, false, 0, out);
+      return;
+    case StringsFormat::Table:
+    case StringsFormat::Csv:
+      return append_row(address, found, text, continues, out);
+    case StringsFormat::Json:
+    case StringsFormat::JsonLines:
+      return append_object(address, found, text, continues, out);
+  }
 }
 
 void StringsView::append_row(Address address, const FoundString& found, std::string_view text, bool continues,
@@ -198,12 +216,7 @@ void StringsView::append_row(Address address, const FoundString& found, std::str
   if (encoding_shown_) append_padded(out, name_of(found.encoding), encoding_width + 1);
   out += cells_at(address);
   const bool plain = found.encoding == StringEncoding::Ascii && text.find('\t') == std::string_view::npos;
-  const std::string escaped = plain ? std::string() : escape_for_terminal(text);
-  bool was_cut = false;
-  const std::string_view whole = plain ? text : std::string_view(escaped);
-  out += text_width_ == 0 ? whole : cut(whole, text_width_, was_cut);
-  if (was_cut || continues) out += "…";
-  out += '\n';
+  append_last_cell(text, plain, continues, text_width_, out);
 }
 
 void StringsView::append_object(Address address, const FoundString& found, std::string_view text, bool continues,
@@ -226,8 +239,17 @@ void StringsView::append_object(Address address, const FoundString& found, std::
   out += "}\n";
 }
 
-std::string StringsView::tail(const StringsSummary& summary) const {
-  if (style_.format != StringsFormat::Json) return {};
+void append_last_cell(std::string_view text, bool plain, bool continues, std::size_t width, std::string& out) {
+  const std::string escaped = plain ? std::string() : escape_for_terminal(text);
+  const std::string_view whole = plain ? text : std::string_view(escaped);
+  bool was_cut = false;
+  out += width == 0 ? whole : cut(whole, width, was_cut);
+  if (was_cut || continues) out += "…";
+  out += '\n';
+}
+
+std::string strings_tail(const StringsSummary& summary, StringsFormat format) {
+  if (format != StringsFormat::Json) return {};
   std::string out = "],";
   JsonWriter json(out);
   json.key("scan");

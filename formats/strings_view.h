@@ -10,7 +10,7 @@
 
 namespace vmscan::formats {
 
-inline constexpr std::string_view strings_schema = "vmscan.strings/1";
+inline constexpr std::string_view strings_schema = "vmscan.strings/1", duplicates_schema = "vmscan.duplicates/1";
 
 /// "ascii", "utf8", "utf16le", "utf16be".
 std::string_view name_of(StringEncoding encoding);
@@ -18,13 +18,14 @@ std::string_view name_of(StringEncoding encoding);
 /// The text of a string as UTF-8.
 void append_text_of(std::span<const std::uint8_t> bytes, StringEncoding encoding, std::string& out);
 
-enum class StringsFormat { Table, Csv, Json, JsonLines };
+enum class StringsFormat { Table, Csv, Json, JsonLines, Text };  // Text: nothing but the strings, one a line
 
 struct StringsStyle {
   StringsFormat format = StringsFormat::Table;
   std::size_t width = 0;  // columns of the terminal: longer texts are cut; 0: whole texts
   bool color = false;
   bool header = true;
+  bool terminal = false;  // Text goes to one, and must not harm it
 };
 
 /// What a scan did, for the end of a document.
@@ -33,6 +34,11 @@ struct StringsSummary {
   std::uint64_t absent_bytes = 0;
   std::vector<Note> notes;
 };
+
+/// What comes behind the strings of a JSON document; nothing in other formats.
+std::string strings_tail(const StringsSummary& summary, StringsFormat format);
+/// Appends a text as the last cell of a line of a table: escaped, and cut to `width` columns unless that is 0.
+void append_last_cell(std::string_view text, bool plain, bool continues, std::size_t width, std::string& out);
 
 class StringsView {
  public:
@@ -44,8 +50,8 @@ class StringsView {
   /// Appends a line for one string of the batch; may be called on several threads. In JSON each line begins with a
   /// comma, which the caller takes off the first.
   void append(const StringBatch& batch, const FoundString& found, std::string& out) const;
-  /// What comes behind them.
-  std::string tail(const StringsSummary& summary) const;
+  /// The same for a string whose text, in UTF-8, is at hand.
+  void append(Address address, const FoundString& found, std::string_view text, bool continues, std::string& out) const;
 
  private:
   struct Place {  // a block

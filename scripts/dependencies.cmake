@@ -1,4 +1,5 @@
-# The libraries that vmscan is made with; none is needed where it runs. Targets: vmscan_headers, vmscan_format_libraries.
+# The libraries that vmscan is made with; none is needed where it runs. Targets: vmscan_headers,
+# vmscan_format_libraries, vmscan_re2.
 find_package(Threads REQUIRED)
 add_library(vmscan_headers INTERFACE)
 
@@ -55,4 +56,25 @@ else()
     target_include_directories(vmscan_format_libraries SYSTEM INTERFACE ${VMSCAN_${_variable}_INCLUDE})
     target_link_libraries(vmscan_format_libraries INTERFACE ${VMSCAN_${_variable}_LIBRARY})
   endforeach()
+endif()
+
+# RE2, for strings --match: the archive, so that the program brings it along (and not a second C++ library). Newer
+# releases need Abseil, too, and are linked as Debian ships them. Without it, as for Windows, --match says so.
+set(VMSCAN_HAVE_RE2 OFF)
+if(NOT CMAKE_CROSSCOMPILING)
+  find_path(VMSCAN_RE2_INCLUDE re2/re2.h)
+  find_library(VMSCAN_RE2_LIBRARY NAMES libre2.a re2)
+  if(NOT VMSCAN_RE2_INCLUDE OR NOT VMSCAN_RE2_LIBRARY)
+    message(FATAL_ERROR "<re2/re2.h> not found: install libre2-dev (its name in Debian and Ubuntu)")
+  endif()
+  set(VMSCAN_HAVE_RE2 ON)
+  file(STRINGS ${VMSCAN_RE2_INCLUDE}/re2/re2.h _abseil REGEX "#include \"absl/")
+  add_library(vmscan_re2 INTERFACE)
+  target_include_directories(vmscan_re2 SYSTEM INTERFACE ${VMSCAN_RE2_INCLUDE})
+  if(_abseil)
+    find_library(VMSCAN_RE2_SHARED re2)
+    target_link_libraries(vmscan_re2 INTERFACE ${VMSCAN_RE2_SHARED} Threads::Threads)
+  else()
+    target_link_libraries(vmscan_re2 INTERFACE ${VMSCAN_RE2_LIBRARY} Threads::Threads)
+  endif()
 endif()

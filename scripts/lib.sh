@@ -35,6 +35,7 @@ need_for_build() {
   need libzstd-dev zstd.h "zstd files"
   need zlib1g-dev zlib.h "gzip files"
   need libpugixml-dev pugixml.hpp "XML files"
+  need libre2-dev re2/re2.h "regular expressions"
 }
 
 need_for_tests() {

@@ -76,6 +76,8 @@ Expected<void> write_file(const std::string& path, std::string_view text, Existi
   return failure(exit_usage, fmt::format("{}: {}", path, why));
 }
 
+std::FILE* open_temporary_file() { return std::tmpfile(); }
+
 struct NewFile::State {
   std::ofstream file;
   std::string path, temporary;

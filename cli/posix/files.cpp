@@ -192,6 +192,17 @@ Expected<void> write_file(const std::string& path, std::string_view text, Existi
   return {};
 }
 
+std::FILE* open_temporary_file() {
+  const char* const wanted = std::getenv("TMPDIR");
+  std::string path = fmt::format("{}/vmscan-XXXXXX", wanted != nullptr && *wanted != '\0' ? wanted : "/var/tmp");
+  const int fd = ::mkostemp(path.data(), O_CLOEXEC);
+  if (fd < 0) return nullptr;
+  ::unlink(path.c_str());
+  std::FILE* const file = ::fdopen(fd, "w+b");
+  if (file == nullptr) ::close(fd);
+  return file;
+}
+
 struct NewFile::State {
   State(int fd, std::string name, std::string final_name, bool is_new)
       : file(fd), temporary(std::move(name)), path(std::move(final_name)), replace(!is_new) {}

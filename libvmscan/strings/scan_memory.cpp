@@ -301,6 +301,10 @@ Result<void> scan_memory(const MemoryReader& memory, std::span<const Extent> ext
       return std::unexpected(error);
     }
     line.release();
+    if (options.goes_on && !options.goes_on(totals)) {
+      totals.stopped = true;
+      return {};
+    }
   }
   merger.finish();
   return {};

@@ -42,13 +42,15 @@ struct ScanOptions {
   unsigned threads = 0;               // 0: as many as help
   bool count_only = false;            // render() is not called; Rendered::strings is all there is
   std::size_t piece_bytes = 1 << 18;  // what a thread reads at once; tests make it small
+  /// Called after each piece, on the caller's thread. False: no more is wanted. May be empty.
+  std::function<bool(const struct ScanTotals&)> goes_on;
 };
 
 struct ScanTotals {
   std::uint64_t read_bytes = 0;
   std::uint64_t unreadable_bytes = 0;  // holes: unmapped meanwhile, guard pages, device memory
   std::uint64_t strings = 0;           // delivered
-  bool stopped = false;                // deliver() said so
+  bool stopped = false;                // deliver() or goes_on() said so
 };
 
 /// Called on any thread, several at once: turns a batch into text.

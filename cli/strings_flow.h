@@ -1,0 +1,55 @@
+// What happens to strings between the search and the lines: --match, --not-in, --unique, --sort, --duplicates.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "cli/strings_options.h"
+#include "cli/strings_output.h"
+#include "formats/duplicates_view.h"
+#include "formats/strings_view.h"
+#include "libvmscan/strings/string_counter.h"
+#include "libvmscan/strings/string_sieve.h"
+
+namespace vmscan::cli {
+
+/// The strings of a batch as records, one behind the other. `types`: of the region.
+void append_records(const StringBatch& batch, const Region& region, Rendered& out);
+
+class StringsFlow {
+ public:
+  /// All must live as long as this. `sieve` may be null.
+  StringsFlow(const StringsSettings& settings, const Snapshot& snapshot, StringSieve* sieve, StringsOutput& output);
+
+  /// Whether strings can be counted without a look at them.
+  bool only_counts() const { return settings_.count && direct_ && !settings_.match; }
+  /// On any thread.
+  void render(const StringBatch& batch, Rendered& out) const;
+  /// In order of address. False: no more is wanted.
+  bool deliver(Rendered& found);
+  /// What was kept back until all are known.
+  Expected<void> finish();
+  const std::string& head() const { return head_; }
+
+ private:
+  void render_matching(const StringBatch& batch, Rendered& out) const;
+  bool judge(std::string_view record);
+  bool collect(std::string_view record);
+  bool show(std::string_view record);
+  bool keep(const Result<void>& done);
+
+  const StringsSettings& settings_;
+  const Snapshot& snapshot_;
+  StringSieve* sieve_;
+  StringsOutput& output_;
+  bool direct_;
+  formats::StringsView view_;
+  formats::DuplicatesView duplicates_view_;
+  std::string head_;
+  std::optional<StringCounter> counter_;
+  std::optional<RecordSort> sort_;
+  std::optional<Failure> failure_;
+};
+
+}  // namespace vmscan::cli

@@ -1,0 +1,109 @@
+#include "formats/duplicates_view.h"
+
+#include <fmt/format.h>
+
+#include <vector>
+
+#include "formats/columns.h"
+#include "formats/document.h"
+#include "formats/json_writer.h"
+#include "formats/table.h"
+#include "formats/text.h"
+
+namespace vmscan::formats {
+namespace {
+
+constexpr std::size_t types_width = 24;
+constexpr std::string_view table_line = "{:>10}  {:>6}  {:>13}  {:<8}  {}  ";
+
+std::uint64_t wasted(const StringRecord& string) { return (string.count - 1) * string.size; }
+
+std::vector<RegionType> types_of(const StringRecord& string) {
+  std::vector<RegionType> types;
+  for (const auto& known : region_types)
+    if ((string.types >> static_cast<unsigned>(known.type) & 1) != 0) types.push_back(known.type);
+  return types;
+}
+
+/// Filled up with blanks, or without its end; the width of fmt counts bytes of "…". Plain ASCII comes in.
+std::string padded(std::string text) {
+  if (text.size() > types_width) return text.substr(0, types_width - 1) + "…";
+  return text.append(types_width - text.size(), ' ');
+}
+
+}  // namespace
+
+std::string DuplicatesView::head() const {
+  if (style_.format == StringsFormat::Json) {
+    std::string out;
+    JsonWriter json(out);
+    json.begin_object();
+    json.key("schema");
+    json.string(duplicates_schema);
+    write_head(json, snapshot_);
+    json.key("strings");
+    json.begin_array();
+    return out += '\n';
+  }
+  if (!style_.header) return {};
+  if (style_.format == StringsFormat::Csv) return "count,length,bytes,wasted_bytes,encoding,types,address,text\n";
+  if (style_.format != StringsFormat::Table) return {};
+  return fmt::format(table_line, "Count", "Bytes", "Wasted", "Encoding", padded("Types")) + "Text\n";
+}
+
+void DuplicatesView::append(const StringRecord& string, std::string_view text, std::string& out) const {
+  if (style_.format == StringsFormat::Text)
+    append_last_cell(text, !style_.terminal, false, 0, out);
+  else if (style_.format == StringsFormat::Table || style_.format == StringsFormat::Csv)
+    append_row(string, text, out);
+  else
+    append_object(string, text, out);
+}
+
+void DuplicatesView::append_row(const StringRecord& string, std::string_view text, std::string& out) const {
+  std::string types;
+  const bool csv = style_.format == StringsFormat::Csv;
+  for (const RegionType type : types_of(string)) {
+    if (!types.empty()) types += csv ? " " : ", ";
+    types += csv ? name_of(type) : title_of(type);
+  }
+  if (csv) {
+    out += fmt::format("{},{},{},{},{},{},{:#x},{}\n", string.count, string.characters, string.size, wasted(string),
+                       formats::name_of(string.encoding), types, string.address, csv_text(text));
+    return;
+  }
+  const std::size_t begin = out.size();
+  out += fmt::format(table_line, format_count(string.count), format_count(string.size), format_count(wasted(string)),
+                     formats::name_of(string.encoding), padded(types));
+  const std::size_t used = display_width(std::string_view(out).substr(begin));
+  const std::size_t room = style_.width == 0 ? 0 : style_.width > used + 12 ? style_.width - used : 12;
+  append_last_cell(text, false, string.continues, room, out);
+}
+
+void DuplicatesView::append_object(const StringRecord& string, std::string_view text, std::string& out) const {
+  if (style_.format == StringsFormat::Json) out += ',';
+  JsonWriter json(out);
+  json.begin_object();
+  json.key("count");
+  json.number(string.count);
+  json.key("length");
+  json.number(std::uint64_t{string.characters});
+  json.key("bytes");
+  json.number(std::uint64_t{string.size});
+  json.key("wasted_bytes");
+  json.number(wasted(string));
+  json.key("encoding");
+  json.string(formats::name_of(string.encoding));
+  json.key("types");
+  json.begin_array();
+  for (const RegionType type : types_of(string)) json.string(vmscan::name_of(type));
+  json.end_array();
+  json.key("address");
+  json.address(string.address);
+  json.key("text");
+  json.string(text);
+  json.end_object();
+  out += '\n';
+}
+
+}  // namespace vmscan::formats
