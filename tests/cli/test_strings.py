@@ -90,8 +90,65 @@ class Strings(CommandLine):
         self.assertIn("plain text of vmscan", (self.directory / "out.txt").read_text(encoding="utf-8"))
         self.fails(BAD, "exists: --force", "strings", self.target.pid, "-o", "out.txt")
 
+    def texts_of(self, *options):
+        return self.found("--format", "text", *options).splitlines()
+
+    def test_match_and_ignore_case(self):
+        self.assertEqual(self.texts_of("--match", "^(plain|wide) .*n$"), ["plain text of vmscan", "wide text of vmscan"])
+        self.assertEqual(self.texts_of("--match", "JÜRGEN"), [])
+        self.assertEqual(self.texts_of("--match", "JÜRGEN", "-i"), ["Jürgen of vmscan"])
+        self.assertEqual(self.found("--match", "five", "--count"), "5\n")
+
+    def test_unique_keeps_the_first(self):
+        rows = [json.loads(line) for line in self.found("--unique", "--jsonl").splitlines()]
+        self.assertEqual(len(rows), len(TEXTS) - 4)
+        self.assertEqual(int(rows[-1]["address"], 16), self.texts.begin + 4 * vmscan.PAGE)
+        self.assertEqual(self.found("--unique", "--count"), f"{len(TEXTS) - 4}\n")
+
+    def test_sort(self):
+        texts = [text for *_, text in TEXTS]
+        self.assertEqual(self.texts_of("--sort", "text"), sorted(texts))
+        self.assertEqual(self.texts_of("--sort", "length"), sorted(texts, key=len, reverse=True))
+        self.assertEqual(self.texts_of("--sort", "length:asc", "-m", 3), sorted(texts, key=len)[:3])
+        self.assertEqual(self.texts_of("--sort", "address:desc"), texts[::-1])
+
+    def test_duplicates(self):
+        document = json.loads(self.found("--duplicates", "--json"))
+        vmscan.validate(document)
+        self.assertEqual(document["strings"], [{
+            "count": 5, "length": 20, "bytes": 20, "wasted_bytes": 80, "encoding": "ascii", "types": ["private_data"],
+            "address": f"{self.texts.begin + 4 * vmscan.PAGE:#x}", "text": "five times of vmscan",
+        }])
+        rows = list(csv.DictReader(io.StringIO(self.found("--duplicates", "--csv"))))
+        self.assertEqual([(row["count"], row["wasted_bytes"]) for row in rows], [("5", "80")])
+        self.assertEqual(self.found("--duplicates", "--count"), "1\n")
+
+    def test_not_in_another_process_and_not_in_an_earlier_file(self):
+        with vmscan.start("texts") as other:
+            self.assertEqual(self.found("--not-in", other.pid, "--count"), "0\n")
+        lines = self.found("--jsonl").splitlines(keepends=True)
+        self.file("then.jsonl", "".join(lines[:-5]).encode())
+        self.assertEqual(self.texts_of("--not-in", "then.jsonl"), ["five times of vmscan"] * 5)
+        self.assertEqual(self.texts_of("--not-in", "then.jsonl", "--unique"), ["five times of vmscan"])
+        self.file("broken.jsonl", lines[0].encode() + b"{}\n")
+        self.fails(BAD, "line 2: not a string", "strings", self.target.pid, "--not-in", "broken.jsonl")
+        self.fails(BAD, "holds no contents", "strings", self.target.pid, "--not-in", "small.json")
+
+    def test_a_string_is_the_same_in_all_ways_of_counting(self):
+        pid = self.target.pid
+        plain = int(self.text("strings", "-q", "--count", pid))
+        self.assertEqual(int(self.text("strings", "-q", "--count", "--match", "(?s).*", pid)), plain)
+        self.assertEqual(len(self.lines("strings", "-q", "--jsonl", pid)), plain)
+        different = {(s["text"], s["encoding"]) for s in map(json.loads, self.lines("strings", "-q", "--jsonl", pid))}
+        self.assertEqual(int(self.text("strings", "-q", "--count", "--unique", pid)), len(different))
+
     def test_bad_options(self):
         pid = self.target.pid
+        self.fails(BAD, "missing \\)", "strings", pid, "--match", "(")
+        self.fails(BAD, "goes with --match", "strings", pid, "-i")
+        self.fails(BAD, "did you mean length", "strings", pid, "--sort", "lenght")
+        self.fails(BAD, "goes with --duplicates", "strings", pid, "--sort", "count")
+        self.fails(BAD, "choose one", "strings", pid, "--unique", "--duplicates")
         self.fails(BAD, "did you mean utf16le", "strings", pid, "-e", "utf16l")
         self.fails(BAD, "0xBEGIN-0xEND", "strings", pid, "--range", "5")
         self.fails(BAD, "choose one", "strings", pid, "--json", "--csv")

@@ -1,12 +1,17 @@
-// Strings at known places: in writable memory, in memory that was never touched, behind a guard; and, after a step, in
-// memory that is gone.
+// texts [lines]: strings at known places: in writable memory, before a guard, and beside memory that was never touched.
+// With `lines`, also 64 MiB of numbered lines, of which a step unmaps the second half, and one more string behind them.
 #include "target.h"
 
 static void put_wide(char* to, const char* text) {
   for (; *text; ++text, to += 2) to[0] = *text, to[1] = 0;
 }
 
-int main(void) {
+static void fill_with_lines(char* to, size_t size) {
+  for (size_t i = 0; i < size / 64; ++i) snprintf(to + i * 64, 64, "line %zu of many in vmscan", i);
+}
+
+int main(int argc, char** argv) {
+  (void)argv;
   const size_t size = 16 * page_size();
   char* const texts = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   must(texts != MAP_FAILED, "mmap");
@@ -21,5 +26,14 @@ int main(void) {
   char* const untouched = mmap(NULL, 256 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   must(untouched != MAP_FAILED, "mmap");
   tell("untouched", untouched, 256 * MIB, "bytes=%zu", 256 * MIB);
+  if (argc > 1) {
+    char* const lines = map_anonymous(64 * MIB);
+    char* const behind = map_anonymous(page_size());
+    fill_with_lines(lines, 64 * MIB);
+    strcpy(behind, "behind the lines of vmscan");
+    tell("lines", lines, 64 * MIB, "count=%zu", 64 * MIB / 64);
+    tell("behind", behind, page_size(), "%s", "");
+    if (ready()) must(munmap(lines + 32 * MIB, 32 * MIB) == 0, "munmap");
+  }
   ready_until_end();
 }

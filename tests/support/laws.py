@@ -181,9 +181,30 @@ def broken_laws(document):
         return _diff_laws(document)
     if kind == "vmscan.trend/1":
         return _trend_laws(document)
-    if kind == "vmscan.strings/1":
-        return []
+    if kind in ("vmscan.strings/1", "vmscan.duplicates/1"):
+        return _string_laws(document)
     return [f"unknown schema {kind!r}"]
+
+
+def _string_laws(document):
+    """No byte belongs to two strings; as many as the scan tells of; copies waste what all but one of them take."""
+    broken = []
+    strings = document["strings"]
+    if document["scan"]["strings"] != len(strings):
+        broken.append(f"{len(strings)} strings, but scan.strings is {document['scan']['strings']}")
+    end = 0
+    for string in sorted(strings, key=lambda each: int(each["address"], 16)):
+        where = f"string at {string['address']}"
+        if string["length"] > string["bytes"]:
+            broken.append(f"{where}: more characters than bytes")
+        if len(string["text"]) != string["length"]:
+            broken.append(f"{where}: length is not that of the text")
+        if "count" in string and string["wasted_bytes"] != (string["count"] - 1) * string["bytes"]:
+            broken.append(f"{where}: wasted_bytes is not (count - 1) * bytes")
+        if int(string["address"], 16) < end:
+            broken.append(f"{where}: overlaps the one before")
+        end = int(string["address"], 16) + string["bytes"]
+    return broken
 
 
 def broken_between(summary, details):

@@ -15,6 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 from dataclasses import dataclass, field
@@ -398,6 +399,33 @@ def as_nobody():
     """The words before a command that run it as the user nobody. SkipTest without root or setpriv."""
     need_root()
     return [need("setpriv"), "--reuid=65534", "--regid=65534", "--clear-groups"]
+
+
+def free_swap():
+    for line in pathlib.Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+        if line.startswith("SwapFree:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+@contextlib.contextmanager
+def some_swap():
+    """At least 16 MiB of free swap: what the machine has, or a file of our own for as long as it is needed."""
+    if free_swap() > 16 << 20:
+        yield
+        return
+    need_privilege()
+    with tempfile.NamedTemporaryFile(dir="/var/tmp", prefix="vmscan-swap-") as file:
+        os.posix_fallocate(file.fileno(), 0, 64 << 20)
+        os.chmod(file.name, 0o600)
+        subprocess.run([need("mkswap"), file.name], check=True, capture_output=True)
+        done = subprocess.run([need("swapon"), file.name], check=False, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise unittest.SkipTest(f"swapon: {done.stderr.strip()}")
+        try:
+            yield
+        finally:
+            subprocess.run(["swapoff", file.name], check=True)
 
 
 @contextlib.contextmanager

@@ -5,7 +5,6 @@ import os
 import pathlib
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 
@@ -17,33 +16,6 @@ import vmscan
 from vmscan import PAGE
 
 MIB = 1 << 20
-
-
-def free_swap():
-    for line in pathlib.Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
-        if line.startswith("SwapFree:"):
-            return int(line.split()[1]) * 1024
-    return 0
-
-
-@contextlib.contextmanager
-def some_swap():
-    """At least 16 MiB of free swap: what the machine has, or a file of our own for as long as it is needed."""
-    if free_swap() > 16 * MIB:
-        yield
-        return
-    vmscan.need_privilege()
-    with tempfile.NamedTemporaryFile(dir="/var/tmp", prefix="vmscan-swap-") as file:
-        os.posix_fallocate(file.fileno(), 0, 64 * MIB)
-        os.chmod(file.name, 0o600)
-        subprocess.run([vmscan.need("mkswap"), file.name], check=True, capture_output=True)
-        done = subprocess.run([vmscan.need("swapon"), file.name], check=False, capture_output=True, text=True)
-        if done.returncode != 0:
-            raise unittest.SkipTest(f"swapon: {done.stderr.strip()}")
-        try:
-            yield
-        finally:
-            subprocess.run(["swapoff", file.name], check=True)
 
 
 @contextlib.contextmanager
@@ -185,7 +157,7 @@ class SpecialPages(unittest.TestCase):
     # -- swap
 
     def test_swapped_pages_private_and_shared(self):
-        with some_swap(), vmscan.start("swapped") as target:
+        with vmscan.some_swap(), vmscan.start("swapped") as target:
             kernel = {m.begin: m for m in smaps.smaps(target.pid)}
             out = kernel[target["swapped"].begin]["Swap"]
             if not out:

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "formats/diff_view.h"
+#include "formats/duplicates_view.h"
 #include "formats/snapshot_json.h"
 #include "formats/trend_view.h"
 #include "formats/views.h"
@@ -39,6 +40,31 @@ TEST_CASE("the schemas name the keys that the documents have") {
   check_keys(schema_of("details"), Json::parse(details_json(snapshot, {})));
   check_keys(schema_of("diff"), Json::parse(diff_json(compare(snapshot, snapshot, {}), {}, {}, {})));
   check_keys(schema_of("trend"), Json::parse(trend_json(Trend({}, {}), snapshot, {}, {}, {})));
+  const StringsStyle json{.format = StringsFormat::Json, .width = 0};
+  const std::string tail = strings_tail({}, StringsFormat::Json);
+  check_keys(schema_of("strings"), Json::parse(StringsView(snapshot, json).head() + tail));
+  check_keys(schema_of("duplicates"), Json::parse(DuplicatesView(snapshot, json).head() + tail));
+}
+
+TEST_CASE("the schemas of strings name the keys that a string has") {
+  const Snapshot snapshot = tests::rich_snapshot();
+  StringsStyle style;
+  style.format = StringsFormat::JsonLines;
+  const auto check = [](const Json& schema, const std::string& line) {
+    const Json string = Json::parse(line), definition = schema["$defs"]["string"];
+    for (const auto& [key, value] : string.items()) CHECK(definition["properties"].contains(key));
+    CHECK(definition["required"].size() == string.size());
+  };
+  std::string line;
+  const Address address = snapshot.regions.front().blocks.front().range.begin;
+  StringsView(snapshot, style).append(address, {0, 4, 4, StringEncoding::Ascii}, "text", false, line);
+  check(schema_of("strings"), line);
+  line.clear();
+  StringRecord record;
+  record.address = address;
+  record.types = 8;
+  DuplicatesView(snapshot, style).append(record, "text", line);
+  check(schema_of("duplicates"), line);
 }
 
 TEST_CASE("what the three schemas have in common is the same in each") {
