@@ -45,16 +45,24 @@ bool StringsOutput::add(const std::string& head, std::string& lines, std::uint64
 }
 
 bool StringsOutput::write(std::string_view text) {
+  if (buffer_.empty() && text.size() >= buffer_bytes) {
+    put(text);
+    begun_ = true;
+    return !closed_ && !failure_;
+  }
   buffer_ += text;
   if (!begun_ || settings_->on_terminal || buffer_.size() >= buffer_bytes) flush();
   begun_ = true;
   return !closed_ && !failure_;
 }
 
+void StringsOutput::put(std::string_view text) {
+  if (failure_ || closed_) return;
+  if (const auto done = file_ ? file_->write(text) : write_stdout(text, &closed_); !done) failure_ = done.error();
+}
+
 void StringsOutput::flush() {
-  if (!failure_ && !closed_)
-    if (const auto done = file_ ? file_->write(buffer_) : write_stdout(buffer_, &closed_); !done)
-      failure_ = done.error();
+  put(buffer_);
   buffer_.clear();
 }
 

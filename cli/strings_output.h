@@ -26,6 +26,7 @@ class StringsOutput {
  private:
   explicit StringsOutput(const StringsSettings& settings) : settings_(&settings) {}
   bool write(std::string_view text);
+  void put(std::string_view text);
   void flush();
 
   const StringsSettings* settings_;

@@ -25,7 +25,7 @@ class Reading:
 
     def __init__(self, *arguments):
         self.process = subprocess.Popen(
-            [vmscan.PROGRAM, "strings", *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            [vmscan.PROGRAM, "strings", *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
         )
         self.lines = [self.process.stdout.readline()]
 
