@@ -86,11 +86,15 @@ class QuickFinder {
     if (run.characters >= least_) found.push_back(run);
   }
 
-  /// Of runs of bytes that begin at these bits of word i, those that have enough characters.
+  /// Of runs of bytes that begin at these bits of word i, those that have enough characters. Of a longer run, 64 bytes
+  /// tell: they hold 16 characters.
   std::size_t count_text(std::size_t i, Word starts) const {
     std::size_t count = 0;
-    for (; starts != 0; starts &= starts - 1)
-      count += text_at(i * 64 + static_cast<std::size_t>(std::countr_zero(starts))).characters >= least_ ? 1 : 0;
+    for (; starts != 0; starts &= starts - 1) {
+      const std::size_t begin = i * 64 + static_cast<std::size_t>(std::countr_zero(starts));
+      const Word text = bits_from(masks_.text, begin), run = text & ~(text + 1);
+      count += bit_count(run & ~bits_from(masks_.inner, begin)) >= least_ ? 1 : 0;
+    }
     return count;
   }
 

@@ -10,39 +10,28 @@ namespace {
 
 using Word = std::uint64_t;
 
-/// Words [begin, begin + count) of a mask, and its neighbours.
-struct Part {
-  const Word* words;
-  std::size_t begin, count, all;  // all: of the whole mask; 0: there is none
-
-  Part(const std::vector<Word>& mask, std::size_t from, std::size_t number)
-      : words(mask.data()), begin(from), count(number), all(mask.size()) {}
-  const Word* at() const { return words + begin; }
-  Word before() const { return begin > 0 ? words[begin - 1] : 0; }
-  /// How many have a word behind them.
-  std::size_t followed() const { return begin + count < all ? count : count - 1; }
+/// What the masks say of a word and its neighbours: the pointers stand at the middle of three words.
+struct Place {
+  const Word *text, *inner, *wide;
 };
 
-/// Keeps the bits whose neighbour `by` behind is set, too.
-inline void and_behind(const Part& mask, std::size_t by, Word* out) {
-  const Word* const words = mask.at();
-  const std::size_t followed = mask.followed();
-  for (std::size_t i = 0; i < followed; ++i) out[i] &= words[i] >> by | words[i + 1] << (64 - by);
-  if (followed < mask.count) out[followed] &= words[followed] >> by;
-}
+inline Word behind(const Word* word, std::size_t by) { return word[0] >> by | word[1] << (64 - by); }
+inline Word before(const Word* word, std::size_t by) { return word[0] << by | word[-1] >> (64 - by); }
 
-/// Keeps the bits whose neighbour `by` before is set, too; `flip` is all ones to keep those where it is not.
-inline void and_before(const Part& mask, std::size_t by, Word flip, Word* out) {
-  const Word* const words = mask.at();
-  out[0] &= (words[0] << by | mask.before() >> (64 - by)) ^ flip;
-  for (std::size_t i = 1; i < mask.count; ++i) out[i] &= (words[i] << by | words[i - 1] >> (64 - by)) ^ flip;
-}
-
-inline void fill_starts(const Part& mask, std::size_t stride, std::size_t least, Word* out) {
-  for (std::size_t i = 0; i < mask.count; ++i) out[i] = mask.all == 0 ? 0 : mask.words[mask.begin + i];
-  if (mask.all == 0) return;
-  for (std::size_t k = 1; k < least; ++k) and_behind(mask, k * stride, out);
-  and_before(mask, stride, ~Word{0}, out);
+/// `Least` is 0 when it is known only at run time.
+template <std::size_t Least>
+[[gnu::always_inline]] inline void start_word(const Place& at, std::size_t least, std::size_t i, RunStarts& out) {
+  const std::size_t length = Least == 0 ? least : Least;
+  Word text = *at.text, wide = *at.wide, inner = *at.inner, shared = *at.text;
+  for (std::size_t k = 1; k < length; ++k) {
+    text &= behind(at.text, k);
+    wide &= behind(at.wide, 2 * k);
+    inner |= behind(at.inner, k);
+    shared &= before(at.text, k);
+  }
+  out.text[i] = text & ~before(at.text, 1);
+  out.wide[i] = wide & ~before(at.wide, 2);
+  out.doubtful[i] = (out.text[i] & inner) | (out.wide[i] & shared);
 }
 
 inline Word count_bits(Word bits) {  // without a multiplication, which not every vector unit has
@@ -54,29 +43,33 @@ inline Word count_bits(Word bits) {  // without a multiplication, which not ever
   return (bits + (bits >> 32)) & 0x7F;
 }
 
-/// What needs a closer look before it is counted: runs of bytes with UTF-8 within the least length, and runs of UTF-16
-/// that share their first byte.
-inline void fill_doubtful(const TextMasks& masks, std::size_t begin, std::size_t least, RunStarts& starts) {
-  const Part text(masks.text, begin, starts.count), inner(masks.inner, begin, starts.count);
-  Word free[RunStarts::most], shared[RunStarts::most];
-  for (std::size_t i = 0; i < starts.count; ++i) free[i] = ~inner.at()[i], shared[i] = starts.wide[i] & text.at()[i];
-  const std::size_t followed = inner.followed();
-  for (std::size_t k = 1; k < least; ++k) {
-    const Word* const words = inner.at();
-    for (std::size_t i = 0; i < followed; ++i) free[i] &= ~(words[i] >> k | words[i + 1] << (64 - k));
-    if (followed < starts.count) free[followed] &= ~(words[followed] >> k);
-    and_before(text, k, 0, shared);
-  }
-  for (std::size_t i = 0; i < starts.count; ++i) starts.doubtful[i] = (starts.text[i] & ~free[i]) | shared[i];
+/// The words of a mask around `word`, those that are not there as 0.
+inline void copy_around(const std::vector<Word>& mask, std::size_t word, Word* three) {
+  for (std::size_t k = 0; k < 3; ++k) three[k] = word + k >= 1 && word + k - 1 < mask.size() ? mask[word + k - 1] : 0;
+}
+
+template <std::size_t Least>
+void fill_starts(const TextMasks& masks, std::size_t begin, std::size_t least, RunStarts& out) {
+  const std::size_t words = masks.text.size() > masks.wide_le.size() ? masks.text.size() : masks.wide_le.size();
+  const auto edge = [&](std::size_t i) {
+    Word text[3], inner[3], wide[3];
+    copy_around(masks.text, begin + i, text);
+    copy_around(masks.inner, begin + i, inner);
+    copy_around(masks.wide_le, begin + i, wide);
+    start_word<Least>({text + 1, inner + 1, wide + 1}, least, i, out);
+  };
+  out.count = words - begin < RunStarts::most ? words - begin : RunStarts::most;
+  const bool all = masks.text.size() == words && masks.wide_le.size() == words;
+  const std::size_t first = all ? (begin == 0 ? 1 : 0) : out.count;
+  const std::size_t last = begin + out.count == words ? out.count - 1 : out.count;
+  for (std::size_t i = 0; i < first && i < out.count; ++i) edge(i);
+  const Place at{masks.text.data() + begin, masks.inner.data() + begin, masks.wide_le.data() + begin};
+  for (std::size_t i = first; i < last; ++i) start_word<Least>({at.text + i, at.inner + i, at.wide + i}, least, i, out);
+  for (std::size_t i = last > first ? last : first; i < out.count; ++i) edge(i);
 }
 
 inline void find_run_starts(const TextMasks& masks, std::size_t begin, std::size_t least, RunStarts& starts) {
-  const std::size_t words = masks.text.size() > masks.wide_le.size() ? masks.text.size() : masks.wide_le.size();
-  starts.count = words - begin < RunStarts::most ? words - begin : RunStarts::most;
-  fill_starts(Part(masks.text, begin, starts.count), 1, least, starts.text);
-  fill_starts(Part(masks.wide_le, begin, starts.count), 2, least, starts.wide);
-  for (std::size_t i = 0; i < starts.count; ++i) starts.doubtful[i] = 0;
-  if (!masks.text.empty()) fill_doubtful(masks, begin, least, starts);
+  least == 3 ? fill_starts<3>(masks, begin, least, starts) : fill_starts<0>(masks, begin, least, starts);
   Word sure = 0;
   for (std::size_t i = 0; i < starts.count; ++i)
     sure += count_bits((starts.text[i] & ~starts.doubtful[i]) | starts.wide[i]);

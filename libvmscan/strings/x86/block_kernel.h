@@ -39,26 +39,26 @@ struct Starts {
   Word two = 0, three = 0, four = 0;
 };
 
-/// `leads` are those with a continuation behind them; `continuation` and `next` tell whether a third and fourth byte
-/// follow.
+/// `leads` are those with a continuation behind them, `latin` those with A0 to BF; `continuation` and `next` tell
+/// whether a third and fourth byte follow.
 template <class Block>
-[[gnu::noinline]] Starts find_starts(const std::uint8_t* at, Word leads, Word continuation, Word next) {
+[[gnu::noinline]] Starts find_starts(const std::uint8_t* at, Word leads, Word latin, Word continuation, Word next) {
   const Block block(at);
-  const Word lead3 = block.in_range(0xE0, 0xEF) & ~block.equals(0xEE), lead4 = block.equals(0xF0);  // EE: private use
-  Starts s{leads & block.in_range(0xC2, 0xDF), 0, 0};
-  if (const Word longer = leads & (lead3 | lead4) & down(continuation, next, 2); longer != 0) {
-    s.three = longer & lead3;
-    s.four = longer & lead4 & down(continuation, next, 3);
-  }
+  const Word two = leads & block.in_range(0xC2, 0xDF);
+  Starts s{two & (latin | ~block.equals(0xC2)), 0, 0};  // C2 80 to C2 9F are control characters
+  const Word longer = leads & ~two & down(continuation, next, 2);
+  if (longer == 0) return s;
+  const Word four = block.equals(0xF0);
+  s.three = longer & ~four & ~block.equals(0xEE);  // EE: private use
+  s.four = longer & four & down(continuation, next, 3);
   // Leads behind which not every sequence is printable. All of the sequence is there, so it can be looked at.
-  const Word doubtful =
-      lead4 | block.equals(0xC2) | block.equals(0xE0) | block.equals(0xE2) | block.equals(0xED) | block.equals(0xEF);
-  for (Word doubt = (s.two | s.three | s.four) & doubtful; doubt != 0; doubt &= doubt - 1) {
+  const Word doubtful = four | block.equals(0xE0) | block.equals(0xE2) | block.equals(0xED) | block.equals(0xEF);
+  for (Word doubt = (s.three | s.four) & doubtful; doubt != 0; doubt &= doubt - 1) {
     const int i = __builtin_ctzll(doubt);
     const Word bit = doubt & -doubt;
-    const std::size_t size = s.two & bit ? 2 : s.three & bit ? 3 : 4;
+    const std::size_t size = s.three & bit ? 3 : 4;
     if (printable_utf8({at + i, size}) == size) continue;
-    s.two &= ~bit, s.three &= ~bit, s.four &= ~bit;
+    s.three &= ~bit, s.four &= ~bit;
   }
   return s;
 }
@@ -102,7 +102,7 @@ class Filler {
     if (out_.text != nullptr) {
       Word starts = 0, inner = 0;
       const Word leads = c.leads & down(c.continuation, next.continuation, 1);
-      if (utf8_ && (leads | crossing_) != 0) inner = inner_of(i, leads, c.continuation, next.continuation, starts);
+      if (utf8_ && (leads | crossing_) != 0) inner = inner_of(i, leads, c, next, starts);
       out_.inner[i] = inner;
       out_.text[i] = c.ascii | starts | inner;
     }
@@ -113,13 +113,14 @@ class Filler {
   }
 
   /// The bytes of longer sequences but for the first ones, which become `starts`.
-  Word inner_of(std::size_t i, Word leads, Word continuation, Word next, Word& starts) {
+  Word inner_of(std::size_t i, Word leads, const Classes& c, const Classes& next, Word& starts) {
     Starts s;
     if (leads != 0) {
       alignas(64) std::uint8_t last[64];
       const bool whole = size_ - i * 64 >= 64;
       if (!whole) copy_last(i, last);
-      s = find_starts<Block>(whole ? data_ + i * 64 : last, leads, continuation, next);
+      s = find_starts<Block>(whole ? data_ + i * 64 : last, leads, leads & down(c.latin, next.latin, 1), c.continuation,
+                             next.continuation);
     }
     starts = s.two | s.three | s.four;
     const Word longer = s.three | s.four;
