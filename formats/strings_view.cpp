@@ -91,7 +91,7 @@ StringsView::StringsView(const Snapshot& snapshot, const StringsStyle& style) : 
       for (const Block& block : region.blocks) longest = std::max(longest, display_width(where_of(region, block, 0)));
     encoding_shown_ = style_.width == 0 || style_.width >= narrow;
     const std::size_t fixed =
-        address_width + length_width + type_width + 8 + (encoding_shown_ ? encoding_width + 1 : 0);
+        address_width + length_width + type_width + 8 + (encoding_shown_ ? encoding_width + 2 : 0);
     where_width_ = std::min<std::size_t>(longest, style_.width == 0 ? 40 : std::max<std::size_t>(18, style_.width / 5));
     if (style_.width != 0)
       text_width_ = style_.width > fixed + where_width_ + 12 ? style_.width - fixed - where_width_ : 12;
@@ -153,7 +153,7 @@ std::string StringsView::head() const {
   std::string out;
   append_padded(out, "Address", address_width + 1);
   out += " Length  ";
-  if (encoding_shown_) append_padded(out, "Encoding", encoding_width + 1);
+  if (encoding_shown_) append_padded(out, "Encoding", encoding_width + 2);
   append_padded(out, "Type", type_width + 2);
   append_padded(out, "Details", where_width_ + 2);
   return out += "Text\n";
@@ -213,7 +213,7 @@ void StringsView::append_row(Address address, const FoundString& found, std::str
   pad(out, length.size(), length_width + 1);
   out += length;
   out += "  ";
-  if (encoding_shown_) append_padded(out, name_of(found.encoding), encoding_width + 1);
+  if (encoding_shown_) append_padded(out, name_of(found.encoding), encoding_width + 2);
   out += cells_at(address);
   const bool plain = found.encoding == StringEncoding::Ascii && text.find('\t') == std::string_view::npos;
   append_last_cell(text, plain, continues, text_width_, out);

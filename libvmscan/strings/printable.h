@@ -2,7 +2,8 @@
 //   tab (U+0009), U+0020 to U+007E, and U+00A0 to U+3FFFF but
 //   surrogates, line and paragraph separators (U+2028, U+2029), private use (U+E000 to U+F8FF) and
 //   noncharacters (U+FDD0 to U+FDEF, U+xxFFFE, U+xxFFFF).
-// In UTF-16 only characters up to U+00FF count: among pairs of bytes that are no text, other scripts are everywhere.
+// In UTF-16 only characters up to U+00FF count. Beyond, nearly every pair of bytes is some character (all of ASCII text
+// reads as Chinese), and the search relies on it that a character of UTF-16 has a zero byte (find_strings.cpp).
 #pragma once
 
 #include <cstddef>
