@@ -204,7 +204,8 @@ class Merger {
   std::size_t region_ = 0;
 };
 
-/// Hands out pieces to threads, and their results in order. There are a few slots: a thread that is ahead waits.
+/// Hands out pieces to threads, and their results in order. There are a few slots for each thread, so that none waits for
+/// the one that delivers to be given its turn; a thread that is further ahead does.
 class Line {
  public:
   Line(std::span<const Extent> extents, std::size_t piece_bytes, std::size_t slots)
@@ -289,7 +290,7 @@ Result<void> scan_memory(const MemoryReader& memory, std::span<const Extent> ext
   const unsigned threads = thread_count(options);
   const Searcher searcher(memory, options, render);
   Merger merger(searcher, options, deliver, totals);
-  Line line(extents, std::max<std::size_t>(options.piece_bytes, 1), threads + 2);
+  Line line(extents, std::max<std::size_t>(options.piece_bytes, 1), 4 * threads + 4);
   std::vector<std::jthread> workers;
   const Stop stop{line};  // before the workers are waited for
   for (unsigned i = 0; i < threads; ++i) workers.emplace_back([&] { line.work(searcher, Tools(options)); });
