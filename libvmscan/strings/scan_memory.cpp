@@ -204,8 +204,8 @@ class Merger {
   std::size_t region_ = 0;
 };
 
-/// Hands out pieces to threads, and their results in order. There are a few slots for each thread, so that none waits for
-/// the one that delivers to be given its turn; a thread that is further ahead does.
+/// Hands out pieces to threads, and their results in order. There are a few slots for each thread, so that none waits
+/// for the one that delivers to be given its turn; a thread that is further ahead does.
 class Line {
  public:
   Line(std::span<const Extent> extents, std::size_t piece_bytes, std::size_t slots)
