@@ -204,54 +204,36 @@ class Merger {
   std::size_t region_ = 0;
 };
 
-/// Hands out pieces to threads, and their results in order. There are a few slots for each thread, so that none waits
-/// for the one that delivers to be given its turn; a thread that is further ahead does.
+/// Hands out pieces to threads, and their results in order: whoever finishes the piece that is next delivers it, and
+/// what is ready behind it. So no thread waits for another but when all slots are taken, which spares thousands of
+/// switches.
 class Line {
  public:
-  Line(std::span<const Extent> extents, std::size_t piece_bytes, std::size_t slots)
-      : extents_(extents), piece_bytes_(piece_bytes), slots_(slots) {}
+  /// `deliver` is never called by two threads at once. False: no more is wanted.
+  Line(std::span<const Extent> extents, std::size_t piece_bytes, std::size_t slots, std::function<bool(Slot&)> deliver)
+      : extents_(extents), piece_bytes_(piece_bytes), deliver_(std::move(deliver)), slots_(slots) {}
 
-  void work(const Searcher& searcher, Tools tools) {
+  /// Until nothing is left; on as many threads as wanted.
+  void work(const Searcher& searcher, Tools tools) noexcept {
     while (Slot* slot = claim()) {
       try {
         searcher.search(*slot, tools);
       } catch (...) {
         slot->thrown = std::current_exception();
       }
-      const std::lock_guard lock(mutex_);
-      slot->ready = true;
-      changed_.notify_all();
+      finish(*slot);
     }
   }
 
-  /// The next result; null behind the last.
-  Slot* next() {
-    std::unique_lock lock(mutex_);
-    Slot& slot = slots_[taken_ % slots_.size()];
-    changed_.wait(lock, [&] { return slot.ready || (taken_ == claimed_ && extent_ == extents_.size()); });
-    if (!slot.ready) return nullptr;
-    if (slot.thrown) std::rethrow_exception(slot.thrown);
-    return &slot;
-  }
-
-  /// Gives the slot of next() back.
-  void release() {
-    const std::lock_guard lock(mutex_);
-    Slot& slot = slots_[taken_++ % slots_.size()];
-    slot.ready = false;
-    changed_.notify_all();
-  }
-
-  void stop() {
-    const std::lock_guard lock(mutex_);
-    stopped_ = true;
-    changed_.notify_all();
+  /// What a thread threw, when all have ended.
+  void rethrow() const {
+    if (thrown_) std::rethrow_exception(thrown_);
   }
 
  private:
   Slot* claim() {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return stopped_ || extent_ == extents_.size() || claimed_ - taken_ < slots_.size(); });
+    room_.wait(lock, [&] { return stopped_ || extent_ == extents_.size() || claimed_ - taken_ < slots_.size(); });
     if (stopped_ || extent_ == extents_.size()) return nullptr;
     const Extent& extent = extents_[extent_];
     const std::uint64_t size = std::min<std::uint64_t>(piece_bytes_, extent.range.size() - offset_);
@@ -260,19 +242,49 @@ class Line {
     slot.piece = {{begin, begin + size}, extent.region};
     offset_ += size;
     if (offset_ == extent.range.size()) ++extent_, offset_ = 0;
-    if (extent_ == extents_.size()) changed_.notify_all();
     return &slot;
+  }
+
+  void finish(Slot& done) {
+    std::unique_lock lock(mutex_);
+    done.ready = true;
+    if (delivering_) return;
+    delivering_ = true;
+    for (Slot* slot = &slots_[taken_ % slots_.size()]; slot->ready && !stopped_;
+         slot = &slots_[taken_ % slots_.size()]) {
+      lock.unlock();
+      const bool goes_on = deliver(*slot);
+      lock.lock();
+      slot->ready = false;
+      ++taken_;
+      stopped_ = stopped_ || !goes_on;
+      if (claimed_ - taken_ == slots_.size() / 2) room_.notify_all();  // who waits need not wait for the last
+    }
+    delivering_ = false;
+    room_.notify_all();
+  }
+
+  bool deliver(Slot& slot) {
+    try {
+      if (slot.thrown) std::rethrow_exception(slot.thrown);
+      return deliver_(slot);
+    } catch (...) {
+      thrown_ = std::current_exception();
+      return false;
+    }
   }
 
   std::span<const Extent> extents_;
   std::size_t piece_bytes_;
+  std::function<bool(Slot&)> deliver_;
   std::mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable room_;  // a slot is free, or nothing is left to claim
   std::vector<Slot> slots_;
   std::size_t extent_ = 0;  // where the next piece begins
   std::uint64_t offset_ = 0;
   std::size_t claimed_ = 0, taken_ = 0;
-  bool stopped_ = false;
+  bool delivering_ = false, stopped_ = false;
+  std::exception_ptr thrown_;
 };
 
 unsigned thread_count(const ScanOptions& options) {
@@ -283,31 +295,23 @@ unsigned thread_count(const ScanOptions& options) {
 
 Result<void> scan_memory(const MemoryReader& memory, std::span<const Extent> extents, const ScanOptions& options,
                          const Render& render, const Deliver& deliver, ScanTotals& totals) {
-  struct Stop {
-    Line& line;
-    ~Stop() { line.stop(); }
-  };
   const unsigned threads = thread_count(options);
   const Searcher searcher(memory, options, render);
   Merger merger(searcher, options, deliver, totals);
-  Line line(extents, std::max<std::size_t>(options.piece_bytes, 1), 4 * threads + 4);
+  std::optional<Error> error;
+  Line line(extents, std::max<std::size_t>(options.piece_bytes, 1), 4 * threads + 4, [&](Slot& slot) {
+    if (!merger.add(slot)) return false;
+    error = slot.error;
+    if (!error && options.goes_on && !options.goes_on(totals)) totals.stopped = true;
+    return !error && !totals.stopped;
+  });
   std::vector<std::jthread> workers;
-  const Stop stop{line};  // before the workers are waited for
-  for (unsigned i = 0; i < threads; ++i) workers.emplace_back([&] { line.work(searcher, Tools(options)); });
-  while (Slot* slot = line.next()) {
-    if (!merger.add(*slot)) return {};
-    if (slot->error) {
-      const Error error = *slot->error;
-      merger.finish();
-      return std::unexpected(error);
-    }
-    line.release();
-    if (options.goes_on && !options.goes_on(totals)) {
-      totals.stopped = true;
-      return {};
-    }
-  }
-  merger.finish();
+  for (unsigned i = 1; i < threads; ++i) workers.emplace_back([&] { line.work(searcher, Tools(options)); });
+  line.work(searcher, Tools(options));
+  workers.clear();
+  line.rethrow();
+  if (!totals.stopped) merger.finish();
+  if (error) return std::unexpected(*error);
   return {};
 }
 

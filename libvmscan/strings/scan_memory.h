@@ -42,7 +42,7 @@ struct ScanOptions {
   unsigned threads = 0;               // 0: as many as help
   bool count_only = false;            // render() is not called; Rendered::strings is all there is
   std::size_t piece_bytes = 1 << 18;  // what a thread reads at once; tests make it small
-  /// Called after each piece, on the caller's thread. False: no more is wanted. May be empty.
+  /// Called after each piece, on any thread, never at once with deliver(). False: no more is wanted. May be empty.
   std::function<bool(const struct ScanTotals&)> goes_on;
 };
 
@@ -55,7 +55,7 @@ struct ScanTotals {
 
 /// Called on any thread, several at once: turns a batch into text.
 using Render = std::function<void(const StringBatch&, Rendered&)>;
-/// Called in order of address on the caller's thread. False: no more is wanted.
+/// Called in order of address, on any thread but by one at a time. False: no more is wanted.
 using Deliver = std::function<bool(Rendered&)>;
 
 /// Errors: Vanished, AccessDenied; what was found before has been delivered then, and `totals` tells of it.
