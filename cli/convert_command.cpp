@@ -74,7 +74,7 @@ Expected<Input> captured(std::string name, Expected<OpenTarget> target) {
 Expected<Input> read_whole(const std::string& path, std::optional<formats::FileKind> kind) {
   auto file = load_file(path);
   if (!file) return std::unexpected(file.error());
-  if (!kind && file->kind == formats::FileKind::ElfCore) {
+  if (!kind && formats::holds_memory(file->kind)) {
     std::string name = file->name;
     return captured(std::move(name), open_memory(std::move(*file)));
   }

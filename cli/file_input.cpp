@@ -16,8 +16,6 @@ namespace {
 
 constexpr std::size_t head_bytes = 64 << 10;
 
-bool is_read_in_place(formats::FileKind kind) { return kind == formats::FileKind::ElfCore; }
-
 std::string_view as_text(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
@@ -85,7 +83,7 @@ Result<FileBytes> spool(const ReadNext& next, const std::string& directory) {
 
 /// Keeps what a stream holds: in memory, or in a temporary file when it may be larger.
 Result<void> keep(Stream& content, bool unpacked, FileInput& input) {
-  if (!is_read_in_place(input.kind)) {
+  if (!formats::holds_memory(input.kind)) {
     constexpr std::uint64_t no_limit = std::numeric_limits<std::uint64_t>::max();
     auto text = formats::read_all(content.whole(), unpacked ? formats::most_unpacked_bytes : no_limit);
     if (!text) return std::unexpected(text.error());
@@ -137,7 +135,7 @@ Expected<FileInput> load_file(const std::string& path) {
     Stream beginning(from_beginning(*file));
     const auto head = beginning.head();
     input.kind = formats::recognise(*head);
-    if (is_read_in_place(input.kind)) {
+    if (formats::holds_memory(input.kind)) {
       input.bytes = *file;
       return input;
     }

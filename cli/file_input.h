@@ -15,7 +15,7 @@ namespace vmscan::cli {
 struct FileInput {
   std::string name;  // in messages
   formats::FileKind kind = formats::FileKind::Unknown;
-  FileBytes bytes;   // of a core: the file itself, or what came packed or from a pipe, in a temporary file
+  FileBytes bytes;  // of a core or a minidump: the file itself, or what came packed or from a pipe, in a temporary file
   std::string text;  // of all others
   std::vector<Note> notes;
 };

@@ -12,6 +12,7 @@
 #include "formats/text.h"
 #include "libvmscan/classify/build_snapshot.h"
 #include "libvmscan/source/core.h"
+#include "libvmscan/source/minidump.h"
 #include "libvmscan/source/process.h"
 
 namespace vmscan::cli {
@@ -97,7 +98,7 @@ Expected<OpenTarget> open_file(const std::string& text) {
   const FilePart part = split_index(text);
   auto input = load_file(part.path);
   if (!input) return std::unexpected(input.error());
-  if (input->kind == formats::FileKind::ElfCore) {
+  if (formats::holds_memory(input->kind)) {
     if (const auto only = index_of(part, input->name, 1); !only) return std::unexpected(only.error());
     return open_memory(std::move(*input));
   }
@@ -136,9 +137,10 @@ bool is_whole_file(const TargetSpec& spec) {
 }
 
 Expected<OpenTarget> open_memory(FileInput input) {
-  auto core = open_core(std::move(input.bytes));
-  if (!core) return failure(exit_usage, fmt::format("{}: {}", input.name, core.error().message));
-  return OpenTarget{.source = std::move(*core), .saved = {}, .notes = std::move(input.notes)};
+  const bool minidump = input.kind == formats::FileKind::Minidump;
+  auto source = minidump ? open_minidump(std::move(input.bytes)) : open_core(std::move(input.bytes));
+  if (!source) return failure(exit_usage, fmt::format("{}: {}", input.name, source.error().message));
+  return OpenTarget{.source = std::move(*source), .saved = {}, .notes = std::move(input.notes)};
 }
 
 Expected<SavedSnapshots> read_snapshots(FileInput input, std::optional<formats::FileKind> kind) {
@@ -148,9 +150,9 @@ Expected<SavedSnapshots> read_snapshots(FileInput input, std::optional<formats::
 }
 
 void TargetOptions::add_to(Parser& parser) {
-  parser.positionals(
-      "TARGET", any,
-      "pid, 'self', beginning of a process name, snapshot or core file, FILE@N (N-th of a series, -1 the last), '-'");
+  parser.positionals("TARGET", any,
+                     "pid, 'self', beginning of a process name, snapshot, core or minidump, FILE@N (N-th of a series, "
+                     "-1 the last), '-'");
   add_options_to(parser);
   parser.flag("-a,--all", all, "every process whose name begins so, not only the first");
 }
@@ -164,8 +166,9 @@ void TargetOptions::add_options_to(Parser& parser) {
   parser.group("Target");
   parser.option("--pid", pids, "PID", "a process by its pid");
   parser.option("--name", names, "NAME", "a process by the beginning of its name");
-  parser.option("--file", files, "FILE", "a saved snapshot or a core");
-  parser.option("--sysroot", sysroot, "DIR", "where the files are that a core names (default: at their own paths)");
+  parser.option("--file", files, "FILE", "a saved snapshot, a core or a minidump");
+  parser.option("--sysroot", sysroot, "DIR",
+                "where the files are that a core or minidump names (default: at their own paths)");
 }
 
 Expected<std::vector<TargetSpec>> target_specs(const TargetOptions& options) {

@@ -17,7 +17,7 @@ namespace vmscan::cli {
 
 struct TargetOptions {
   std::vector<std::string> any, pids, names, files;
-  std::string sysroot;  // for cores
+  std::string sysroot;  // for cores and minidumps
   bool all = false;
 
   void add_to(Parser& parser);
@@ -60,7 +60,7 @@ struct SavedSnapshots {
 bool is_whole_file(const TargetSpec& spec);
 /// The snapshots of a file, read as what it is, or as `kind`.
 Expected<SavedSnapshots> read_snapshots(FileInput input, std::optional<formats::FileKind> kind);
-/// A file that holds a process's memory (FileKind::ElfCore).
+/// A file that holds a process's memory (formats::holds_memory()).
 Expected<OpenTarget> open_memory(FileInput input);
 
 /// Captures, or gives what was saved away (once).

@@ -107,7 +107,7 @@ std::string_view explanation(FileKind kind) {
     case FileKind::OtherElf:
       return "an ELF file, but a program or library and not a core: start it, or name its pid";
     case FileKind::Minidump:
-      return "a minidump: this version does not read it";
+      return "a minidump: it holds one process's memory, no snapshots";
     case FileKind::Zstd:
     case FileKind::Gzip:
       return "compressed more than once: unpack it first";

@@ -23,6 +23,9 @@ enum class FileKind {
   Unknown,
 };
 
+/// Whether it holds the memory of a process, and may be larger than ours.
+constexpr bool holds_memory(FileKind kind) { return kind == FileKind::ElfCore || kind == FileKind::Minidump; }
+
 /// Looks at the first bytes only; 64 KiB of the file are enough for every kind.
 FileKind recognise(std::string_view first_bytes);
 

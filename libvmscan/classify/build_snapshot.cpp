@@ -5,8 +5,10 @@
 #include <algorithm>
 
 #include "libvmscan/classify/account.h"
+#include "libvmscan/classify/allocation_rules.h"
 #include "libvmscan/classify/normalise.h"
 #include "libvmscan/classify/rules.h"
+#include "libvmscan/classify/unusable.h"
 
 namespace vmscan {
 namespace {
@@ -49,14 +51,6 @@ std::vector<Region> regions_of(Pieces& pieces, const std::vector<Usage>& usages)
   return regions;
 }
 
-/// The columns of smaps are as unknown in an unusable region as everywhere else.
-Usage nothing_used(bool smaps_known) {
-  Usage usage = Usage::zero();
-  for (const UsageColumn& column : usage_columns)
-    if (column.from_smaps && !smaps_known) usage.*column.member = Bytes{};
-  return usage;
-}
-
 struct Unusable {
   Range range;
   std::string_view rule;
@@ -69,17 +63,7 @@ void insert_unusable(Snapshot& snapshot, const Unusable& unusable, const Usage& 
                                        [&](const Region& region) { return region.range.end <= range.begin; });
   if (at != snapshot.regions.end()) range.end = std::min(range.end, at->range.begin);
   if (range.empty()) return;
-  Region region{.range = range,
-                .type = RegionType::Unusable,
-                .rule = std::string(unusable.rule),
-                .details = std::string(unusable.details),
-                .evidence = {},
-                .build_id = {},
-                .blocks = {},
-                .usage = usage};
-  region.blocks.push_back(
-      {.range = range, .state = State::Reserved, .protection = Protection{}, .usage = usage, .details = {}});
-  snapshot.regions.insert(at, std::move(region));
+  snapshot.regions.insert(at, unusable_region(range, unusable.rule, unusable.details, usage));
 }
 
 /// Below a growing stack the kernel keeps a gap that only the stack may use.
@@ -127,7 +111,11 @@ Snapshot build_snapshot(Facts facts) {
   Snapshot snapshot;
   snapshot.regions_known = facts.mappings_known;
   snapshot.notes = std::move(facts.notes);
-  classify(facts, snapshot);
+  if (facts.allocations) {
+    classify_allocations(facts, snapshot);
+  } else {
+    classify(facts, snapshot);
+  }
   snapshot.target = std::move(facts.target);
   snapshot.captured_at_unix_ms = facts.captured_at_unix_ms;
   snapshot.consistency = facts.consistency;

@@ -5,32 +5,18 @@
 
 #include "libvmscan/classify/claiming.h"
 #include "libvmscan/classify/rules.h"
+#include "libvmscan/classify/section_names.h"
 
 namespace vmscan {
 namespace {
 
-constexpr std::size_t sections_shown = 4;
-
-/// Sections whose addresses meet the block: the largest few, in address order.
 std::string section_names(const ImageLoad& load, Range block) {
-  struct Part {
-    const ElfSection* section;
-    std::uint64_t size;
-  };
-  std::vector<Part> parts;
+  std::vector<NamedPart> parts;
   for (const ElfSection& section : load.image->sections) {
     const auto moved = Range::make(section.range.begin + load.bias, section.range.size());
-    if (moved && moved->overlaps(block)) parts.push_back({&section, moved->intersect(block).size()});
+    if (moved && moved->overlaps(block)) parts.push_back({section.name, *moved});
   }
-  const std::size_t all = parts.size();
-  std::stable_sort(parts.begin(), parts.end(), [](const Part& a, const Part& b) { return a.size > b.size; });
-  parts.resize(std::min(all, sections_shown));
-  std::sort(parts.begin(), parts.end(),
-            [](const Part& a, const Part& b) { return a.section->range.begin < b.section->range.begin; });
-  std::string names;
-  for (const Part& part : parts) names += (names.empty() ? "" : " ") + part.section->name;
-  if (all > sections_shown) names += fmt::format(" +{}", all - sections_shown);
-  return names;
+  return names_in_block(std::move(parts), block);
 }
 
 bool in_relro(const ImageLoad& load, Range block) {

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "libvmscan/classify/allocation_rules.h"
+
 namespace vmscan {
 namespace {
 
@@ -40,6 +42,10 @@ std::span<const Rule> rules() { return table; }
 std::string_view meaning_of_rule(std::string_view name) {
   for (const Rule& rule : table)
     if (rule.name == name) return rule.meaning;
+  for (const AllocationRule& rule : allocation_rules())
+    if (rule.name == name) return rule.meaning;
+  if (name == rule_null_partition) return "the lowest 64 KiB, where Windows lets nothing be allocated";
+  if (name == rule_granularity) return "free, but before the next boundary at which Windows begins allocations";
   if (name == rule_below_lowest_mappable) return "below vm.mmap_min_addr, where nothing may be mapped";
   if (name == rule_stack_guard_gap) return "the gap that the kernel keeps below a growing stack";
   return {};

@@ -4,16 +4,12 @@
 #include <algorithm>
 
 #include "libvmscan/classify/claiming.h"
+#include "libvmscan/classify/thread_label.h"
 
 namespace vmscan {
 namespace {
 
 constexpr std::uint64_t max_guard_bytes = 1 << 20;
-
-std::string thread_label(const Thread& thread) {
-  return thread.name.empty() ? fmt::format("Thread ID: {}", thread.id)
-                             : fmt::format("Thread ID: {} ({})", thread.id, thread.name);
-}
 
 /// Number of pieces directly below `index` that guard it: reserved, small, nobody else's.
 std::size_t guards_below(const Pieces& pieces, std::size_t index) {
@@ -52,6 +48,17 @@ void claim_stack(Pieces& pieces, const Rule& rule, std::size_t index, const Thre
 }
 
 }  // namespace
+
+std::string thread_label(const Thread& thread) {
+  return thread.name.empty() ? fmt::format("Thread ID: {}", thread.id)
+                             : fmt::format("Thread ID: {} ({})", thread.id, thread.name);
+}
+
+std::string thread_label(const std::vector<Thread>& threads, std::uint32_t id) {
+  const auto at =
+      std::partition_point(threads.begin(), threads.end(), [&](const Thread& thread) { return thread.id < id; });
+  return thread_label(at != threads.end() && at->id == id ? *at : Thread{.id = id, .name = {}, .stack_pointer = {}});
+}
 
 void claim_main_stack(Pieces& pieces, const Rule& rule) {
   claim_each(pieces, rule,

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "libvmscan/model/allocations.h"
 #include "libvmscan/model/pages.h"
 #include "libvmscan/model/snapshot.h"
 
@@ -77,6 +78,8 @@ struct Facts {
 
   bool mappings_known = true;
   std::vector<Mapping> mappings;
+  /// Set by sources that know allocations instead of mappings: then these alone are judged.
+  std::optional<Allocations> allocations;
   bool pages_known = false;  // whether `pages` covers the mappings (but those with `counted`)
   PageRuns pages;
   std::map<FileKey, ElfImage> images;

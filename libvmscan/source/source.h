@@ -22,6 +22,16 @@ class MemoryReader {
   /// The parts of `ranges` (sorted, not overlapping) that can be read without changing the target: of a live process,
   /// what is in RAM. All of them, for a source that nothing changes. Errors: AccessDenied, Vanished, Io.
   Result<std::vector<Range>> present(std::span<const Range> ranges) const { return do_present(ranges); }
+  /// Whether all of `buffer` could be filled.
+  bool read_whole(Address address, std::span<std::byte> buffer) const {
+    while (!buffer.empty()) {
+      const auto count = read_some(address, buffer);
+      if (!count || *count == 0) return false;
+      buffer = buffer.subspan(*count);
+      address += *count;
+    }
+    return true;
+  }
 
  private:
   virtual Result<std::size_t> do_read(Address address, std::span<std::byte> buffer) const = 0;
