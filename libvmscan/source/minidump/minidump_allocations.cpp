@@ -19,6 +19,7 @@ constexpr std::size_t section_header_bytes = 40;
 /// headers than fit in it, however many modules point to the same ones.
 std::vector<LoadedModule> modules_of(const MinidumpFile& dump, const MemoryReader& memory, Facts& facts) {
   std::vector<LoadedModule> modules = dump.modules;
+  for (LoadedModule& module : modules) module.range = whole_pages(module.range, facts.target.page_size);
   if (const std::size_t cut = untangle(modules, [](LoadedModule&, std::uint64_t) {}); cut > 0)
     facts.notes.push_back({"minidump_modules_overlap", fmt::format("{} modules overlap others and were cut", cut)});
   if (dump.target.system != "windows") return modules;
@@ -81,6 +82,22 @@ bool continuous(const std::vector<AllocationPages>& pages) {
   return true;
 }
 
+void add_proven_pages(const MinidumpFile& dump, Facts& facts) {
+  Allocations& allocations = *facts.allocations;
+  allocations.pages = proven_pages(dump, allocations, facts.target.page_size);
+  facts.notes.push_back(
+      {"minidump_partial_map",
+       "the dump has no map of the address space (a stream MemoryInfoList or LinuxMaps): shown is "
+       "what its lists of modules, threads and memory prove; the rest, and what is free, is unknown"});
+  const auto by_headers = std::count_if(allocations.modules.begin(), allocations.modules.end(),
+                                        [](const LoadedModule& module) { return !module.sections.empty(); });
+  if (by_headers > 0)
+    facts.notes.push_back({"minidump_protections_inferred",
+                           fmt::format("the protections of {} images follow from their PE headers, as the loader sets "
+                                       "them: the dump does not tell of later changes",
+                                       by_headers)});
+}
+
 void add_memory_info(const MinidumpFile& dump, Facts& facts) {
   Allocations& allocations = *facts.allocations;
   allocations.pages = dump.memory_info;
@@ -106,11 +123,7 @@ void add_allocations(const MinidumpFile& dump, const MemoryReader& memory, Facts
   if (dump.has_memory_info && !dump.memory_info.empty()) {
     add_memory_info(dump, facts);
   } else {
-    allocations.pages = proven_pages(dump, allocations, facts.target.page_size);
-    facts.notes.push_back({"minidump_partial_map",
-                           "the dump has no map of the address space (a stream MemoryInfoList or LinuxMaps): shown is "
-                           "what its lists of modules, threads and memory prove; the rest, and what is free, is "
-                           "unknown"});
+    add_proven_pages(dump, facts);
   }
   add_heaps(dump, memory, allocations);
 }

@@ -20,6 +20,9 @@ bool add_linux_facts(const MinidumpFile& dump, const CollectOptions& options, Fa
 /// Allocations from MemoryInfoList, or else from what the other lists prove.
 void add_allocations(const MinidumpFile& dump, const MemoryReader& memory, Facts& facts);
 
+/// The whole pages that hold any of the range.
+Range whole_pages(Range range, std::uint64_t page_size);
+
 /// What the lists of modules, threads and memory prove of the address space, in rising order; `allocations` holds the
 /// modules and threads already.
 std::vector<AllocationPages> proven_pages(const MinidumpFile& dump, const Allocations& allocations,

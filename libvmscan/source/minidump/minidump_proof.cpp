@@ -11,12 +11,6 @@ namespace {
 
 using PageList = std::vector<AllocationPages>;
 
-/// The whole pages that hold any of the range.
-Range whole_pages(Range range, std::uint64_t page) {
-  const Address last = (~Address{0} - page + 1) / page * page;
-  return {range.begin / page * page, range.end > last ? range.end : (range.end + page - 1) / page * page};
-}
-
 AllocationPages pages_of(Range range, Address base, std::optional<State> state,
                          std::optional<Protection> protection = {}) {
   return {.range = range,
@@ -117,6 +111,11 @@ PageList beneath(const PageList& pages, const PageList& further) {
 }
 
 }  // namespace
+
+Range whole_pages(Range range, std::uint64_t page) {
+  const Address last = (~Address{0} - page + 1) / page * page;
+  return {range.begin / page * page, range.end > last ? range.end : (range.end + page - 1) / page * page};
+}
 
 std::vector<AllocationPages> proven_pages(const MinidumpFile& dump, const Allocations& allocations,
                                           std::uint64_t page_size) {
