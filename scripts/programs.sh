@@ -12,6 +12,8 @@ need_programs() {
   need redis-server redis-server "database"
   need nginx-light /usr/sbin/nginx "web server"
   need gdb gcore "dumps core"
+  need wine wine "Windows programs and their minidumps"
+  need g++-mingw-w64-x86-64-posix x86_64-w64-mingw32-gcc-posix "compiler for Windows"
   need mono-runtime mono "Mono"
   need mono-mcs mcs "compiler for Mono"
   if [[ $(uname -m) == x86_64 ]]; then

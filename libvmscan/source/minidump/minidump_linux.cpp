@@ -51,14 +51,28 @@ void compare_with_memory_info(const MinidumpFile& dump, Facts& facts) {
                    agree, differ, only_there)});
 }
 
+/// [vsyscall] is the kernel's own. No process has other memory beyond its address space.
+void drop_impossible(Facts& facts) {
+  std::erase_if(facts.mappings, [](const Mapping& mapping) { return mapping.path == "[vsyscall]"; });
+  const auto space = linux_address_space(facts.target, facts.mappings);
+  if (!space) return;
+  const std::size_t dropped =
+      std::erase_if(facts.mappings, [&](const Mapping& mapping) { return !space->contains(mapping.range); });
+  if (dropped > 0)
+    facts.notes.push_back(
+        {"minidump_mappings_impossible",
+         fmt::format("{} mappings reach beyond the address space of a process and were left out", dropped)});
+}
+
 }  // namespace
 
 bool add_linux_facts(const MinidumpFile& dump, const CollectOptions& options, Facts& facts) {
   if (!dump.linux_maps) return false;
   MapsText maps = parse_maps(*dump.linux_maps);
   facts.notes.insert(facts.notes.end(), maps.notes.begin(), maps.notes.end());
-  if (maps.mappings.empty()) return false;
   facts.mappings = std::move(maps.mappings);
+  drop_impossible(facts);
+  if (facts.mappings.empty()) return false;
   std::stable_sort(facts.mappings.begin(), facts.mappings.end(),
                    [](const Mapping& a, const Mapping& b) { return a.range.begin < b.range.begin; });
   const unsigned bits = facts.target.pointer_bits.value_or(64);
