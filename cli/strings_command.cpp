@@ -33,11 +33,16 @@ U+00A0 on, but not private use; in UTF-16 up to U+00FF. Only memory that is in R
 std::string amount(std::uint64_t bytes) { return formats::format_size(Bytes{bytes}, formats::Units::K) + " K"; }
 
 /// What was left out, one note for each reason.
-std::vector<Note> notes_of(const formats::StringsSummary& summary, std::uint64_t unreadable, const Result<void>& done) {
+std::vector<Note> notes_of(const formats::StringsSummary& summary, TargetKind kind, std::uint64_t unreadable,
+                           const Result<void>& done) {
   std::vector<Note> notes;
-  if (summary.absent_bytes > 0)
+  const std::string searched = amount(summary.totals.read_bytes), absent = amount(summary.absent_bytes);
+  if (summary.absent_bytes > 0 && kind == TargetKind::Process)
     notes.push_back({"not_in_ram", fmt::format("{} searched; {} not in RAM left out (--all-pages reads them, too)",
-                                               amount(summary.totals.read_bytes), amount(summary.absent_bytes))});
+                                               searched, absent)});
+  else if (summary.absent_bytes > 0)
+    notes.push_back(
+        {"not_dumped", fmt::format("{} searched; of {} the contents are not in the file", searched, absent)});
   if (unreadable > 0)
     notes.push_back({"unreadable", fmt::format("{} may not be read or were gone when they were to be read: left out",
                                                amount(unreadable))});
@@ -56,6 +61,7 @@ class Run {
       return report({exit_usage, "a saved snapshot holds no contents of memory: name a process or a core"});
     CollectOptions collect;
     collect.trace = make_trace(arguments_.verbose);
+    collect.file_root = arguments_.targets.sysroot;
     const auto snapshot = take_snapshot(target, collect);
     if (!snapshot) return report(snapshot.error());
     if (!snapshot->regions_known) return denied(*snapshot);
@@ -88,7 +94,8 @@ class Run {
     if (!done && summary.totals.read_bytes == 0) return report(failure(done.error()).error());
     if (const auto finished = flow.finish(); !finished) return report(finished.error());
     summary.absent_bytes = extents.absent_bytes;
-    for (Note& note : notes_of(summary, extents.unreadable_bytes + summary.totals.unreadable_bytes, done))
+    for (Note& note :
+         notes_of(summary, snapshot.target.kind, extents.unreadable_bytes + summary.totals.unreadable_bytes, done))
       summary.notes.push_back(std::move(note));
     summary.totals.strings = output->shown();
     summary.totals.unreadable_bytes += extents.unreadable_bytes;

@@ -8,6 +8,8 @@ listed in EXCEPTIONS, and each use of one is counted and printed.
 import bisect
 import collections
 import contextlib
+import csv
+import io
 import os
 import pathlib
 import resource
@@ -200,6 +202,23 @@ class CoreTest(unittest.TestCase):
         if not cores:
             self.skipTest("the kernel wrote no core (core_pattern, limits)")
         return os.path.join(directory, cores[0])
+
+    def cores_of(self, pid):
+        """Kind and path of each core that can be had of the stopped process, which ends by it."""
+        if shutil.which("gcore"):
+            path = os.path.join(self.home, "gcore")
+            subprocess.run(["gcore", "-o", path, str(pid)], capture_output=True, timeout=100, check=True)
+            yield "gcore", f"{path}.{pid}"
+        with contextlib.suppress(unittest.SkipTest):
+            yield "kernel", self.dump(pid)
+
+    def strings(self, target, *options):
+        """Address and text of every string with its row."""
+        done = subprocess.run(
+            [vmscan.PROGRAM, "strings", str(target), "--csv", "-q", "-n", "6", *options], capture_output=True, check=True
+        )
+        rows = csv.DictReader(io.StringIO(done.stdout.decode("utf-8")))
+        return {(row["address"], row["text"]): row for row in rows}
 
     def kernel_core(self, pid, live):
         try:

@@ -36,6 +36,20 @@ class Cores(CoreTest):
                 self.compare_target("threads", kinds=("kernel",), coredump_filter=bits)
                 self.compare_target("shared_file", kinds=("kernel",), coredump_filter=bits)
 
+    def test_strings(self):
+        """Equal, but for files that nothing proves to be the same as when they were mapped."""
+        script = "import sys, json, ssl; x = ['string number %d' % i for i in range(10000)]; sys.stdin.read()"
+        pid = self.start("/usr/bin/python3", "-c", script)
+        with vmscan.stopped(pid):
+            live = self.strings(pid, "--all-pages")
+            for kind, path in self.cores_of(pid):
+                core = self.strings(path)
+                self.say(kind, f"{len(core)} strings, {len(live.keys() - core.keys())} not in the core")
+                self.assertGreater(len(core), 10000)
+                self.assertFalse(list(core.keys() - live.keys())[:10], kind)
+                missing = {live[key]["type"] for key in live.keys() - core.keys()}
+                self.assertLessEqual(missing, {"mapped_file", "shareable"}, kind)
+
     def test_sleep(self):
         self.compare(self.start(vmscan.need("sleep"), "1000", wait=0.3))
 
