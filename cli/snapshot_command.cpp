@@ -12,6 +12,7 @@
 #include "cli/system.h"
 #include "cli/target.h"
 #include "formats/compression.h"
+#include "formats/convert.h"
 #include "formats/json_writer.h"
 #include "formats/snapshot_json.h"
 #include "formats/table.h"
@@ -60,6 +61,15 @@ Expected<void> cut_torn_frame(const std::string& path) {
   return error ? failure(exit_usage, fmt::format("{}: {}", path, error.message())) : Expected<void>{};
 }
 
+/// Refuses names that promise the format of another program.
+Expected<void> check_name(const std::string& path) {
+  const auto format = formats::format_of_name(path);
+  const bool promises = format && *format != formats::FileFormat::Native && std::filesystem::path(path).has_extension();
+  if (!promises || path.ends_with(".zst")) return {};
+  return failure(exit_usage, fmt::format("{}: snapshot saves .json and .jsonl; for {}: vmscan convert TARGET {}", path,
+                                         formats::name_of(*format).title, path));
+}
+
 /// Where the lines go: to a file as a whole, to a growing file, or to standard output. A file is made or emptied when
 /// there is something to put into it: a capture that fails at once changes nothing.
 class Sink {
@@ -68,8 +78,9 @@ class Sink {
     Sink sink;
     sink.path_ = arguments.output;
     sink.existing_ = existing_of(arguments);
-    if (sink.path_.empty()) return sink;
     sink.grows_ = schedule.series || arguments.append;
+    if (sink.path_.empty()) return sink;
+    if (const auto checked = check_name(sink.path_); !checked) return std::unexpected(checked.error());
     if (const auto checked = check_output(sink.path_, sink.existing_); !checked)
       return std::unexpected(checked.error());
     return sink;
@@ -108,14 +119,14 @@ class Sink {
 };
 
 /// On a terminal, one line of JSON is no use: it goes to a file that says what it is.
-std::string default_name(const Snapshot& snapshot) {
+std::string default_name(const Snapshot& snapshot, std::string_view extension) {
   std::string time = formats::format_time(snapshot.captured_at_unix_ms.value_or(0)).substr(0, 19) + "Z";
   std::erase_if(time, [](char c) { return c == '-' || c == ':'; });
   std::string name = snapshot.target.name.empty() ? "process" : snapshot.target.name;
   std::replace_if(
       name.begin(), name.end(),
       [](char c) { return !std::isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '_'; }, '_');
-  return fmt::format("{}-{}-{}.json", name, snapshot.target.pid.value_or(0), time);
+  return fmt::format("{}-{}-{}.{}", name, snapshot.target.pid.value_or(0), time, extension);
 }
 
 /// "3 of 20  12:00:05Z  312,456 K in RAM", on one line of the terminal that each snapshot writes anew.
@@ -168,7 +179,7 @@ int take_one(const Run& run) {
   auto snapshot = take_snapshot(run.target, run.collect);
   if (!snapshot) return report(snapshot.error());
   const bool named = run.sink.path().empty() && stdout_is_terminal();
-  if (named) run.sink.name(default_name(*snapshot));
+  if (named) run.sink.name(default_name(*snapshot, "json"));
   if (const auto saved = save(run, *snapshot); !saved) return report(saved.error());
   if (named && !run.arguments.quiet) report_note(fmt::format("saved as {}", run.sink.path()));
   if (!run.arguments.quiet)
@@ -186,6 +197,7 @@ int take_series(const Run& run) {
   const Clock::time_point start = Clock::now();
   const Beat beat(start, run.schedule.interval);
   Progress progress(!run.arguments.quiet, run.schedule);
+  const bool named = run.sink.path().empty() && stdout_is_terminal();
   for (std::uint64_t taken = 0;;) {
     auto snapshot = take_snapshot(run.target, run.collect);
     if (!snapshot && snapshot.error().exit_code == exit_gone && (taken > 0 || run.child != nullptr))
@@ -193,7 +205,9 @@ int take_series(const Run& run) {
     if (!snapshot) return report(snapshot.error());
     if (has_ended(*snapshot) && (taken > 0 || run.child != nullptr))
       return ended_early(run, taken, fmt::format("pid {}: the process has ended", snapshot->target.pid.value_or(0)));
+    if (named && taken == 0) run.sink.name(default_name(*snapshot, "jsonl"));
     if (const auto saved = save(run, *snapshot); !saved) return report(saved.error());
+    if (named && taken == 0 && !run.arguments.quiet) report_note(fmt::format("saved in {}", run.sink.path()));
     progress.show(++taken, *snapshot);
     const bool enough = run.schedule.count && taken >= *run.schedule.count;
     const Clock::time_point next = beat.next(Clock::now());

@@ -23,7 +23,7 @@ Examples:
   vmscan strings 1234 --duplicates --limit 20      what is there many times, the largest waste first
   vmscan strings 1234 --writable --jsonl -o then.jsonl; sleep 60
   vmscan strings 1234 --writable --not-in then.jsonl --duplicates
-                                                   what came since: that is what fills a growing heap
+                                                   texts that were not there before, with their counts
 
 Memory holds secrets: passwords, keys, what users typed. So does this output: look before you share it.
 --not-in is here and not in diff, which compares figures of saved snapshots: those hold no contents of memory.

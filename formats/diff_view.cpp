@@ -51,7 +51,7 @@ void add_lines(Table& table, const SnapshotDiff& diff, std::optional<RegionType>
     const Line line{&measure, figure.of(diff.base_totals), figure.of(diff.now_totals)};
     if (!is_chosen(measure, options.view) || (line.base == line.now && !options.all)) continue;
     const bool asked_for = options.all || !options.view.columns.empty();
-    if (!asked_for && !is_comparable(diff.base_totals, diff.now_totals, measure)) continue;
+    if (!asked_for && diff.regions_known() && !is_comparable(diff.base_totals, diff.now_totals, measure)) continue;
     table.rows.push_back(make_row(line, type, first));
     first = false;
   }
@@ -116,6 +116,7 @@ Table diff_regions_table(const SnapshotDiff& diff, const DiffViewOptions& option
 }
 
 std::string count_changes(const SnapshotDiff& diff) {
+  if (!diff.regions_known()) return "the regions cannot be compared";
   std::string text;
   for (const ChangeName& name : change_names) {
     if (!is_news(name.change)) continue;

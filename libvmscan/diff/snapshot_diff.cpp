@@ -147,7 +147,7 @@ void add_notes(SnapshotDiff& diff) {
                                              *a.pointer_bits, *b.pointer_bits));
   if (a.page_size != b.page_size)
     note("different_page_sizes", fmt::format("base has pages of {} bytes, new of {}", a.page_size, b.page_size));
-  const bool has_regions = diff.base.regions_known && diff.now.regions_known;
+  const bool has_regions = diff.regions_known();
   if (const auto names = known_on_one_side(diff.base_totals, diff.now_totals); has_regions && !names.empty())
     note("known_in_base_only", fmt::format("not compared, since only base knows it: {}", names));
   if (const auto names = known_on_one_side(diff.now_totals, diff.base_totals); has_regions && !names.empty())
@@ -188,6 +188,7 @@ SnapshotDiff compare(Snapshot base, Snapshot now, const CompareOptions& options)
   diff.now = std::move(now);
   diff.match = matching.mode;
   diff.match_reason = std::move(matching.reason);
+  if (!diff.regions_known()) matching.matches.clear();
   diff.changes.reserve(matching.matches.size());
   for (RegionMatch& match : matching.matches) {
     RegionChange change{.base = std::move(match.base), .now = std::move(match.now), .fields = {}};

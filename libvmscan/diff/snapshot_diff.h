@@ -71,6 +71,7 @@ struct SnapshotDiff {
   std::vector<IgnoreUse> ignored;     // one for each pattern
   std::vector<Note> notes;            // on the comparison itself
 
+  bool regions_known() const { return base.regions_known && now.regions_known; }  // else there are no changes
   Figures figures_before(const RegionChange& change) const;
   Figures figures_after(const RegionChange& change) const;
 };
