@@ -131,7 +131,8 @@ void add_tables(const SnapshotDiff& diff, const std::vector<Verdict>& verdicts, 
     output.add_text(gate + "\n");
   if (settings.totals) {
     const formats::Table totals = formats::diff_totals_table(diff, settings.shown);
-    totals.rows.empty() ? output.add_text("no total changed\n") : output.add_table(totals);
+    totals.rows.empty() ? output.add_text(diff.regions_known() ? "no total changed\n" : "no total is known\n")
+                        : output.add_table(totals);
     if (settings.regions) output.add_text("\n");
   }
   if (!settings.regions) return;

@@ -94,7 +94,8 @@ Table diff_totals_table(const SnapshotDiff& diff, const DiffViewOptions& options
                    {"base", "Base", CellKind::Size, nullptr},    {"new", "New", CellKind::Size, nullptr},
                    {"delta", "Delta", CellKind::Delta, nullptr}, {"percent", "%", CellKind::Percent, nullptr}};
   for (const auto& [type, name, title] : region_types) {
-    if (is_shown(diff, type, options.view) && type != RegionType::Free) add_lines(table, diff, type, options);
+    const bool shown = diff.regions_known() && is_shown(diff, type, options.view) && type != RegionType::Free;
+    if (shown) add_lines(table, diff, type, options);
   }
   add_lines(table, diff, std::nullopt, options);
   return table;
