@@ -62,15 +62,16 @@ inline std::size_t bit_count(std::uint64_t bits) {
   return static_cast<std::size_t>(((bits + (bits >> 4)) & 0x0F0F0F0F0F0F0F0FU) * 0x0101010101010101U >> 56);
 }
 
-/// The 64 bits of a mask from bit `begin` on.
+/// The 64 bits of a mask from bit `begin` on, which the mask has.
 inline std::uint64_t bits_from(const std::vector<std::uint64_t>& mask, std::size_t begin) {
   const std::size_t i = begin / 64, by = begin % 64;
   const std::uint64_t next = by != 0 && i + 1 < mask.size() ? mask[i + 1] << (64 - by) : 0;
   return mask[i] >> by | next;
 }
 
-/// How many bits of a mask are set in [begin, end).
+/// How many bits of a mask are set in [begin, end), which may be empty and lie behind the mask.
 inline std::size_t bits_in(const std::vector<std::uint64_t>& mask, std::size_t begin, std::size_t end) {
+  if (begin == end) return 0;
   if (end - begin < 64) {
     const std::uint64_t bits = bits_from(mask, begin) & ((std::uint64_t{1} << (end - begin)) - 1);
     return bits == 0 ? 0 : bit_count(bits);
