@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "libvmscan/model/range_list.h"
 #include "libvmscan/source/elf/core_notes.h"
 #include "libvmscan/source/elf/elf_layout.h"
 #include "libvmscan/source/little_endian.h"
@@ -120,33 +121,13 @@ class Reader {
   std::size_t bad_segments_ = 0, broken_notes_ = 0, cut_ = 0;
 };
 
+/// What an item loses at its front (see untangle).
 void drop_front(CoreSegment& segment, std::uint64_t bytes) {
   segment.offset += std::min(bytes, segment.dumped);
   segment.dumped -= std::min(bytes, segment.dumped);
   segment.held -= std::min(bytes, segment.held);
 }
 void drop_front(CoreFileMapping& mapping, std::uint64_t bytes) { mapping.offset += bytes; }
-
-/// Sorts, and cuts what overlaps: what begins first keeps its bytes. Returns how many were cut.
-template <class Item>
-std::size_t untangle(std::vector<Item>& items) {
-  std::stable_sort(items.begin(), items.end(), [](const Item& a, const Item& b) {
-    return a.range.begin != b.range.begin ? a.range.begin < b.range.begin : a.range.end > b.range.end;
-  });
-  std::size_t cut = 0;
-  Address end = 0;
-  for (Item& item : items) {
-    if (item.range.begin < end) {
-      ++cut;
-      const Address begin = std::min(end, item.range.end);
-      drop_front(item, begin - item.range.begin);
-      item.range.begin = begin;
-    }
-    end = std::max(end, item.range.end);
-  }
-  std::erase_if(items, [](const Item& item) { return item.range.empty(); });
-  return cut;
-}
 
 }  // namespace
 
@@ -162,7 +143,8 @@ Result<CoreFile> read_core_file(const FileBytes& file) {
   const auto done = core.pointer_bits == 32 ? reader.read<Class32>() : reader.read<Class64>();
   if (!done) return std::unexpected(done.error());
   reader.tell();
-  if (const std::size_t cut = untangle(core.segments) + untangle(core.files); cut > 0)
+  const auto drop = [](auto& item, std::uint64_t bytes) { drop_front(item, bytes); };
+  if (const std::size_t cut = untangle(core.segments, drop) + untangle(core.files, drop); cut > 0)
     core.notes.push_back({"core_overlaps", fmt::format("{} segments or files of the core overlapped others", cut)});
   return core;
 }

@@ -2,20 +2,10 @@
 
 #include <algorithm>
 
+#include "libvmscan/model/range_list.h"
+
 namespace vmscan {
 namespace {
-
-/// The first item that ends behind the address.
-template <class Item>
-auto first_behind(const std::vector<Item>& items, Address address) {
-  return std::partition_point(items.begin(), items.end(), [&](const Item& item) { return item.range.end <= address; });
-}
-
-template <class Item>
-const Item* item_at(const std::vector<Item>& items, Address address) {
-  const auto at = first_behind(items, address);
-  return at != items.end() && at->range.contains(address) ? &*at : nullptr;
-}
 
 Range held_part(const CoreSegment& segment) { return {segment.range.begin, segment.range.begin + segment.held}; }
 Range held_part(const FileBacking& backing) { return backing.range; }
