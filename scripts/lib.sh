@@ -14,11 +14,11 @@ exit_missing=2                                      # scripts/check tells this f
 die_missing() { say "$@" && exit "$exit_missing"; }  # what is needed is missing and could not be installed
 
 # need PACKAGE WHAT WHY: notes that PACKAGE (its name in Debian and Ubuntu) is missing when WHAT is: a command, or a file
-# below the include directories, or an absolute path in which * is allowed.
+# below the include directories (known by its "/", .h or .hpp), or an absolute path in which * is allowed.
 need() {
   case $2 in
     /*) compgen -G "$2" >/dev/null && return ;;
-    */*) [[ -e /usr/include/$2 || -e /usr/local/include/$2 ]] && return ;;
+    */* | *.h | *.hpp) [[ -e /usr/include/$2 || -e /usr/local/include/$2 ]] && return ;;
     *) type -P "$2" >/dev/null && return ;;
   esac
   missing+=("$1") reasons+=("$1 ($3)")
