@@ -114,6 +114,9 @@ class TableReader {
       return std::any_of(columns.begin(), columns.end(), [&](const Column& c) { return c.title.meaning == meaning; });
     };
     if (!has(Meaning::Type) || !has(Meaning::Size) || !has(Meaning::Usage)) return false;
+    // In text every blank of a name or of Details looks like one between cells: only the first title tells.
+    const Meaning first = columns.front().title.meaning;
+    if (!csv_ && first != Meaning::Type && first != Meaning::Address) return false;
     section_ = has(Meaning::Address) ? Section::Details : Section::Summary;
     saw_heading_ = true;
     columns_ = columns;

@@ -87,6 +87,7 @@ struct Facts {
   bool shared_swap_unknown = false;  // swapped shared memory may exist and no source told how much
   bool locked_known = false;         // nothing is locked, or smaps told what is
 
+  Address brk_start = 0;  // where the heap of brk begins; 0: not known
   // Where the kernel put things when it started the program, for sources whose mappings do not carry its names.
   std::optional<Address> entry_point;    // AT_ENTRY: of the executable
   std::optional<Address> initial_stack;  // AT_RANDOM: 16 bytes on the first stack

@@ -68,6 +68,8 @@ class Reader {
       facts_.lowest_mappable = hex(word(rest));
     else if (key == "gap")
       facts_.stack_guard_gap = hex(word(rest));
+    else if (key == "brk")
+      facts_.brk_start = hex(word(rest));
     else if (key == "bits")
       facts_.target.pointer_bits = static_cast<unsigned>(decimal(word(rest)));
     else if (key == "elf")

@@ -7,7 +7,7 @@
 //   relro BEGIN-END
 //   thread ID STACK_POINTER
 //   tmpfs MAJOR:MINOR                a device whose files live in RAM
-//   space BEGIN-END · lowest N · gap N · bits N
+//   space BEGIN-END · lowest N · gap N · bits N · brk N
 // Numbers are hexadecimal but INODE, ID and bits. A line that is none of these is passed over.
 #pragma once
 

@@ -103,6 +103,14 @@ TEST_CASE("RELRO pages that became anonymous are private, although they may not 
   CHECK(snapshot.regions[0].usage.shareable_ws == Bytes{0x1000});
 }
 
+TEST_CASE("what only covers the place where brk would begin is no heap, although the kernel calls it so") {
+  constexpr std::string_view text = "10000-20000 ---p 0 00:00 0 [heap]\n20000-21000 rw-p 0 00:00 0 [heap]\n";
+  CHECK(rules_of(build(text)) == Rules{"brk_heap"});
+  CHECK(rules_of(build("brk 10000\n" + std::string(text))) == Rules{"brk_heap"});
+  CHECK(rules_of(build("brk 18000\n10000-20000 ---p 0 00:00 0 [heap]\n")) == Rules{"private_anonymous"});
+  CHECK(rules_of(build("brk 18000\n10000-20000 rw-p 0 00:00 0 [heap]\n")) == Rules{"brk_heap"});
+}
+
 TEST_CASE("an arena with its reserved tail up to the next boundary is a heap") {
   constexpr std::string_view arena = "7f0004000000-7f0004021000 rw-p 00000000 00:00 0 \n";
   const Snapshot snapshot = build(std::string(arena) + "7f0004021000-7f0008000000 ---p 00000000 00:00 0 \n");

@@ -23,12 +23,14 @@ TEST_CASE("status tells names, ids and counters") {
 
 TEST_CASE("stat counts its fields from the last parenthesis") {
   const auto stat = parse_stat(
-      "42 (a) b (c) Z 1 42 42 0 -1 4194560 100 0 0 0 1 2 0 0 20 0 3 0 123456 0 0 18446744073709551615 94360 0 0 0\n");
+      "42 (a) b (c) Z 1 42 42 0 -1 4194560 100 0 0 0 1 2 0 0 20 0 3 0 123456 0 0 18446744073709551615 94360 0 0"
+      " 0 0 0 0 0 0 0 0 0 17 1 0 0 0 0 0 24576 28672 32768 0 0\n");
   REQUIRE(stat.has_value());
   CHECK(stat->state == 'Z');
   CHECK(stat->flags == 4194560);
   CHECK(stat->start_time_ticks == 123456);
   CHECK(stat->start_code == 94360);
+  CHECK(stat->start_brk == 32768);
   CHECK_FALSE(parse_stat("").has_value());
   CHECK_FALSE(parse_stat("42 (a").has_value());
   CHECK_FALSE(parse_stat("42 (a) S 1 2 3").has_value());

@@ -226,6 +226,19 @@ TEST_CASE("native to VMMap's CSV, TXT and .mmp and back keeps what these hold") 
   CHECK(write_mmp(from_mmp->snapshots) == mmp);
 }
 
+TEST_CASE("names and details that look like the head of a table are read back as what they are") {
+  Snapshot snapshot = rich_snapshot();
+  snapshot.target.name = "a  Type  Size  Private  b";
+  snapshot.regions[1].details = "c  Type  Size  Committed  Address";
+  const auto from_csv = read_vmmap_csv(write_vmmap_csv(snapshot)), from_txt = read_vmmap_txt(write_vmmap_txt(snapshot));
+  for (const auto* again : {&from_csv, &from_txt}) {
+    REQUIRE(*again);
+    CHECK((*again)->target.name == snapshot.target.name);
+    CHECK((*again)->regions.size() == snapshot.regions.size());
+    CHECK((*again)->regions[1].details == snapshot.regions[1].details);
+  }
+}
+
 TEST_CASE("a .mmp is read by names in any case; what is not there is unknown; the last snapshot is the current one") {
   const auto file = read_mmp(mmp_text);
   REQUIRE(file);

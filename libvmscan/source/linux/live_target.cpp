@@ -74,6 +74,7 @@ void collect_target(const ProcDir& proc, const StatText& stat, const StatusText&
     target.executable.resize(target.executable.size() - deleted_suffix.size());
   target.arguments = split_arguments(proc.read(memory + "cmdline", max_arguments_bytes).value_or(std::string{}));
   target.system = "linux";
+  facts.brk_start = stat.start_brk;
   utsname system{};
   if (::uname(&system) == 0) {
     target.machine = system.machine;

@@ -103,12 +103,13 @@ std::optional<StatText> parse_stat(std::string_view text) {
   const std::string_view state = take_word(text);  // field 3
   if (state.empty()) return std::nullopt;
   stat.state = state.front();
-  for (int field = 4; field <= 26; ++field) {
+  for (int field = 4; field <= 47; ++field) {
     const auto value = decimal(take_word(text));
     if (field == 9) stat.flags = value.value_or(0);
     if (field == 22 && !value) return std::nullopt;
     if (field == 22) stat.start_time_ticks = *value;
     if (field == 26) stat.start_code = value.value_or(0);
+    if (field == 47) stat.start_brk = value.value_or(0);
   }
   return stat;
 }

@@ -33,6 +33,7 @@ struct StatText {
   std::uint64_t flags = 0;             // PF_*
   std::uint64_t start_time_ticks = 0;  // since boot, in clock ticks
   std::uint64_t start_code = 0;        // 0 without the right to know; another one after an exec
+  std::uint64_t start_brk = 0;         // 0 without the right to know
 };
 /// The name in parentheses may hold anything: fields are counted from the last ')'.
 std::optional<StatText> parse_stat(std::string_view text);
