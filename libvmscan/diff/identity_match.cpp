@@ -49,6 +49,12 @@ std::string thread_names(std::string_view details) {
   return names;
 }
 
+/// What two runs have in common of a name. System V memory is named by a key in hexadecimal (shmget(2)), which PostgreSQL
+/// takes from the inode of its directory.
+std::string loose_name(const Region& region) {
+  return region.rule == "sysv_shm" ? "/SYSV" : without_numbers(stable_name(region));
+}
+
 /// A key under which regions of both sides are counted off against each other; empty: this pass is not for it.
 using Key = std::string (*)(const Region& region, const Snapshot& of);
 
@@ -86,7 +92,7 @@ std::string key_of_name_and_size(const Region& region, const Snapshot&) {
 
 std::string key_of_loose_name(const Region& region, const Snapshot&) {
   if (region.details.empty()) return {};
-  return fmt::format("{}|{}", without_numbers(stable_name(region)), region.build_id);
+  return fmt::format("{}|{}", loose_name(region), region.build_id);
 }
 
 std::string key_of_file_name(const Region& region, const Snapshot&) {
@@ -95,7 +101,7 @@ std::string key_of_file_name(const Region& region, const Snapshot&) {
 }
 
 std::string key_of_size_class(const Region& region, const Snapshot&) {
-  return fmt::format("{}|{}", without_numbers(stable_name(region)), std::bit_width(region.range.size()));
+  return fmt::format("{}|{}", loose_name(region), std::bit_width(region.range.size()));
 }
 
 std::string key_of_folder_and_size_class(const Region& region, const Snapshot&) {
@@ -177,7 +183,7 @@ class IdentityMatcher {
   }
 
   static bool alike(const Region& a, const Region& b) {
-    return a.type == b.type && without_numbers(stable_name(a)) == without_numbers(stable_name(b));
+    return a.type == b.type && loose_name(a) == loose_name(b);
   }
 
   /// What begins at the same distance from the libraries.
@@ -212,7 +218,7 @@ class IdentityMatcher {
       const Region& region = side.region(i);
       const auto range = Range::make(region.range.begin + shift, region.range.size());
       if (!range) continue;  // moved beyond the end of all addresses: overlaps nothing
-      auto name = fmt::format("{}|{}", name_of(region.type), without_numbers(stable_name(region)));
+      auto name = fmt::format("{}|{}", name_of(region.type), loose_name(region));
       const auto group = groups.try_emplace(std::move(name), static_cast<std::uint32_t>(groups.size() + 1)).first;
       list.push_back({i, group->second, *range});
     }

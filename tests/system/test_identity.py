@@ -67,8 +67,7 @@ class Identity(StartsPrograms):
             names.pop(None, None)
             for path, number in names.items():
                 self.assertLessEqual(number, more[path] - fewer[path], f"{name}: {side} {path}")
-        # Shared memory without a file has names of the run, so that two of one size may well be two.
-        alike = [{(r["type"], r["size"], name_of(r)) for r in left[side] if r["type"] != "shareable"} for side in left]
+        alike = [{(r["type"], r["size"], name_of(r)) for r in left[side]} for side in left]
         self.assertFalse(alike[0] & alike[1], f"{name}: alike, but one is called added, the other removed")
         total = sum(counts[1].values())
         return total - len(left["added"]), total

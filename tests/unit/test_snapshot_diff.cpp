@@ -211,6 +211,14 @@ TEST_CASE("two runs are matched by paths, threads, order and distance, wherever 
   CHECK(only(diff, Change::Changed).now == std::vector<std::size_t>{4});  // the name of the file
 }
 
+TEST_CASE("System V memory is the same in two runs whatever its key") {
+  const auto run = [](const std::string& key, Address begin, std::uint32_t pid) {
+    return snapshot_of({named(RegionType::Shareable, begin, 1, "/SYSV" + key + " (deleted)", "sysv_shm")}, pid);
+  };
+  const SnapshotDiff diff = compare(run("0052e2c1", 0x20000, 7), run("cafe0003", 0x60000, 8), {});
+  CHECK(only(diff, Change::Changed).now == std::vector<std::size_t>{0});
+}
+
 TEST_CASE("ignored regions are counted, leave the sums, and do not become free") {
   const Snapshot base = snapshot_of({named(RegionType::MappedFile, 0x20000, 4, "/var/cache/data.bin"),
                                      named(RegionType::Heap, 0x40000, 4, "brk heap", "brk_heap")});
