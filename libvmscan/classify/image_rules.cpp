@@ -39,11 +39,14 @@ std::string block_details(const Pieces& pieces, const ImageLoad& load, const Pie
   return in_relro(load, piece.range) && !mapping.write ? "RELRO " + names : names;
 }
 
-/// Whether a piece that is not of the file belongs to the load: a reserved gap between its segments, or anonymous
-/// memory where a segment lies (.bss, or code moved to huge pages).
+/// Whether a piece that shows no segment of the file belongs to the load: a reserved gap between its segments, for
+/// which ld.so leaves the file mapped, or anonymous memory where a segment lies (.bss, or code moved to huge pages).
 bool fills(const Pieces& pieces, const ImageLoad& load, const Piece& piece) {
-  if (!pieces.free(piece) || !pieces.anonymous(piece) || !load.span.contains(piece.range)) return false;
-  if (!pieces.mapping(piece).accessible()) return pieces.nameless(piece);
+  const Mapping& mapping = pieces.mapping(piece);
+  if (!pieces.free(piece) || !load.span.contains(piece.range)) return false;
+  if (!mapping.accessible())
+    return pieces.nameless(piece) || key_of(mapping) == key_of(pieces.facts.mappings[load.members.front()]);
+  if (!pieces.anonymous(piece)) return false;
   return std::any_of(load.segments.begin(), load.segments.end(),
                      [&](Range segment) { return segment.contains(piece.range); });
 }

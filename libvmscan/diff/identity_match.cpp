@@ -49,8 +49,8 @@ std::string thread_names(std::string_view details) {
   return names;
 }
 
-/// What two runs have in common of a name. System V memory is named by a key in hexadecimal (shmget(2)), which PostgreSQL
-/// takes from the inode of its directory.
+/// What two runs have in common of a name. System V memory is named by a key in hexadecimal (shmget(2)), which
+/// PostgreSQL takes from the inode of its directory.
 std::string loose_name(const Region& region) {
   return region.rule == "sysv_shm" ? "/SYSV" : without_numbers(stable_name(region));
 }
@@ -182,9 +182,7 @@ class IdentityMatcher {
     shifts_.push_back(0);
   }
 
-  static bool alike(const Region& a, const Region& b) {
-    return a.type == b.type && loose_name(a) == loose_name(b);
-  }
+  static bool alike(const Region& a, const Region& b) { return a.type == b.type && loose_name(a) == loose_name(b); }
 
   /// What begins at the same distance from the libraries.
   void pair_by_distance() {

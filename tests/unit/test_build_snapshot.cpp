@@ -85,6 +85,20 @@ TEST_CASE("a file that is loaded twice is two regions") {
   CHECK(snapshot.regions[1].range == Range{0x15000, 0x1a000});
 }
 
+TEST_CASE("the gap between two segments is part of the image, also where ld.so left the file mapped") {
+  const Snapshot snapshot = build(
+      "elf fe:00 332560\n"
+      "segment 0 0 46c4 46c4 r-x\n"
+      "segment 204de0 4de0 308 310 rw-\n"
+      "7f3a19200000-7f3a19205000 r-xp 00000000 fe:00 332560 /usr/lib/libXdmcp.so.6.0.0\n"
+      "7f3a19205000-7f3a19404000 ---p 00005000 fe:00 332560 /usr/lib/libXdmcp.so.6.0.0\n"
+      "7f3a19404000-7f3a19405000 r--p 00004000 fe:00 332560 /usr/lib/libXdmcp.so.6.0.0\n"
+      "7f3a19405000-7f3a19406000 rw-p 00005000 fe:00 332560 /usr/lib/libXdmcp.so.6.0.0\n");
+  REQUIRE(rules_of(snapshot) == Rules{"elf_load"});
+  CHECK(snapshot.regions[0].range == Range{0x7f3a19200000, 0x7f3a19406000});
+  CHECK(snapshot.regions[0].blocks[1].details == "gap");
+}
+
 TEST_CASE("a library that is mapped whole and read-only is a mapped file") {
   const Snapshot snapshot = build(std::string(library_headers) + "10000-13000 r--p 00000000 fe:00 12 /lib.so\n");
   CHECK(rules_of(snapshot) == Rules{"mapped_file"});

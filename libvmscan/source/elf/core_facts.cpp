@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "libvmscan/source/elf/core_images.h"
+#include "libvmscan/source/elf/core_mappings.h"
 #include "libvmscan/source/elf/elf_layout.h"
 #include "libvmscan/source/linux/text/address_space.h"
 #include "libvmscan/source/linux/text/proc_text.h"
@@ -36,20 +37,6 @@ std::string_view machine_name(const CoreFile& core) {
       return "";
   }
 }
-
-/// What can only be mapped shared (mm/shmem.c, ipc/shm.c), and devices.
-bool always_shared(const Mapping& mapping) {
-  const std::string& path = mapping.path;
-  const bool shared_anonymous = path == "/dev/zero" && mapping.deleted;
-  const bool device = path.starts_with("/dev/") && !path.starts_with("/dev/shm/") && path != "/dev/zero";
-  return shared_anonymous || device || path.starts_with("/SYSV") || path.starts_with("/[aio]");
-}
-
-/// A mapping and what the core knows of it beyond its facts.
-struct Dumped {
-  std::uint64_t bytes = 0;  // from its beginning
-  bool named_only = false;  // only NT_FILE tells of it
-};
 
 /// Merges what the segments say of each address with what NT_FILE says.
 class Union {
@@ -147,12 +134,6 @@ void name_kernel_mappings(std::vector<Mapping>& mappings, std::optional<std::uin
   }
 }
 
-/// How many mappings were settled in which way, for the notes.
-struct Settled {
-  std::uint64_t unverified = 0, by_headers = 0, without_rights = 0, without_sharing = 0, without_own_data = 0,
-                not_dumped = 0, with_zeros = 0, inaccessible = 0, backed_kib = 0;
-};
-
 struct SettledNote {
   std::uint64_t Settled::*count;
   std::string_view code, text;  // the text follows the count
@@ -184,100 +165,15 @@ constexpr std::array<SettledNote, 9> settled_notes{{
      "private mappings that may only be read and hold no bytes are taken as inaccessible: gcore writes both alike"},
 }};
 
-/// What only NT_FILE names has the rights that its ELF header gives it. Of other files nobody knows.
-void settle_rights(Mapping& mapping, const ElfImage* image, Settled& settled) {
-  mapping.rights_known = false;
-  if (image != nullptr)
-    for (const ElfSegment& segment : image->segments) {
-      if (segment.offset / 4096 * 4096 > mapping.offset || mapping.offset >= segment.offset + segment.file_size)
-        continue;
-      mapping.execute = segment.execute;
-      mapping.rights_known = true;
-    }
-  ++(mapping.rights_known ? settled.by_headers : settled.without_rights);
-}
-
-/// Loaders map the writable segments of images private. Any other writable file may be either: the kernel dumps both
-/// kinds or neither, depending on coredump_filter, on whether the file was deleted, and on whether it was written to.
-void settle_sharing(Mapping& mapping, const ElfImage* image, Settled& settled) {
-  if (image != nullptr) return;
-  mapping.shared = true;
-  if (always_shared(mapping)) return;
-  mapping.sharing_known = false;
-  ++settled.without_sharing;
-}
-
-/// What was dumped of a file that may not be written was changed before (RELRO), or the filter asked for all of it.
-/// The file on disk knows; the first page is there for its ELF header.
-void settle_own_data(const CoreFile& core, const MemoryReader& memory, std::uint64_t dumped, const DiskFile* file,
-                     std::uint64_t page_size, Mapping& mapping, Settled& settled) {
-  const auto range = Range::make(mapping.range.begin, dumped);
-  if (file != nullptr && range) {
-    mapping.own_data = changed_bytes(memory, *range, file->bytes, mapping.offset, page_size);
-  } else if (mapping.offset != 0 || dumped > page_size || core.by_debugger) {
-    mapping.own_data = Bytes{};
-  }
-  settled.without_own_data += !mapping.own_data.known();
-}
-
-/// gcore (seen with gdb 13) writes inaccessible memory as readable. Private memory without a file that may only be read
-/// is rare, guards and reserved address space are not; those hold no bytes, V8's read-only heap does.
-void take_rights_back(const MemoryReader& memory, Mapping& mapping, Settled& settled) {
-  const bool read_only = mapping.read && !mapping.write && !mapping.execute;
-  if (!mapping.path.empty() || !read_only || holds_anything(memory, mapping.range)) return;
-  mapping.read = false;
-  mapping.own_data = 0;
-  ++settled.inaccessible;
-}
-
-/// Memory that may not be written any more counts by its pages. The kernel dumps absent ones as zeros.
-void settle_anonymous(const MemoryReader& memory, std::uint64_t dumped, std::uint64_t page_size, Mapping& mapping,
-                      Settled& settled) {
-  if (mapping.write || !mapping.path.empty() || mapping.own_data == Bytes{0}) return;
-  const auto range = Range::make(mapping.range.begin, dumped);
-  if (range && every_page_holds_something(memory, *range, page_size)) return;
-  mapping.own_data = Bytes{};
-  ++settled.with_zeros;
-}
-
-/// Whether private memory was asked for at all (coredump_filter): a file that may not be written and was not dumped was
-/// not changed then.
-bool holds_private_memory(const std::vector<Mapping>& mappings, const std::vector<Dumped>& dumped) {
-  for (std::size_t i = 0; i < mappings.size(); ++i)
-    if (mappings[i].inode == 0 && mappings[i].write && dumped[i].bytes > 0) return true;
-  return false;
-}
-
-Settled settle(const CoreFile& core, const MemoryReader& memory, const std::vector<Dumped>& dumped,
-               const std::map<FileKey, DiskFile>& files, CoreFacts& out) {
-  Settled settled;
-  const bool private_memory = holds_private_memory(out.facts.mappings, dumped);
-  for (std::size_t i = 0; i < out.facts.mappings.size(); ++i) {
-    Mapping& mapping = out.facts.mappings[i];
-    if (mapping.inode == 0) {
-      if (core.by_debugger) take_rights_back(memory, mapping, settled);
-      settle_anonymous(memory, dumped[i].bytes, out.facts.target.page_size, mapping, settled);
-      continue;
-    }
-    const auto image = out.facts.images.find(key_of(mapping));
-    const ElfImage* known = image == out.facts.images.end() ? nullptr : &image->second;
-    const auto file = files.find(key_of(mapping));
-    const DiskFile* on_disk = file == files.end() ? nullptr : &file->second;
-    if (dumped[i].named_only) settle_rights(mapping, known, settled);
-    if (mapping.write) settle_sharing(mapping, known, settled);
-    if (!mapping.write && dumped[i].bytes > 0) {
-      settle_own_data(core, memory, dumped[i].bytes, on_disk, out.facts.target.page_size, mapping, settled);
-    } else if (!mapping.write && !private_memory) {
-      mapping.own_data = Bytes{};
-      ++settled.not_dumped;
-    }
-    if (on_disk == nullptr || dumped[i].bytes >= mapping.range.size()) continue;
-    out.backing.push_back({.range = {mapping.range.begin + dumped[i].bytes, mapping.range.end},
-                           .offset = mapping.offset + dumped[i].bytes,
-                           .file = on_disk->bytes});
-    settled.backed_kib += out.backing.back().range.size() >> 10;
-  }
-  return settled;
+/// gdb takes the name of a process from its first argument, although setproctitle may have put all of them there: then
+/// the name is that of its last path ("profile --change").
+void correct_name(const CoreFile& core, Target& target) {
+  if (!core.by_debugger || target.executable.empty()) return;
+  constexpr std::size_t longest_name = 15;  // TASK_COMM_LEN
+  const auto base_name = [](std::string_view path) { return path.substr(path.rfind('/') + 1); };
+  const std::string_view title = core.process->command_line;
+  const std::string_view first = base_name(title.substr(0, title.find(' ')));
+  if (first == base_name(target.executable)) target.name = first.substr(0, longest_name);
 }
 
 void fill_target(const CoreFile& core, Facts& facts) {
@@ -303,6 +199,7 @@ void fill_target(const CoreFile& core, Facts& facts) {
   if (plausible) target.page_size = *page;
   for (const CoreFileMapping& file : core.files)
     if (facts.entry_point && file.range.contains(*facts.entry_point)) target.executable = file.path;
+  if (core.process) correct_name(core, target);
 }
 
 /// "SIGSEGV", as signal(7) numbers them on every machine that is read here.
@@ -354,7 +251,7 @@ CoreFacts facts_of_core(const CoreFile& core, const MemoryReader& memory, const 
   facts.mappings = both.run();
   name_kernel_mappings(facts.mappings, auxiliary(elf::at_sysinfo_ehdr));
   const CoreImages images = find_core_images(facts, memory, options);
-  Settled settled = settle(core, memory, both.dumped(), images.files, out);
+  Settled settled = settle_mappings(core, memory, both.dumped(), images.files, out);
   settled.unverified = images.unverified;
   // A map without a single guard is gcore's where it left inaccessible memory out.
   facts.inaccessible_known = !core.by_debugger || settled.inaccessible > 0;
