@@ -16,6 +16,7 @@ need_programs() {
   need g++-mingw-w64-x86-64-posix x86_64-w64-mingw32-gcc-posix "compiler for Windows"
   need mono-runtime mono "Mono"
   need mono-mcs mcs "compiler for Mono"
+  need musl-tools musl-gcc "programs on another C library"
   if [[ $(uname -m) == x86_64 ]]; then
     need gcc-multilib '/usr/lib/gcc/x86_64-linux-gnu/*/32/libgcc.a' "32-bit programs"
     need g++-multilib '/usr/lib/gcc/x86_64-linux-gnu/*/32/libstdc++.a' "32-bit programs"

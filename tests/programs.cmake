@@ -1,5 +1,6 @@
 # One executable for each file in programs/, without optimisation: what a target maps and touches must be what its
-# source says. NAME_32 is built with -m32 where the compiler can, NAME_static without shared libraries.
+# source says. NAME_32 is built with -m32 where the compiler can, NAME_static without shared libraries, NAME_musl and
+# NAME_musl_static against musl where its compiler is (musl-tools).
 include(CheckCSourceCompiles)
 include(CheckCXXSourceCompiles)
 set(VMSCAN_PROGRAMS ${CMAKE_CURRENT_BINARY_DIR}/programs)
@@ -11,12 +12,32 @@ check_cxx_source_compiles("#include <cstdlib>\nint main() { return std::abs(0); 
 unset(CMAKE_REQUIRED_FLAGS)
 unset(CMAKE_REQUIRED_LINK_OPTIONS)
 
+find_program(VMSCAN_MUSL_GCC musl-gcc)
+set(_musl_programs)
+
 file(GLOB _programs CONFIGURE_DEPENDS programs/*.c programs/*.cpp)
 foreach(_source IN LISTS _programs)
   get_filename_component(_name ${_source} NAME_WE)
   string(REGEX REPLACE ".*\\." "" _language ${_source})
   if(_name MATCHES "_32$" AND NOT VMSCAN_HAVE_M32_${_language})
     message(STATUS "tests/programs/${_name} left out: no 32-bit compiler (gcc-multilib, g++-multilib)")
+    continue()
+  endif()
+  if(_name MATCHES "_musl(_static)?$")
+    if(NOT VMSCAN_MUSL_GCC)
+      message(STATUS "tests/programs/${_name} left out: no musl-gcc (musl-tools)")
+      continue()
+    endif()
+    set(_static)
+    if(_name MATCHES "_static$")
+      set(_static -static)
+    endif()
+    add_custom_command(OUTPUT ${VMSCAN_PROGRAMS}/${_name}
+      COMMAND ${CMAKE_COMMAND} -E make_directory ${VMSCAN_PROGRAMS}
+      COMMAND ${VMSCAN_MUSL_GCC} -O0 -g -Wall -Wextra ${_static} ${_source} -o ${VMSCAN_PROGRAMS}/${_name} -MMD
+              -MF ${CMAKE_CURRENT_BINARY_DIR}/${_name}.d
+      DEPENDS ${_source} DEPFILE ${CMAKE_CURRENT_BINARY_DIR}/${_name}.d VERBATIM)
+    list(APPEND _musl_programs ${VMSCAN_PROGRAMS}/${_name})
     continue()
   endif()
   add_executable(program_${_name} ${_source})
@@ -35,6 +56,9 @@ foreach(_source IN LISTS _programs)
     target_link_options(program_${_name} PRIVATE -static)
   endif()
 endforeach()
+if(_musl_programs)
+  add_custom_target(musl_programs ALL DEPENDS ${_musl_programs})
+endif()
 foreach(_language c cpp)
   if(NOT VMSCAN_HAVE_M32_${_language})
     unset(VMSCAN_HAVE_M32_${_language} CACHE)  # look again when configured again: it may be installed by then

@@ -7,9 +7,15 @@ namespace {
 
 constexpr std::size_t max_guard_pieces = 100'000;  // a hostile target could have one for every other page
 
-/// Where loads begin and end inside anonymous mappings: the kernel merges .bss with what touches it.
-std::vector<Address> cuts_of(const std::vector<ImageLoad>& loads) {
+/// Where loads and stacks begin and end inside anonymous mappings: the kernel merges .bss with what touches it, and
+/// stacks with each other.
+std::vector<Address> cuts_of(const Facts& facts, const std::vector<ImageLoad>& loads) {
   std::vector<Address> cuts;
+  for (const ThreadStack& stack : facts.stacks) {
+    const Range pages = nearest_pages(stack.range, facts.target.page_size);
+    cuts.push_back(pages.begin);
+    cuts.push_back(pages.end);
+  }
   for (const ImageLoad& load : loads)
     for (const Range& segment : load.segments) {
       cuts.push_back(segment.begin);
@@ -57,6 +63,15 @@ class Cutter {
 
 }  // namespace
 
+Range nearest_pages(Range range, std::uint64_t page_size) {
+  const auto nearest = [&](Address address) {
+    const Address below = address - address % page_size;
+    const auto page = Range::make(below, page_size);
+    return address - below > page_size / 2 && page ? page->end : below;
+  };
+  return {nearest(range.begin), nearest(range.end)};
+}
+
 std::size_t Pieces::find(Address address) const {
   const auto it = std::partition_point(pieces.begin(), pieces.end(),
                                        [&](const Piece& piece) { return piece.range.end <= address; });
@@ -74,7 +89,7 @@ Pieces cut_into_pieces(const Facts& facts) {
                 .loads = find_image_loads(facts.mappings, facts.images, facts.target.page_size),
                 .pieces = {},
                 .claims = {}};
-  const std::vector<Address> cuts = cuts_of(pieces.loads);
+  const std::vector<Address> cuts = cuts_of(facts, pieces.loads);
   pieces.pieces.reserve(facts.mappings.size() + cuts.size());
   Cutter cutter(facts, pieces.pieces);
   for (std::uint32_t index = 0; index < facts.mappings.size(); ++index) cutter.add(index, cuts);

@@ -54,7 +54,10 @@ struct Pieces {
   std::int32_t add_claim(Claim claim);
 };
 
-/// Finds the image loads and cuts the mappings where a load ends inside one and around guard regions.
+/// The pages of which `range` holds the larger part: memory that begins and ends within pages shares them.
+Range nearest_pages(Range range, std::uint64_t page_size);
+
+/// Finds the image loads and cuts the mappings where a load or a stack ends inside one and around guard regions.
 Pieces cut_into_pieces(const Facts& facts);
 
 }  // namespace vmscan

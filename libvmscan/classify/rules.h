@@ -39,7 +39,10 @@ void claim_named_managed_heap(Pieces& pieces, const Rule& rule);
 void claim_named_stack(Pieces& pieces, const Rule& rule);
 void claim_main_stack(Pieces& pieces, const Rule& rule);  // stack_rules.cpp
 void claim_initial_stack(Pieces& pieces, const Rule& rule);
+void claim_listed_stacks(Pieces& pieces, const Rule& rule);
+void claim_kept_stacks(Pieces& pieces, const Rule& rule);
 void claim_thread_stacks(Pieces& pieces, const Rule& rule);
+void claim_stack_shapes(Pieces& pieces, const Rule& rule);
 void claim_brk_heap(Pieces& pieces, const Rule& rule);  // heap_rules.cpp
 void claim_brk_place(Pieces& pieces, const Rule& rule);
 void claim_arena_shape(Pieces& pieces, const Rule& rule);

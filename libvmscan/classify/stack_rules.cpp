@@ -47,6 +47,63 @@ void claim_stack(Pieces& pieces, const Rule& rule, std::size_t index, const Thre
               fmt::format("stack pointer {:#x} of thread {}", *thread.stack_pointer, thread.id));
 }
 
+/// How deep it was ever used: from its end down to the lowest page that is in RAM or in swap.
+std::string deepest_use(const Pieces& pieces, Range stack) {
+  if (!pieces.facts.pages_known) return {};
+  for (const PageRun& run : pieces.facts.pages.touching(stack))
+    if ((run.condition & (page::present | page::swapped)) != 0 && (run.condition & page::guard) == 0)
+      return fmt::format(", used {} K deep", (stack.end - std::max(run.range.begin, stack.begin) + 1023) / 1024);
+  return ", never used";
+}
+
+std::string owner_label(const Facts& facts, const ThreadStack& stack) {
+  if (stack.owner == ThreadStack::Owner::Ended) return "ended thread, not joined";
+  if (stack.owner == ThreadStack::Owner::Nobody) return "kept for the next thread";
+  const auto thread = std::partition_point(facts.threads.begin(), facts.threads.end(),
+                                           [&](const Thread& each) { return each.id < stack.thread; });
+  const bool known = thread != facts.threads.end() && thread->id == stack.thread;
+  return thread_label(known ? *thread : Thread{.id = stack.thread, .name = {}, .stack_pointer = {}});
+}
+
+void claim_listed(Pieces& pieces, const Rule& rule, const ThreadStack& stack) {
+  const Range range = nearest_pages(stack.range, pieces.facts.target.page_size);
+  const auto guard_end = Range::make(stack.range.begin, stack.guard_size);
+  const std::size_t first = pieces.find(range.begin);
+  std::size_t begin = first;
+  while (begin < pieces.pieces.size() && range.contains(pieces.pieces[begin].range)) {
+    std::size_t end = begin;
+    for (; end < pieces.pieces.size() && range.contains(pieces.pieces[end].range) &&
+           pieces.free(pieces.pieces[end]) && pieces.anonymous(pieces.pieces[end]) &&
+           (end == begin || pieces.touches_next(end - 1));
+         ++end)
+      if (guard_end && pieces.pieces[end].range.end <= guard_end->end) pieces.pieces[end].details = "Guard";
+    if (end == begin) {
+      ++begin;  // explained by something stronger, such as an image that holds the stack
+      continue;
+    }
+    const Range body{guard_end ? guard_end->end : range.begin, range.end};
+    claim_group(pieces, rule, begin, end,
+                owner_label(pieces.facts, stack) + (stack.given ? ", memory of the program's own" : ""),
+                fmt::format("{}'s list: [{:#x}, {:#x}), guard {} K{}", stack.library, stack.range.begin,
+                            stack.range.end, stack.guard_size / 1024, deepest_use(pieces, body)));
+    begin = end;
+  }
+}
+
+void claim_by_owner(Pieces& pieces, const Rule& rule, bool kept) {
+  for (const ThreadStack& stack : pieces.facts.stacks)
+    if ((stack.owner == ThreadStack::Owner::Nobody) == kept) claim_listed(pieces, rule, stack);
+}
+
+/// Whether every thread but the main one has a stack already: what still looks like one is something else.
+bool all_stacks_known(const Pieces& pieces) {
+  const Facts& facts = pieces.facts;
+  const auto listed = threads_with_listed_stack(facts);
+  return std::all_of(facts.threads.begin(), facts.threads.end(), [&](const Thread& thread) {
+    return thread.id == facts.target.pid || thread.stack_pointer || listed.contains(thread.id);
+  });
+}
+
 }  // namespace
 
 std::string thread_label(const Thread& thread) {
@@ -58,6 +115,30 @@ std::string thread_label(const std::vector<Thread>& threads, std::uint32_t id) {
   const auto at =
       std::partition_point(threads.begin(), threads.end(), [&](const Thread& thread) { return thread.id < id; });
   return thread_label(at != threads.end() && at->id == id ? *at : Thread{.id = id, .name = {}, .stack_pointer = {}});
+}
+
+void claim_listed_stacks(Pieces& pieces, const Rule& rule) { claim_by_owner(pieces, rule, false); }
+void claim_kept_stacks(Pieces& pieces, const Rule& rule) { claim_by_owner(pieces, rule, true); }
+
+void claim_stack_shapes(Pieces& pieces, const Rule& rule) {
+  if (pieces.facts.target.system == "windows" || all_stacks_known(pieces)) return;
+  const auto limit = std::find_if(pieces.facts.limits.begin(), pieces.facts.limits.end(),
+                                  [](const Limit& each) { return each.name == "stack"; });
+  constexpr std::uint64_t usual = 8 << 20;  // RLIMIT_STACK of most systems, which C libraries take as the default
+  const std::uint64_t size =
+      limit != pieces.facts.limits.end() && limit->limit.known() && !limit->unlimited ? *limit->limit : usual;
+  for (std::size_t i = 1; i < pieces.pieces.size(); ++i) {
+    const Piece& piece = pieces.pieces[i];
+    const Mapping& mapping = pieces.mapping(piece);
+    if (!pieces.free(piece) || !pieces.nameless(piece) || piece.guard || !mapping.read || !mapping.write) continue;
+    const std::size_t guards = guards_below(pieces, i);
+    if (guards == 0) continue;
+    const std::uint64_t whole = piece.range.end - pieces.pieces[i - guards].range.begin;
+    if (piece.range.size() != size && whole != size) continue;
+    for (std::size_t j = i - guards; j < i; ++j) pieces.pieces[j].details = "Guard";
+    claim_group(pieces, rule, i - guards, i + 1, "looks like a thread's stack",
+                fmt::format("{} K with a guard below, as the stack limit", piece.range.size() / 1024));
+  }
 }
 
 void claim_main_stack(Pieces& pieces, const Rule& rule) {

@@ -71,6 +71,21 @@ struct FileKey {
 
 inline FileKey key_of(const Mapping& mapping) { return {mapping.device_major, mapping.device_minor, mapping.inode}; }
 
+/// A stack in the C library's lists of threads, by what its structures say.
+struct ThreadStack {
+  enum class Owner : std::uint8_t {
+    Thread,   // `thread` runs on it
+    Ended,    // a thread that has ended and was not joined yet
+    Nobody,   // kept for the next thread
+  };
+  Range range;                   // from the guard to the end of the thread's own structure
+  std::uint64_t guard_size = 0;  // bytes at its beginning that may not be touched
+  Owner owner = Owner::Thread;
+  std::uint32_t thread = 0;  // its id in Facts::threads
+  bool given = false;        // the program gave the memory (pthread_attr_setstack)
+  std::string_view library;  // "glibc", "musl"
+};
+
 struct Facts {
   Target target;
   std::optional<std::int64_t> captured_at_unix_ms;
@@ -100,7 +115,16 @@ struct Facts {
   KernelCounters kernel;
   std::vector<Limit> limits;
   std::vector<Thread> threads;
+  std::vector<ThreadStack> stacks;
   std::vector<Note> notes;
 };
+
+/// The threads whose stack a C library's list tells.
+inline std::set<std::uint32_t> threads_with_listed_stack(const Facts& facts) {
+  std::set<std::uint32_t> threads;
+  for (const ThreadStack& stack : facts.stacks)
+    if (stack.owner == ThreadStack::Owner::Thread) threads.insert(stack.thread);
+  return threads;
+}
 
 }  // namespace vmscan

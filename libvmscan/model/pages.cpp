@@ -44,6 +44,12 @@ void PageRuns::append(Range range, std::uint8_t condition) {
   }
 }
 
+std::span<const PageRun> PageRuns::touching(Range range) const {
+  const auto begin = first_after(runs_, range.begin);
+  const auto end = std::partition_point(begin, runs_.end(), [&](const PageRun& run) { return run.range.begin < range.end; });
+  return {begin, end};
+}
+
 PageCounts PageRuns::count(Range range) const {
   PageCounts counts;
   for (auto run = first_after(runs_, range.begin); run != runs_.end() && run->range.begin < range.end; ++run) {
@@ -52,19 +58,19 @@ PageCounts PageRuns::count(Range range) const {
   return counts;
 }
 
-std::vector<Range> PageRuns::guards(Range range) const {
-  std::vector<Range> guards;
+std::vector<Range> PageRuns::parts(Range range, std::uint8_t condition) const {
+  std::vector<Range> found;
   for (auto run = first_after(runs_, range.begin); run != runs_.end() && run->range.begin < range.end; ++run) {
-    if ((run->condition & page::guard) == 0) continue;
+    if ((run->condition & condition) == 0) continue;
     const Range part = run->range.intersect(range);
     if (part.empty()) continue;
-    if (!guards.empty() && guards.back().end == part.begin) {
-      guards.back().end = part.end;
+    if (!found.empty() && found.back().end == part.begin) {
+      found.back().end = part.end;
     } else {
-      guards.push_back(part);
+      found.push_back(part);
     }
   }
-  return guards;
+  return found;
 }
 
 }  // namespace vmscan

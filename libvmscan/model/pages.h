@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "libvmscan/model/range.h"
@@ -43,12 +44,18 @@ class PageRuns {
   /// Appends; a run that touches the last one in the same condition extends it. `range` must not lie before the end.
   void append(Range range, std::uint8_t condition);
   const std::vector<PageRun>& runs() const { return runs_; }
+  /// The runs that overlap `range`, by address.
+  std::span<const PageRun> touching(Range range) const;
   /// Sums over the part of the runs inside `range`. Fast when ranges are asked for in rising order (one cursor each).
   PageCounts count(Range range) const;
   /// The parts of `range` that are guard pages.
-  std::vector<Range> guards(Range range) const;
+  std::vector<Range> guards(Range range) const { return parts(range, page::guard); }
+  /// The parts of `range` that are in RAM.
+  std::vector<Range> present(Range range) const { return parts(range, page::present); }
 
  private:
+  std::vector<Range> parts(Range range, std::uint8_t condition) const;
+
   std::vector<PageRun> runs_;
 };
 

@@ -60,6 +60,8 @@ class Reader {
       add_smaps(rest);
     else if (key == "thread")
       add_thread(rest);
+    else if (key == "stack")
+      add_stack(rest);
     else if (key == "tmpfs")
       facts_.memory_devices.insert(device(word(rest)));
     else if (key == "space")
@@ -107,6 +109,16 @@ class Reader {
     thread.id = static_cast<std::uint32_t>(decimal(word(rest)));
     thread.stack_pointer = hex(word(rest));
     facts_.threads.push_back(std::move(thread));
+  }
+
+  void add_stack(std::string_view rest) {
+    ThreadStack stack;
+    stack.range = range(word(rest));
+    stack.guard_size = hex(word(rest));
+    stack.thread = static_cast<std::uint32_t>(decimal(word(rest)));
+    if (stack.thread == 0) stack.owner = ThreadStack::Owner::Nobody;
+    stack.library = "glibc";
+    facts_.stacks.push_back(stack);
   }
 
   void open_image(std::string_view rest) {

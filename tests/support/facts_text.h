@@ -6,6 +6,7 @@
 //   section BEGIN-END NAME
 //   relro BEGIN-END
 //   thread ID STACK_POINTER
+//   stack BEGIN-END GUARD ID         in a C library's list; ID 0: kept for the next thread
 //   tmpfs MAJOR:MINOR                a device whose files live in RAM
 //   space BEGIN-END · lowest N · gap N · bits N · brk N
 // Numbers are hexadecimal but INODE, ID and bits. A line that is none of these is passed over.

@@ -147,6 +147,40 @@ TEST_CASE("a thread's stack has its guard and its label") {
   CHECK(snapshot.regions[0].blocks[0].state == State::Reserved);
 }
 
+TEST_CASE("stacks in one mapping come apart where the C library's list says") {
+  const Snapshot snapshot = build(
+      "thread 7 0\nthread 8 0\n"
+      "stack 7f0000000000-7f0000010000 1000 7\n"
+      "stack 7f0000010000-7f0000020000 0 8\n"
+      "stack 7f0000020000-7f0000030000 0 0\n"
+      "7f0000000000-7f0000001000 ---p 00000000 00:00 0 \n"
+      "7f0000001000-7f0000038000 rw-p 00000000 00:00 0 \n");
+  REQUIRE(rules_of(snapshot) == Rules{"thread_list", "thread_list", "kept_stack", "private_anonymous"});
+  CHECK(snapshot.regions[0].details == "Thread ID: 7");
+  CHECK(snapshot.regions[0].blocks[0].details == "Guard");
+  CHECK(snapshot.regions[1].range == Range{0x7f0000010000, 0x7f0000020000});
+  CHECK(snapshot.regions[2].details == "kept for the next thread");
+}
+
+TEST_CASE("a stack within other memory takes the pages of which it has the larger part") {
+  const Snapshot snapshot = build(
+      "thread 7 0\nstack 100010-102f00 0 7\n"
+      "100000-108000 rw-p 00000000 00:00 0 [heap]\n");
+  REQUIRE(rules_of(snapshot) == Rules{"thread_list", "brk_heap"});
+  CHECK(snapshot.regions[0].range == Range{0x100000, 0x103000});
+}
+
+TEST_CASE("what only looks like a stack is a guess, and only while a thread has none") {
+  constexpr std::string_view shape =
+      "7f0000000000-7f0000001000 ---p 00000000 00:00 0 \n"
+      "7f0000001000-7f0000801000 rw-p 00000000 00:00 0 \n";
+  Facts facts = tests::facts_from_text(shape);
+  facts.threads.push_back({.id = 2, .name = {}, .stack_pointer = {}});
+  CHECK(rules_of(build_snapshot(facts)) == Rules{"stack_shape"});
+  facts.threads[0].stack_pointer = 0x1000;
+  CHECK(rules_of(build_snapshot(facts)) == Rules{"private_anonymous"});
+}
+
 TEST_CASE("memory without access is reserved, and committed where it was used before") {
   const Snapshot snapshot = build("1000-9000 ---p 00000000 00:00 0 \npages 1000-3000 px\npages 3000-4000 s\n");
   REQUIRE(snapshot.regions.size() == 1);

@@ -14,6 +14,7 @@
 #include "libvmscan/source/linux/text/address_space.h"
 #include "libvmscan/source/linux/text/maps_text.h"
 #include "libvmscan/source/process.h"
+#include "libvmscan/threads/thread_stacks.h"
 
 namespace vmscan {
 namespace {
@@ -130,7 +131,8 @@ Result<LiveProcess::Outcome> LiveProcess::collect_memory(const CollectOptions& o
   timer.step(fmt::format("maps ({} mappings)", facts.mappings.size()));
   // Beside the pages: opening a hundred libraries takes as long as reading their pages.
   auto beside = std::async(std::launch::async, [&] {
-    return std::pair(find_threads(proc_), find_images(proc_, options.sections, facts.mappings));
+    return std::pair(find_threads(proc_, !facts.target.namespace_pids.empty()),
+                     find_images(proc_, options.sections, facts.mappings));
   });
   if (auto read = memory->read_pages(options, facts.kernel, facts); !read) {
     if (read.error().code != ErrorCode::Vanished || proc_.gone()) return std::unexpected(read.error());
@@ -148,9 +150,11 @@ Result<LiveProcess::Outcome> LiveProcess::collect_memory(const CollectOptions& o
   auto [threads, images] = beside.get();
   facts.threads = std::move(threads.threads);
   facts.images = std::move(images.images);
-  for (const std::vector<Note>& notes : {threads.notes, images.notes})
-    facts.notes.insert(facts.notes.end(), notes.begin(), notes.end());
+  facts.notes.insert(facts.notes.end(), images.notes.begin(), images.notes.end());
   timer.step(fmt::format("{} threads, {} images", facts.threads.size(), facts.images.size()));
+  find_thread_stacks(facts, memory_);
+  note_missing_stacks(threads.denied, facts);
+  timer.step(fmt::format("{} stacks", facts.stacks.size()));
   return Outcome::Done;
 }
 

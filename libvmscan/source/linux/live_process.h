@@ -41,10 +41,13 @@ void collect_target(const ProcDir& proc, const StatText& stat, const StatusText&
 void collect_limits(const ProcDir& proc, const StatusText& status, Facts& facts);
 struct ThreadsFound {
   std::vector<Thread> threads;
-  std::vector<Note> notes;
+  bool denied = false;  // stack pointers may not be read
 };
-/// Threads, their names and stack pointers. Changes nothing, so it may run beside other steps.
-ThreadsFound find_threads(const ProcDir& proc);
+/// Threads, their names and stack pointers; their inner ids when the process is in a `nested` pid namespace. Changes
+/// nothing, so it may run beside other steps.
+ThreadsFound find_threads(const ProcDir& proc, bool nested);
+/// Adds a note when nothing told the stacks of some threads.
+void note_missing_stacks(bool denied, Facts& facts);
 /// Finds out which names that end in " (deleted)" really do.
 void settle_deleted_names(const ProcDir& proc, std::vector<Mapping>& mappings);
 

@@ -16,13 +16,19 @@ std::string first_line(std::string text) {
   return text;
 }
 
+/// The id of a thread in the innermost pid namespace, which is what the thread itself knows.
+std::optional<std::uint32_t> inner_id_of(const ProcDir& proc, const std::string& thread) {
+  const auto status = proc.read(fmt::format("task/{}/status", thread));
+  const auto ids = status ? parse_status(*status).namespace_pids : std::vector<std::uint32_t>{};
+  return ids.empty() ? std::nullopt : std::optional(ids.back());
+}
+
 }  // namespace
 
-ThreadsFound find_threads(const ProcDir& proc) {
+ThreadsFound find_threads(const ProcDir& proc, bool nested) {
   ThreadsFound found;
   const auto names = proc.list("task");
   if (!names) return found;
-  std::size_t denied = 0, running = 0;
   for (const std::string& name : *names) {
     std::string_view digits = name;
     std::uint64_t id = 0;
@@ -30,28 +36,33 @@ ThreadsFound find_threads(const ProcDir& proc) {
     const auto comm = proc.read(fmt::format("task/{}/comm", name));
     if (!comm) continue;  // it has just ended
     Thread thread{.id = static_cast<std::uint32_t>(id), .name = first_line(*comm), .stack_pointer = {}};
+    if (nested) thread.inner_id = inner_id_of(proc, name);
     const auto syscall = proc.read(fmt::format("task/{}/syscall", name));
-    if (syscall) {
-      thread.stack_pointer = parse_syscall_stack_pointer(*syscall);
-      running += syscall->starts_with("running");
-    } else {
-      denied += syscall.error().code == ErrorCode::AccessDenied;
-    }
+    if (syscall) thread.stack_pointer = parse_syscall_stack_pointer(*syscall);
+    found.denied |= !syscall && syscall.error().code == ErrorCode::AccessDenied;
     found.threads.push_back(std::move(thread));
   }
   std::sort(found.threads.begin(), found.threads.end(), [](const Thread& a, const Thread& b) { return a.id < b.id; });
-  if (denied > 0)
-    found.notes.push_back(
+  return found;
+}
+
+void note_missing_stacks(bool denied, Facts& facts) {
+  const auto listed = threads_with_listed_stack(facts);
+  const auto missing = std::count_if(facts.threads.begin(), facts.threads.end(), [&](const Thread& thread) {
+    return !listed.contains(thread.id) && !thread.stack_pointer && thread.id != facts.target.pid;
+  });
+  if (missing > 0 && denied)
+    facts.notes.push_back(
         {"thread_stacks_denied",
          fmt::format("the stack pointers of {} threads may not be read: their stacks count as Private Data; "
                      "run as root or with CAP_SYS_PTRACE to find them",
-                     denied)});
-  else if (running > 0 && found.threads.size() > 1)
-    found.notes.push_back(
+                     missing)});
+  else if (missing > 0)
+    facts.notes.push_back(
         {"threads_running",
-         fmt::format("{} of {} threads were running: their stacks could not be found and count as Private Data",
-                     running, found.threads.size())});
-  return found;
+         fmt::format("{} of {} threads were running and in no list of a C library: their stacks could not be found and "
+                     "count as Private Data",
+                     missing, facts.threads.size())});
 }
 
 }  // namespace vmscan

@@ -1,0 +1,61 @@
+// The memory of a target as its own words: typed reads over a MemoryReader, and which parts may be read without changing
+// the target.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "libvmscan/source/source.h"
+
+namespace vmscan {
+
+/// A view for programs that look for structures. Little-endian targets only. `facts` and `reader` must outlive it, and
+/// the mappings and pages of `facts` must not change meanwhile.
+class TargetMemory {
+ public:
+  TargetMemory(const Facts& facts, const MemoryReader& reader);
+
+  const Facts& facts() const { return facts_; }
+  std::uint64_t page_bytes() const { return facts_.target.page_size; }
+  /// 4 or 8.
+  std::size_t word_bytes() const { return word_bytes_; }
+
+  /// Reads from `address` on up to the first hole; returns how many bytes that were. Nothing is read after the reader
+  /// refused once: see refusal().
+  std::size_t read(Address address, std::span<std::byte> buffer) const;
+  std::optional<std::uint64_t> word(Address address) const;
+  std::uint64_t word_at(std::span<const std::byte> bytes, std::size_t offset) const;
+  std::uint32_t half_at(std::span<const std::byte> bytes, std::size_t offset) const;
+
+  /// The mapping with the address; null when there is none.
+  const Mapping* mapping_of(Address address) const;
+  bool writable(Address address) const;
+  /// Whether all of `range` is mapped, by one mapping or by several that touch.
+  bool mapped(Range range) const;
+  /// The parts of `range` that can be read without changing the target: pages in RAM where the pages are known,
+  /// otherwise what is mapped readable.
+  std::vector<Range> readable(Range range) const;
+  /// Writable data of the image files whose path `is` picks: their private mappings, with the .bss behind them.
+  std::vector<Range> image_data(bool (*is)(const TargetMemory&, std::string_view path)) const;
+
+  /// Why the memory may not be read, once a read was refused.
+  const std::optional<Error>& refusal() const { return refusal_; }
+
+ private:
+  std::size_t index_after(Address address) const;
+
+  const Facts& facts_;
+  const MemoryReader& reader_;
+  std::size_t word_bytes_;
+  std::vector<const Mapping*> mappings_;  // by address
+  mutable std::optional<Error> refusal_;
+};
+
+/// The part of a path behind its last slash.
+std::string_view file_name(std::string_view path);
+
+}  // namespace vmscan

@@ -1,0 +1,2 @@
+// The same with musl, without shared libraries.
+#include "stacks.c"

@@ -1,0 +1,66 @@
+// Memory made of bytes that a test puts down, as a MemoryReader and as facts.
+#pragma once
+
+#include <cstring>
+#include <map>
+#include <vector>
+
+#include "libvmscan/source/source.h"
+
+namespace vmscan::tests {
+
+class FakeMemory : public MemoryReader {
+ public:
+  explicit FakeMemory(unsigned pointer_bits = 64) { facts_.target.pointer_bits = pointer_bits; }
+
+  Facts& facts() { return facts_; }
+  std::size_t word_bytes() const { return facts_.target.pointer_bits == 32U ? 4 : 8; }
+
+  /// Zeros, mapped read-write; `path` makes it the data of a file.
+  void map(Address begin, std::size_t size, std::string path = {}) {
+    Mapping mapping{.range = {begin, begin + size}, .read = true, .write = true, .path = path, .smaps = {}, .counted = {}};
+    mapping.inode = path.empty() || path.starts_with('[') ? 0 : 77;
+    facts_.mappings.push_back(mapping);
+    bytes_[begin].resize(size);
+  }
+  /// Address space that may not be touched.
+  void reserve(Address begin, std::size_t size) {
+    facts_.mappings.push_back({.range = {begin, begin + size}, .path = {}, .smaps = {}, .counted = {}});
+  }
+  void put(Address address, std::uint64_t value, std::size_t size) {
+    for (std::size_t i = 0; i < size; ++i)
+      if (std::byte* at = find(address + i)) *at = static_cast<std::byte>(value >> (8 * i));
+  }
+  void put_word(Address address, std::uint64_t value) { put(address, value, word_bytes()); }
+  void fill(Address address, std::span<const std::byte> bytes) {
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+      if (std::byte* at = find(address + i)) *at = bytes[i];
+  }
+  std::size_t reads() const { return reads_; }
+
+ private:
+  std::byte* find(Address address) {
+    auto it = bytes_.upper_bound(address);
+    if (it == bytes_.begin()) return nullptr;
+    --it;
+    return address - it->first < it->second.size() ? &it->second[address - it->first] : nullptr;
+  }
+
+  Result<std::size_t> do_read(Address address, std::span<std::byte> buffer) const override {
+    ++reads_;
+    auto it = bytes_.upper_bound(address);
+    if (it == bytes_.begin()) return std::size_t{0};
+    --it;
+    const Address into = address - it->first;
+    if (into >= it->second.size()) return std::size_t{0};
+    const std::size_t count = std::min<std::size_t>(buffer.size(), it->second.size() - into);
+    std::memcpy(buffer.data(), it->second.data() + into, count);
+    return count;
+  }
+
+  Facts facts_;
+  std::map<Address, std::vector<std::byte>> bytes_;
+  mutable std::size_t reads_ = 0;
+};
+
+}  // namespace vmscan::tests
