@@ -72,9 +72,8 @@ void claim_listed(Pieces& pieces, const Rule& rule, const ThreadStack& stack) {
   std::size_t begin = first;
   while (begin < pieces.pieces.size() && range.contains(pieces.pieces[begin].range)) {
     std::size_t end = begin;
-    for (; end < pieces.pieces.size() && range.contains(pieces.pieces[end].range) &&
-           pieces.free(pieces.pieces[end]) && pieces.anonymous(pieces.pieces[end]) &&
-           (end == begin || pieces.touches_next(end - 1));
+    for (; end < pieces.pieces.size() && range.contains(pieces.pieces[end].range) && pieces.free(pieces.pieces[end]) &&
+           pieces.anonymous(pieces.pieces[end]) && (end == begin || pieces.touches_next(end - 1));
          ++end)
       if (guard_end && pieces.pieces[end].range.end <= guard_end->end) pieces.pieces[end].details = "Guard";
     if (end == begin) {

@@ -74,9 +74,9 @@ inline FileKey key_of(const Mapping& mapping) { return {mapping.device_major, ma
 /// A stack in the C library's lists of threads, by what its structures say.
 struct ThreadStack {
   enum class Owner : std::uint8_t {
-    Thread,   // `thread` runs on it
-    Ended,    // a thread that has ended and was not joined yet
-    Nobody,   // kept for the next thread
+    Thread,  // `thread` runs on it
+    Ended,   // a thread that has ended and was not joined yet
+    Nobody,  // kept for the next thread
   };
   Range range;                   // from the guard to the end of the thread's own structure
   std::uint64_t guard_size = 0;  // bytes at its beginning that may not be touched

@@ -46,7 +46,8 @@ void PageRuns::append(Range range, std::uint8_t condition) {
 
 std::span<const PageRun> PageRuns::touching(Range range) const {
   const auto begin = first_after(runs_, range.begin);
-  const auto end = std::partition_point(begin, runs_.end(), [&](const PageRun& run) { return run.range.begin < range.end; });
+  const auto end =
+      std::partition_point(begin, runs_.end(), [&](const PageRun& run) { return run.range.begin < range.end; });
   return {begin, end};
 }
 

@@ -36,9 +36,9 @@ struct Target {
 struct Thread {
   std::uint32_t id = 0;
   std::string name;
-  std::optional<Address> stack_pointer;  // unknown for a running thread and without the right to read it
-  std::optional<std::uint32_t> inner_id = {};   // as the process itself sees it, when that is another pid namespace
-  std::optional<Address> control_block = {};    // the C library's structure for it, which also ends its static TLS
+  std::optional<Address> stack_pointer;        // unknown for a running thread and without the right to read it
+  std::optional<std::uint32_t> inner_id = {};  // as the process itself sees it, when that is another pid namespace
+  std::optional<Address> control_block = {};   // the C library's structure for it, which also ends its static TLS
 };
 
 /// One resource with its limit. Bytes or a number of things, as the name says.

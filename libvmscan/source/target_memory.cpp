@@ -1,6 +1,8 @@
 #include "libvmscan/source/target_memory.h"
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
 
 namespace vmscan {
 namespace {
@@ -8,7 +10,15 @@ namespace {
 std::uint64_t little_endian(std::span<const std::byte> bytes, std::size_t offset, std::size_t size) {
   std::uint64_t value = 0;
   if (offset > bytes.size() || size > bytes.size() - offset) return 0;
-  for (std::size_t i = 0; i < size; ++i) value |= std::uint64_t{std::to_integer<std::uint8_t>(bytes[offset + i])} << (8 * i);
+  if constexpr (std::endian::native == std::endian::little) {
+    if (size == 8)
+      std::memcpy(&value, bytes.data() + offset, 8);
+    else
+      std::memcpy(&value, bytes.data() + offset, 4);
+    return value;
+  }
+  for (std::size_t i = 0; i < size; ++i)
+    value |= std::uint64_t{std::to_integer<std::uint8_t>(bytes[offset + i])} << (8 * i);
   return value;
 }
 

@@ -1,5 +1,5 @@
-// The memory of a target as its own words: typed reads over a MemoryReader, and which parts may be read without changing
-// the target.
+// The memory of a target as its own words: typed reads over a MemoryReader, and which parts may be read without
+// changing the target.
 #pragma once
 
 #include <cstddef>

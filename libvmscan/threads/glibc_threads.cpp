@@ -1,7 +1,7 @@
-// glibc's lists of threads (nptl/allocatestack.c, nptl/descr.h). Every struct pthread is in a ring of list_t {next, prev}:
-// stacks in use, stacks that the program gave (with the main thread), and stacks kept for later. The heads lie in the
-// data of ld.so (2.34 and later), of libpthread (before), or of a static program. Where things lie within struct pthread
-// is not written down here but found out, since it differs between versions and machines:
+// glibc's lists of threads (nptl/allocatestack.c, nptl/descr.h). Every struct pthread is in a ring of list_t {next,
+// prev}: stacks in use, stacks that the program gave (with the main thread), and stacks kept for later. The heads lie
+// in the data of ld.so (2.34 and later), of libpthread (before), or of a static program. Where things lie within struct
+// pthread is not written down here but found out, since it differs between versions and machines:
 //   list_t list; pid_t tid; pid_t pid_ununused; void *robust_prev; struct robust_list_head robust_head; …
 //   void *stackblock; size_t stackblock_size; size_t guardsize; …
 // The first line has held from 2.17 to 2.42. The three words of the last are recognised by their values: a range that
@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::size_t most_data_bytes = 16 << 20;  // of one image
 constexpr std::size_t most_threads = 1 << 20;
+constexpr std::size_t sample = 32;                                 // threads that are enough to find out the layout
 constexpr std::size_t bytes_before = 0x400, bytes_behind = 0x600;  // of struct pthread, around its list_t
 
 bool holds_lists(const TargetMemory& memory, std::string_view path) {
@@ -70,9 +71,7 @@ class Finder {
     });
   }
 
-  bool may_be_node(Address address) const {
-    return address != 0 && address % word_ == 0 && memory_.writable(address);
-  }
+  bool may_be_node(Address address) const { return address != 0 && address % word_ == 0 && memory_.writable(address); }
 
   /// Reads the ring, up to where it returns to its head. A thread that comes or goes meanwhile breaks it: then again.
   void take_ring(Address head, Address first) {
@@ -81,7 +80,7 @@ class Finder {
       bool closed = false;
       std::size_t known = 0;
       Address previous = head;
-      for (Address node = first; ring.size() < most_threads; ) {
+      for (Address node = first; ring.size() < most_threads;) {
         if (closed = node == head; closed || !may_be_node(node)) break;
         Element element = read_element(node);
         if (read_word(element, node + word_) != previous) break;
@@ -102,17 +101,23 @@ class Finder {
 
   Element read_element(Address node) const {
     Element element{.node = node, .tid = 0, .bytes = {}, .begin = node - std::min<Address>(node, bytes_before)};
-    // Only within its page and what is mapped around it: it stands at the end of its stack.
     const std::size_t before = static_cast<std::size_t>(node - element.begin);
-    element.bytes.resize(before + bytes_behind);
+    element.bytes.resize(before + bytes_to_read(node));
     element.bytes.resize(memory_.read(element.begin, element.bytes));
     if (element.bytes.size() <= before) {  // the structure begins a mapping
       element.begin = node;
-      element.bytes.resize(bytes_behind);
+      element.bytes.resize(bytes_to_read(node));
       element.bytes.resize(memory_.read(node, element.bytes));
     }
     element.tid = memory_.half_at(element.bytes, static_cast<std::size_t>(node - element.begin) + 2 * word_);
     return element;
+  }
+
+  /// It stands at the end of its stack: what is behind that is not read.
+  std::size_t bytes_to_read(Address node) const {
+    const Mapping* mapping = memory_.mapping_of(node);
+    return mapping == nullptr ? 0
+                              : static_cast<std::size_t>(std::min<Address>(bytes_behind, mapping->range.end - node));
   }
 
   std::optional<Address> read_word(const Element& element, Address address) const {
@@ -123,14 +128,19 @@ class Finder {
 
   /// The stack by the three words at `offset` behind the list_t; nothing when they cannot be that.
   std::optional<ThreadStack> stack_by(const Element& element, std::size_t offset) const {
-    const auto begin = read_word(element, element.node + offset), size = read_word(element, element.node + offset + word_),
+    const auto begin = read_word(element, element.node + offset),
+               size = read_word(element, element.node + offset + word_),
                guard = read_word(element, element.node + offset + 2 * word_);
     if (!begin || !size || !guard || *begin == 0 || *guard >= *size) return std::nullopt;
     const auto range = Range::make(*begin, *size);
     if (!range || !range->contains(element.node) || *guard % memory_.page_bytes() != 0 || !memory_.mapped(*range))
       return std::nullopt;
-    ThreadStack stack{.range = *range, .guard_size = *guard, .owner = ThreadStack::Owner::Thread, .thread = element.tid,
-                      .given = false, .library = "glibc"};
+    ThreadStack stack{.range = *range,
+                      .guard_size = *guard,
+                      .owner = ThreadStack::Owner::Thread,
+                      .thread = element.tid,
+                      .given = false,
+                      .library = "glibc"};
     // pthread_attr_setstack: any address, and the library adds no guard.
     stack.given = *guard == 0 && (*begin % memory_.page_bytes() != 0 || range->end % memory_.page_bytes() != 0);
     return stack;
@@ -142,7 +152,7 @@ class Finder {
     std::size_t most = 0;
     for (std::size_t offset = 4 * word_; offset + 3 * word_ <= bytes_behind; offset += word_) {
       std::size_t fit = 0;
-      for (const Element& element : live_) fit += stack_by(element, offset).has_value();
+      for (std::size_t i = 0; i < std::min(live_.size(), sample); ++i) fit += stack_by(live_[i], offset).has_value();
       if (fit > most) {
         most = fit;
         best = offset;
@@ -151,7 +161,8 @@ class Finder {
     if (best || idle_.empty()) return best;
     for (std::size_t offset = 4 * word_; offset + 3 * word_ <= bytes_behind; offset += word_)
       for (const Ring& ring : idle_)
-        if (std::all_of(ring.begin(), ring.end(), [&](const Element& each) { return each.tid == 0 && stack_by(each, offset); }))
+        if (std::all_of(ring.begin(), ring.end(),
+                        [&](const Element& each) { return each.tid == 0 && stack_by(each, offset); }))
           return offset;
     return std::nullopt;
   }
@@ -162,14 +173,16 @@ class Finder {
     for (std::size_t distance = word_; distance < bytes_before; distance += word_) {
       const bool all = std::all_of(live_.begin(), live_.end(), [&](const Element& element) {
         const Address self = element.node - distance;
-        return element.begin <= self && read_word(element, self) == self && read_word(element, self + 2 * word_) == self;
+        return element.begin <= self && read_word(element, self) == self &&
+               read_word(element, self + 2 * word_) == self;
       });
       if (all) return distance;
     }
     return std::nullopt;
   }
 
-  void add_stack(const Element& element, std::size_t words, ThreadStack::Owner without_thread, ThreadLists& lists) const {
+  void add_stack(const Element& element, std::size_t words, ThreadStack::Owner without_thread,
+                 ThreadLists& lists) const {
     auto stack = stack_by(element, words);
     if (!stack) return;
     if (element.tid == 0 || without_thread == ThreadStack::Owner::Nobody) stack->owner = without_thread;

@@ -87,8 +87,12 @@ class Finder {
     const Address top = field(2);
     const std::uint64_t size = field(3), guard = field(4);
     if (!map || top == 0 || size == 0 || size > top) return std::nullopt;
-    ThreadStack stack{.range = {top - size, top}, .guard_size = 0, .owner = ThreadStack::Owner::Thread,
-                      .thread = memory_.half_at(element.bytes, tid_), .given = true, .library = "musl"};
+    ThreadStack stack{.range = {top - size, top},
+                      .guard_size = 0,
+                      .owner = ThreadStack::Owner::Thread,
+                      .thread = memory_.half_at(element.bytes, tid_),
+                      .given = true,
+                      .library = "musl"};
     if (map->begin != 0) {  // 0: everything lies in memory that the program gave
       if (map->begin % memory_.page_bytes() != 0 || map->end % memory_.page_bytes() != 0) return std::nullopt;
       if (!map->contains(element.address)) return std::nullopt;

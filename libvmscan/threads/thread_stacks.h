@@ -1,14 +1,14 @@
-// Stacks of threads, found in the structures that the C library keeps of its threads: running threads as well as blocked
-// ones, without stopping anything and without symbols.
+// Stacks of threads, found in the structures that the C library keeps of its threads: running threads as well as
+// blocked ones, without stopping anything and without symbols.
 #pragma once
 
 #include "libvmscan/source/target_memory.h"
 
 namespace vmscan {
 
-/// Looks for the lists of glibc and of musl and fills Facts::stacks, Thread::control_block and the notes on threads whose
-/// stack nobody could tell. Works on any source with memory; what the lists hold is checked against the threads that
-/// the source found, so a structure of the program that only looks like one is not believed.
+/// Looks for the lists of glibc and of musl and fills Facts::stacks, Thread::control_block and the notes on threads
+/// whose stack nobody could tell. Works on any source with memory; what the lists hold is checked against the threads
+/// that the source found, so a structure of the program that only looks like one is not believed.
 void find_thread_stacks(Facts& facts, const MemoryReader& reader);
 
 /// What one C library's lists hold.

@@ -18,7 +18,8 @@ class FakeMemory : public MemoryReader {
 
   /// Zeros, mapped read-write; `path` makes it the data of a file.
   void map(Address begin, std::size_t size, std::string path = {}) {
-    Mapping mapping{.range = {begin, begin + size}, .read = true, .write = true, .path = path, .smaps = {}, .counted = {}};
+    Mapping mapping{
+        .range = {begin, begin + size}, .read = true, .write = true, .path = path, .smaps = {}, .counted = {}};
     mapping.inode = path.empty() || path.starts_with('[') ? 0 : 77;
     facts_.mappings.push_back(mapping);
     bytes_[begin].resize(size);
