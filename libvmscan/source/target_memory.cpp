@@ -1,29 +1,8 @@
 #include "libvmscan/source/target_memory.h"
 
 #include <algorithm>
-#include <bit>
-#include <cstring>
 
 namespace vmscan {
-namespace {
-
-std::uint64_t little_endian(std::span<const std::byte> bytes, std::size_t offset, std::size_t size) {
-  std::uint64_t value = 0;
-  if (offset > bytes.size() || size > bytes.size() - offset) return 0;
-  if constexpr (std::endian::native == std::endian::little) {
-    if (size == 8)
-      std::memcpy(&value, bytes.data() + offset, 8);
-    else
-      std::memcpy(&value, bytes.data() + offset, 4);
-    return value;
-  }
-  for (std::size_t i = 0; i < size; ++i)
-    value |= std::uint64_t{std::to_integer<std::uint8_t>(bytes[offset + i])} << (8 * i);
-  return value;
-}
-
-}  // namespace
-
 TargetMemory::TargetMemory(const Facts& facts, const MemoryReader& reader)
     : facts_(facts), reader_(reader), word_bytes_(facts.target.pointer_bits == 32U ? 4 : 8) {
   mappings_.reserve(facts.mappings.size());
@@ -52,14 +31,6 @@ std::optional<std::uint64_t> TargetMemory::word(Address address) const {
   const std::span<std::byte> buffer(bytes, word_bytes_);
   if (read(address, buffer) != word_bytes_) return std::nullopt;
   return word_at(buffer, 0);
-}
-
-std::uint64_t TargetMemory::word_at(std::span<const std::byte> bytes, std::size_t offset) const {
-  return little_endian(bytes, offset, word_bytes_);
-}
-
-std::uint32_t TargetMemory::half_at(std::span<const std::byte> bytes, std::size_t offset) const {
-  return static_cast<std::uint32_t>(little_endian(bytes, offset, 4));
 }
 
 /// Index of the first mapping that ends after the address.

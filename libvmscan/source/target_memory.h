@@ -2,8 +2,10 @@
 // changing the target.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -12,6 +14,22 @@
 #include "libvmscan/source/source.h"
 
 namespace vmscan {
+
+/// The number in `size` bytes (4 or 8) at `offset`; 0 when they are not all there.
+inline std::uint64_t load_little_endian(std::span<const std::byte> bytes, std::size_t offset, std::size_t size) {
+  std::uint64_t value = 0;
+  if (offset > bytes.size() || size > bytes.size() - offset) return 0;
+  if constexpr (std::endian::native == std::endian::little) {
+    if (size == 8)
+      std::memcpy(&value, bytes.data() + offset, 8);
+    else
+      std::memcpy(&value, bytes.data() + offset, 4);
+    return value;
+  }
+  for (std::size_t i = 0; i < size; ++i)
+    value |= std::uint64_t{std::to_integer<std::uint8_t>(bytes[offset + i])} << (8 * i);
+  return value;
+}
 
 /// A view for programs that look for structures. Little-endian targets only. `facts` and `reader` must outlive it, and
 /// the mappings and pages of `facts` must not change meanwhile.
@@ -28,8 +46,13 @@ class TargetMemory {
   /// refused once: see refusal().
   std::size_t read(Address address, std::span<std::byte> buffer) const;
   std::optional<std::uint64_t> word(Address address) const;
-  std::uint64_t word_at(std::span<const std::byte> bytes, std::size_t offset) const;
-  std::uint32_t half_at(std::span<const std::byte> bytes, std::size_t offset) const;
+  /// A word of the target within bytes that were read; 0 beyond their end.
+  std::uint64_t word_at(std::span<const std::byte> bytes, std::size_t offset) const {
+    return load_little_endian(bytes, offset, word_bytes_);
+  }
+  std::uint32_t half_at(std::span<const std::byte> bytes, std::size_t offset) const {
+    return static_cast<std::uint32_t>(load_little_endian(bytes, offset, 4));
+  }
 
   /// The mapping with the address; null when there is none.
   const Mapping* mapping_of(Address address) const;

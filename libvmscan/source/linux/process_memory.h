@@ -2,6 +2,9 @@
 // maps the zero page or pulls a file page in): callers account first and read only what is in RAM.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
+
 #include "libvmscan/source/linux/proc_dir.h"
 #include "libvmscan/source/source.h"
 
@@ -18,7 +21,10 @@ class ProcessMemory : public MemoryReader {
   /// By /proc/PID/pagemap; the shared zero page, where nothing is to be found, counts as absent.
   Result<std::vector<Range>> do_present(std::span<const Range> ranges) const override;
 
+  bool gone() const;
+
   const ProcDir& proc_;
+  mutable std::atomic<std::int64_t> checked_at_ns_{0};  // when the process was last seen
 };
 
 }  // namespace vmscan

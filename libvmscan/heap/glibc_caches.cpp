@@ -1,0 +1,246 @@
+// Blocks that the program has freed and that count as in use: those in the threads' caches and in the fast bins.
+//   tcache_perthread_struct { counts[bins]; tcache_entry *entries[bins]; }   counts of 1 byte (2.26) or 2 (2.30)
+// Both are lists of blocks, singly linked through their first word; since 2.32 that word is the next address XOR its
+// own address >> 12 ("safe linking"). A cache is believed when a thread's static TLS points to it, or when all of its
+// lists are what they should be.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "libvmscan/heap/glibc_walk.h"
+
+namespace vmscan {
+namespace {
+
+constexpr std::size_t tls_bytes = 64 << 10;  // of static TLS, looked at below each thread's own structure
+constexpr std::size_t most_in_list = 1 << 24, most_pointers = 1 << 20;
+
+struct CacheLayout {
+  std::uint64_t chunk_size;
+  std::size_t bins, count_bytes;
+  bool counts_entries;  // 2.42 counts the places that are left
+};
+
+constexpr std::array<CacheLayout, 3> layouts_64{{{0x250, 64, 1, true}, {0x290, 64, 2, true}, {0x300, 76, 2, false}}};
+constexpr std::array<CacheLayout, 3> layouts_32{{{0x150, 64, 1, true}, {0x190, 64, 2, true}, {0x1d0, 76, 2, false}}};
+constexpr std::size_t small_bins = 64;  // of one size each
+
+class Settler {
+ public:
+  Settler(GlibcWalk& walk, std::vector<HeapTotals>& heaps)
+      : walk_(walk), layout_(walk.found.layout), word_(layout_.word), heaps_(heaps) {
+    for (std::size_t i = 0; i < walk.found.arenas.size(); ++i)
+      for (const GlibcHeap& heap : walk.found.arenas[i].heaps) places_.push_back({heap.range, i});
+    std::sort(places_.begin(), places_.end(),
+              [](const Place& a, const Place& b) { return a.range.begin < b.range.begin; });
+  }
+
+  void run() {
+    const std::unordered_set<Address> pointed_to = caches_of_threads();
+    for (const Address chunk : walk_.thread_caches) settle_thread_cache(chunk, pointed_to.contains(chunk));
+    for (std::size_t i = 0; i < walk_.found.arenas.size(); ++i) {
+      const GlibcArena& arena = walk_.found.arenas[i];
+      for (std::size_t at = layout_.fastbins; at < layout_.top; at += word_) {
+        const Address first = walk_.memory.word(arena.address + at).value_or(0);
+        if (first != 0) settle_list(first, 0, "fast bin");
+      }
+    }
+  }
+
+ private:
+  struct Place {
+    Range range;
+    std::size_t heap;
+  };
+
+  const Place* place_of(Address chunk) const {
+    const auto it = std::partition_point(places_.begin(), places_.end(),
+                                         [&](const Place& place) { return place.range.end <= chunk; });
+    return it != places_.end() && it->range.contains(chunk) ? &*it : nullptr;
+  }
+
+  /// The thread caches that the static TLS of the threads points to (it ends where a thread's own structure begins, on
+  /// x86). The pointer stands at the same place for every thread: where most of them have one.
+  std::unordered_set<Address> caches_of_threads() {
+    std::unordered_map<Address, bool> possible;
+    for (const Address chunk : walk_.thread_caches) possible.emplace(chunk, consistent(chunk, true));
+    std::map<std::uint64_t, std::size_t> votes;
+    std::vector<std::pair<std::uint64_t, Address>> pointers;
+    std::vector<std::byte> bytes;
+    for (const Thread& thread : walk_.memory.facts().threads) {
+      if (!thread.control_block || possible.empty()) continue;
+      const Address end = *thread.control_block;
+      for (const Range& run : walk_.memory.readable({end - std::min<Address>(end, tls_bytes), end})) {
+        bytes.resize(static_cast<std::size_t>(run.size()));
+        bytes.resize(walk_.memory.read(run.begin, bytes));
+        for (std::size_t i = 0; i + word_ <= bytes.size(); i += word_) {
+          const auto it = possible.find(walk_.memory.word_at(bytes, i) - layout_.header());
+          if (it == possible.end() || !it->second || pointers.size() >= most_pointers) continue;
+          pointers.emplace_back(end - run.begin - i, it->first);
+          ++votes[end - run.begin - i];
+        }
+      }
+    }
+    const auto best =
+        std::max_element(votes.begin(), votes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+    std::unordered_set<Address> found;
+    for (const auto& [place, chunk] : pointers)
+      if (place == best->first) found.insert(chunk);
+    return found;
+  }
+
+  /// The block as a cache: its layout, and its bytes behind the header.
+  struct Cache {
+    const CacheLayout* layout = nullptr;
+    std::vector<std::byte> bytes;
+  };
+  Cache read_cache(Address chunk) const {
+    const std::uint64_t size = walk_.memory.word(chunk + word_).value_or(0) & ~chunk_flag::all;
+    for (const CacheLayout& layout : word_ == 8 ? layouts_64 : layouts_32) {
+      if (layout.chunk_size != size) continue;
+      Cache cache{&layout, std::vector<std::byte>(static_cast<std::size_t>(size) - word_)};
+      cache.bytes.resize(walk_.memory.read(chunk + layout_.header(), cache.bytes));
+      return cache;
+    }
+    return {};
+  }
+
+  void settle_thread_cache(Address chunk, bool pointed_to) {
+    if (!pointed_to && !consistent(chunk, false)) return;
+    const Cache cache = read_cache(chunk);
+    if (cache.layout == nullptr) return;
+    if (const Place* place = place_of(chunk)) {
+      take(heaps_[place->heap], cache.layout->chunk_size, std::nullopt);
+      heaps_[place->heap].overhead += cache.layout->chunk_size;
+    }
+    for (std::size_t bin = 0; bin < cache.layout->bins; ++bin)
+      if (const Address first = entry(*cache.layout, cache.bytes, bin); first != 0)
+        settle_list(first, layout_.header(), "thread cache");
+  }
+
+  Address entry(const CacheLayout& layout, std::span<const std::byte> bytes, std::size_t bin) const {
+    const std::size_t counts = (layout.bins * layout.count_bytes + word_ - 1) / word_ * word_;
+    return walk_.memory.word_at(bytes, counts + bin * word_);
+  }
+
+  /// Whether every list is as long as its count says and has blocks of its size only. `empty`: all may be empty.
+  bool consistent(Address chunk, bool empty) {
+    const Cache cache = read_cache(chunk);
+    if (cache.layout == nullptr) return false;
+    const CacheLayout& layout = *cache.layout;
+    bool any = false;
+    for (std::size_t bin = 0; bin < layout.bins; ++bin) {
+      std::uint64_t count = 0;
+      for (std::size_t i = 0; i < layout.count_bytes && bin * layout.count_bytes + i < cache.bytes.size(); ++i)
+        count |= std::uint64_t{std::to_integer<std::uint8_t>(cache.bytes[bin * layout.count_bytes + i])} << (8 * i);
+      Address mem = entry(layout, cache.bytes, bin);
+      any |= mem != 0;
+      if (layout.counts_entries && (count == 0) != (mem == 0)) return false;
+      const std::uint64_t size = bin < small_bins ? layout_.least_chunk() + bin * layout_.alignment : 0;
+      if (!consistent_list(mem, size, layout.counts_entries ? std::optional(count) : std::nullopt)) return false;
+    }
+    return any || empty;
+  }
+
+  bool consistent_list(Address mem, std::uint64_t size, std::optional<std::uint64_t> count) {
+    std::uint64_t length = 0;
+    for (; mem != 0; ++length) {
+      const Address chunk = mem - layout_.header();
+      if (!layout_.aligned(chunk) || place_of(chunk) == nullptr || length >= count.value_or(most_in_list)) return false;
+      const Link link = read_link(chunk);
+      if (size != 0 && link.size != size) return false;
+      const auto following = next(link, layout_.header());
+      if (!following) return false;
+      mem = *following;
+    }
+    return !count || length == *count;
+  }
+
+  /// What stands at the beginning of a block in a list.
+  struct Link {
+    Address chunk = 0;
+    std::uint64_t size = 0, next = 0;  // next as it stands there
+    bool read = false;
+  };
+  Link read_link(Address chunk) const {
+    std::array<std::byte, 16> buffer;
+    const auto bytes = std::span(buffer).first(2 * word_);
+    Link link{.chunk = chunk};
+    link.read = walk_.memory.read(chunk + word_, bytes) == bytes.size();
+    if (!link.read) return link;
+    link.size = walk_.memory.word_at(bytes, 0) & ~chunk_flag::all;
+    link.next = walk_.memory.word_at(bytes, word_);
+    return link;
+  }
+
+  /// Where a link leads to: past a chunk's header (thread caches: `into` is its size) or to a chunk (fast bins: 0).
+  std::optional<Address> next(const Link& link, std::size_t into) {
+    if (!link.read) return std::nullopt;
+    const Address plain = link.next, safe = link.next ^ ((link.chunk + layout_.header()) >> 12);
+    const auto possible = [&](Address value) {
+      return value == 0 || (layout_.aligned(value - into) && place_of(value - into) != nullptr);
+    };
+    if (!safe_linking_ && possible(safe) != possible(plain)) safe_linking_ = possible(safe);
+    const Address value = safe_linking_.value_or(true) ? safe : plain;
+    return possible(value) ? std::optional(value) : std::nullopt;
+  }
+
+  /// Takes the blocks of one list out of the live ones. `into`: from a chunk to what the list points to.
+  void settle_list(Address first, std::size_t into, std::string_view what) {
+    Address mark = 0;  // Brent's way to notice a circle: a place that is left behind at each power of two
+    std::size_t next_mark = 1, length = 0;
+    for (Address at = first; at != 0; ++length) {
+      const Address chunk = at - into;
+      const Place* place = place_of(chunk);
+      const Link link = read_link(chunk);
+      if (place == nullptr || !layout_.aligned(chunk) || !layout_.possible_size(link.size) ||
+          link.size > place->range.end - chunk || length >= most_in_list || at == mark)
+        return blame(what, at);
+      take(heaps_[place->heap], link.size, BlockState::Cached);
+      remember(chunk, link.size);
+      if (length + 1 == next_mark) {
+        mark = at;
+        next_mark *= 2;
+      }
+      const auto following = next(link, into);
+      if (!following) return blame(what, chunk + layout_.header());
+      at = *following;
+    }
+  }
+
+  void take(HeapTotals& totals, std::uint64_t size, std::optional<BlockState> into) {
+    if (totals.live.blocks == 0 || totals.live.bytes < size) return;
+    --totals.live.blocks;
+    totals.live.bytes -= size;
+    if (into) totals.cached.add(size);
+    walk_.sizes.take_from_live(size, into);
+  }
+
+  void remember(Address chunk, std::uint64_t size) {
+    const auto& address = walk_.options.list_address;
+    const bool wanted = size == walk_.wanted_size || (address && *address >= chunk && *address - chunk < size);
+    if (wanted && walk_.set_aside.size() < walk_.options.most_blocks) walk_.set_aside.insert(chunk);
+  }
+
+  void blame(std::string_view what, Address at) {
+    if (notes_++ < 20)
+      walk_.report.notes.push_back(
+          {"heap_list_broken",
+           fmt::format("a {} leads nowhere at address {:#x}: what comes behind it counts as live", what, at)});
+  }
+
+  GlibcWalk& walk_;
+  const GlibcLayout& layout_;
+  std::size_t word_;
+  std::vector<HeapTotals>& heaps_;
+  std::vector<Place> places_;
+  std::optional<bool> safe_linking_;
+  std::size_t notes_ = 0;
+};
+
+}  // namespace
+
+void settle_glibc_caches(GlibcWalk& walk, std::vector<HeapTotals>& heaps) { Settler(walk, heaps).run(); }
+
+}  // namespace vmscan

@@ -1,0 +1,121 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "libvmscan/heap/glibc_walk.h"
+
+namespace vmscan {
+namespace {
+
+constexpr int most_attempts = 3;
+
+std::string name_of(const GlibcArena& arena) {
+  return arena.number == 0 ? "main arena" : fmt::format("arena {}", arena.number);
+}
+
+Bytes in_ram(const Facts& facts, const std::vector<Range>& ranges) {
+  if (!facts.pages_known) return {};
+  std::uint64_t sum = 0;
+  for (const Range& range : ranges) sum += facts.pages.count(range).in_ram();
+  return sum;
+}
+
+/// The size of the block that a request of `bytes` gets (checked_request2size in malloc/malloc.c); 0 when none can.
+std::uint64_t chunk_size(const GlibcLayout& layout, std::uint64_t bytes) {
+  if (bytes > std::numeric_limits<std::uint64_t>::max() / 2) return 0;
+  const std::uint64_t size = (bytes + layout.word + layout.alignment - 1) / layout.alignment * layout.alignment;
+  return std::max(size, layout.least_chunk());
+}
+
+/// What a walk of one arena changes in the walk: put back before another attempt.
+struct Before {
+  SizeCounts sizes;
+  std::size_t caches, blocks, notes;
+};
+
+HeapTotals walk_arena_once(GlibcWalk& walk, const GlibcArena& arena, std::size_t index) {
+  HeapTotals totals{.allocator = "glibc", .name = name_of(arena), .ranges = {}, .in_ram = {}};
+  for (const GlibcHeap& heap : arena.heaps) {
+    totals.ranges.push_back(heap.range);
+    totals.size += heap.range.size();
+    walk_glibc_heap(walk, arena, heap, index, totals);
+  }
+  totals.in_ram = in_ram(walk.memory.facts(), totals.ranges);
+  return totals;
+}
+
+/// A chain that breaks in a process that runs was probably changed while it was read: then once more.
+HeapTotals walk_arena(GlibcWalk& walk, GlibcArena& arena, std::size_t index) {
+  const bool runs = walk.memory.facts().target.kind == TargetKind::Process;
+  for (int attempt = 1;; ++attempt) {
+    std::optional<Before> before;
+    if (runs)
+      before = Before{walk.sizes, walk.thread_caches.size(), walk.report.blocks.size(), walk.report.notes.size()};
+    HeapTotals totals = walk_arena_once(walk, arena, index);
+    if (totals.broken == 0 || !before || attempt == most_attempts) return totals;
+    walk.report.retried = true;
+    walk.sizes = std::move(before->sizes);
+    walk.thread_caches.resize(before->caches);
+    walk.report.blocks.resize(before->blocks);
+    walk.report.notes.resize(before->notes);
+    const GlibcHeaps now = find_glibc_heaps(walk.memory);
+    for (const GlibcArena& each : now.arenas)
+      if (each.address == arena.address) arena = each;
+  }
+}
+
+void add_mapped(GlibcWalk& walk, std::vector<HeapTotals>& heaps) {
+  const auto blocks = find_glibc_mapped(walk.memory, walk.found, std::numeric_limits<std::uint64_t>::max());
+  if (blocks.empty()) return;
+  HeapTotals totals{.allocator = "glibc", .name = "mapped blocks", .ranges = {}, .in_ram = {}};
+  const std::uint64_t page = walk.memory.page_bytes();
+  const auto& options = walk.options;
+  for (const GlibcMappedBlock& block : blocks) {
+    const std::uint64_t size = block.range.size();
+    totals.ranges.push_back(block.range);
+    totals.size += size;
+    totals.live.add(size);
+    walk.sizes.add(size, BlockState::Live);
+    const bool of_size =
+        options.list_request && (*options.list_request + 2 * walk.found.layout.word + page - 1) / page * page == size;
+    const bool here = options.list_address && block.range.contains(*options.list_address);
+    if ((of_size || here) && walk.report.blocks.size() < options.most_blocks)
+      walk.report.blocks.push_back({block.chunk + walk.found.layout.header(), size, BlockState::Live, heaps.size()});
+  }
+  totals.in_ram = in_ram(walk.memory.facts(), totals.ranges);
+  if (walk.found.mapped && walk.found.mapped->blocks != blocks.size())
+    walk.report.notes.push_back(
+        {"heap_mapped_blocks", fmt::format("malloc counts {} blocks with mappings of their own, {} were found",
+                                           walk.found.mapped->blocks, blocks.size())});
+  heaps.push_back(std::move(totals));
+}
+
+}  // namespace
+
+HeapReport walk_glibc(const Facts& facts, const MemoryReader& reader, const HeapOptions& options) {
+  HeapReport report;
+  const TargetMemory memory(facts, reader);
+  GlibcHeaps found = find_glibc_heaps(memory);
+  if (found.arenas.empty()) return report;
+  GlibcWalk walk{.memory = memory,
+                 .found = found,
+                 .options = options,
+                 .report = report,
+                 .sizes = SizeCounts(found.layout.alignment)};
+  if (options.list_request) walk.wanted_size = chunk_size(found.layout, *options.list_request);
+  std::vector<HeapTotals> heaps;
+  for (GlibcArena& arena : found.arenas) heaps.push_back(walk_arena(walk, arena, heaps.size()));
+  settle_glibc_caches(walk, heaps);
+  for (HeapBlock& block : report.blocks)
+    if (walk.set_aside.contains(block.address - found.layout.header())) block.state = BlockState::Cached;
+  add_mapped(walk, heaps);
+  report.sizes = walk.sizes.totals(found.layout);
+  report.heaps = std::move(heaps);
+  if (report.retried)
+    report.notes.push_back(
+        {"heap_changed", "the program changed its heap while it was read: what changed was read again"});
+  return report;
+}
+
+}  // namespace vmscan

@@ -1,0 +1,120 @@
+// Blocks that malloc mapped on their own (sysmalloc_mmap in malloc/malloc.c): a header at the beginning of a page whose
+// only flag says so, and a size that fills whole pages. A block that had to be aligned begins later, and the word
+// before its size says by how much. The kernel merges such mappings with each other and with the program's own, so
+// every page is looked at (measured with glibc 2.36: following the sizes from where mappings begin finds 187 of 589).
+#include <algorithm>
+
+#include "libvmscan/heap/chunk_reader.h"
+#include "libvmscan/heap/glibc_walk.h"
+
+namespace vmscan {
+namespace {
+
+constexpr std::size_t most_blocks = 1 << 22;
+
+class Finder {
+ public:
+  Finder(const TargetMemory& memory, const GlibcHeaps& found, std::uint64_t most_bytes)
+      : memory_(memory), found_(found), layout_(found.layout), bytes_left_(most_bytes) {
+    for (const GlibcArena& arena : found.arenas)
+      for (const GlibcHeap& heap : arena.heaps) taken_.push_back(heap.reserved);
+    for (const ThreadStack& stack : memory.facts().stacks)
+      if (!stack.given) taken_.push_back(stack.range);
+    sort_taken();
+  }
+
+  std::vector<GlibcMappedBlock> find() {
+    if (found_.mapped && found_.mapped->blocks == 0) return {};
+    look_at_all(false);
+    if (found_.mapped && blocks_.size() < found_.mapped->blocks) {
+      for (const GlibcMappedBlock& block : blocks_) taken_.push_back(block.range);
+      sort_taken();
+      look_at_all(true);
+    }
+    std::sort(blocks_.begin(), blocks_.end(),
+              [](const GlibcMappedBlock& a, const GlibcMappedBlock& b) { return a.range.begin < b.range.begin; });
+    return std::move(blocks_);
+  }
+
+ private:
+  void sort_taken() {
+    std::sort(taken_.begin(), taken_.end(), [](Range a, Range b) { return a.begin < b.begin; });
+  }
+
+  bool all_found() const {
+    return blocks_.size() >= most_blocks || (found_.mapped && blocks_.size() >= found_.mapped->blocks);
+  }
+
+  void look_at_all(bool anywhere_in_page) {
+    for (const Mapping& mapping : memory_.facts().mappings) {
+      if (!mapping.read || !mapping.write || mapping.shared || mapping.inode != 0 || !mapping.path.empty()) continue;
+      Range rest = mapping.range;
+      auto taken =
+          std::partition_point(taken_.begin(), taken_.end(), [&](Range each) { return each.end <= rest.begin; });
+      for (; taken != taken_.end() && taken->begin < rest.end; ++taken) {
+        if (taken->begin > rest.begin) look_at(mapping, {rest.begin, taken->begin}, anywhere_in_page);
+        rest.begin = std::max(rest.begin, taken->end);
+      }
+      if (!rest.empty()) look_at(mapping, rest, anywhere_in_page);
+      if (all_found() || bytes_left_ == 0 || memory_.refusal()) return;
+    }
+  }
+
+  void look_at(const Mapping& mapping, Range range, bool anywhere_in_page) {
+    const std::uint64_t page = memory_.page_bytes();
+    ChunkReader reader(memory_, range);
+    Address next = range.begin;
+    for (const Range& run : memory_.readable(range)) {
+      for (Address at = std::max(run.begin, next); at < run.end && !all_found();) {
+        if (bytes_left_ < page) return;
+        bytes_left_ -= page;
+        const Address end = block_in_page(reader, mapping, range, at, anywhere_in_page);
+        at = end != 0 ? end : at + page;
+        next = at;
+      }
+    }
+  }
+
+  /// Where a block that begins in this page ends; 0 when none does.
+  Address block_in_page(ChunkReader& reader, const Mapping& mapping, Range range, Address at, bool anywhere) {
+    const std::uint64_t page = memory_.page_bytes();
+    const std::size_t header = layout_.header();
+    // At its beginning, or where a block that is aligned to whole pages has its header.
+    for (std::uint64_t offset = layout_.aligned(at) ? 0 : layout_.alignment - header; offset + header <= page;
+         offset = anywhere || offset == page - header ? offset + layout_.alignment : page - header) {
+      const std::byte* bytes = reader.at(at + offset, header);
+      if (bytes == nullptr) return 0;
+      const std::uint64_t before = memory_.word_at({bytes, header}, 0),
+                          value = memory_.word_at({bytes, header}, layout_.word);
+      if ((value & chunk_flag::all) != chunk_flag::mapped) continue;
+      if (const Address end = accept(mapping, range, at + offset, before, value & ~chunk_flag::all)) return end;
+    }
+    return 0;
+  }
+
+  Address accept(const Mapping& mapping, Range range, Address chunk, std::uint64_t before, std::uint64_t size) {
+    const std::uint64_t page = memory_.page_bytes();
+    if (before > chunk - range.begin || size > range.end - chunk || size < layout_.least_chunk()) return 0;
+    const Range block{chunk - before, chunk + size};
+    if (block.begin % page != 0 || block.end % page != 0 || !mapping.range.contains(block)) return 0;
+    if (!blocks_.empty() && blocks_.back().range.overlaps(block)) return 0;
+    blocks_.push_back({block, chunk});
+    return block.end;
+  }
+
+  const TargetMemory& memory_;
+  const GlibcHeaps& found_;
+  const GlibcLayout& layout_;
+  std::uint64_t bytes_left_;
+  std::vector<Range> taken_;
+  std::vector<GlibcMappedBlock> blocks_;
+};
+
+}  // namespace
+
+std::vector<GlibcMappedBlock> find_glibc_mapped(const TargetMemory& memory, const GlibcHeaps& found,
+                                                std::uint64_t most_bytes) {
+  return Finder(memory, found, most_bytes).find();
+}
+
+}  // namespace vmscan

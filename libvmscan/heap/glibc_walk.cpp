@@ -1,0 +1,192 @@
+#include "libvmscan/heap/glibc_walk.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "libvmscan/heap/chunk_reader.h"
+
+namespace vmscan {
+namespace {
+
+constexpr std::size_t most_notes = 20;        // on broken places
+constexpr std::size_t chunks_to_believe = 8;  // in a row, before a chain is picked up again behind a broken place
+constexpr std::size_t most_thread_caches = 1 << 16;
+
+/// Sizes of the chunk that holds a tcache_perthread_struct: 2.26 to 2.29, 2.30 to 2.41, 2.42.
+bool may_be_thread_cache(std::size_t word, std::uint64_t size) {
+  return word == 8 ? size == 0x250 || size == 0x290 || size == 0x300 : size == 0x150 || size == 0x190 || size == 0x1d0;
+}
+
+class HeapWalker {
+ public:
+  HeapWalker(GlibcWalk& walk, const GlibcArena& arena, const GlibcHeap& heap, std::size_t index, HeapTotals& totals)
+      : walk_(walk),
+        layout_(walk.found.layout),
+        arena_(arena),
+        heap_(heap),
+        index_(index),
+        totals_(totals),
+        reader_(walk.memory, heap.range),
+        end_(heap.range.end) {}
+
+  void run() {
+    Address at = heap_.first_chunk;
+    if (at == 0) at = pick_up(heap_.range.begin);
+    (heap_.first_chunk == 0 ? totals_.unread : totals_.overhead) += (at == 0 ? end_ : at) - heap_.range.begin;
+    while (at != 0 && at < end_) {
+      const Address broken = follow(at);
+      if (broken == end_) return;
+      settle(true);
+      at = pick_up(at_fence_ ? broken : broken + layout_.alignment);
+      totals_.unread += (at == 0 ? end_ : at) - broken;
+      if (!at_fence_) blame(broken, at);
+    }
+  }
+
+ private:
+  /// Follows the chain from `at`; returns where it breaks, or the end of the heap.
+  Address follow(Address at) {
+    const std::size_t word = layout_.word;
+    at_fence_ = false;
+    while (at < end_) {
+      const std::byte* header = reader_.at(at, 2 * word);
+      if (header == nullptr) return at;
+      const std::uint64_t value = walk_.memory.word_at({header, 2 * word}, word);
+      const std::uint64_t size = value & ~chunk_flag::all;
+      // What ends the heap is its top, even when that has moved meanwhile. It fills pages, whatever its own alignment.
+      if ((at == arena_.top && size <= end_ - at) || (size == end_ - at && size >= layout_.least_chunk())) {
+        settle((value & chunk_flag::previous_in_use) != 0);
+        take_top(at, size);
+        return end_;
+      }
+      if (!layout_.possible_size(size) || size > end_ - at) return end_of_chain(at, value);
+      settle((value & chunk_flag::previous_in_use) != 0);
+      pending_ = at;
+      pending_size_ = size;
+      at += size;
+    }
+    return end_;
+  }
+
+  void take_top(Address at, std::uint64_t size) {
+    totals_.top += size;
+    totals_.free.add(size);
+    totals_.largest_free = std::max(totals_.largest_free, size);
+    totals_.overhead += end_ - at - size;
+  }
+
+  /// A heap that is full ends in small chunks that nobody can get; so does the brk heap where another user of brk
+  /// begins.
+  Address end_of_chain(Address at, std::uint64_t value) {
+    const std::uint64_t size = value & ~chunk_flag::all;
+    if (size != 0 && size != 2 * layout_.word) return at;
+    settle((value & chunk_flag::previous_in_use) != 0);
+    const std::uint64_t fence = std::min<std::uint64_t>(end_ - at, 4 * layout_.word);
+    if (end_ - at <= 8 * layout_.word + layout_.alignment) {
+      totals_.overhead += end_ - at;
+      return end_;
+    }
+    totals_.overhead += fence;
+    at_fence_ = true;
+    return at + fence;
+  }
+
+  /// Counts the chunk before, now that the next one tells whether it is in use.
+  void settle(bool in_use) {
+    if (pending_ == 0) return;
+    if (in_use) {
+      totals_.live.add(pending_size_);
+      if (may_be_thread_cache(layout_.word, pending_size_) && walk_.thread_caches.size() < most_thread_caches)
+        walk_.thread_caches.push_back(pending_);
+    } else {
+      totals_.free.add(pending_size_);
+      totals_.largest_free = std::max(totals_.largest_free, pending_size_);
+    }
+    const BlockState state = in_use ? BlockState::Live : BlockState::Free;
+    walk_.sizes.add(pending_size_, state);
+    if (wanted()) list(state);
+    pending_ = 0;
+  }
+
+  bool wanted() const {
+    if (walk_.wanted_size != 0) return pending_size_ == walk_.wanted_size;
+    const auto& address = walk_.options.list_address;
+    return address && *address >= pending_ && *address - pending_ < pending_size_;
+  }
+
+  void list(BlockState state) {
+    if (walk_.report.blocks.size() >= walk_.options.most_blocks) {
+      walk_.report.blocks_complete = false;
+      return;
+    }
+    walk_.report.blocks.push_back(
+        {.address = pending_ + layout_.header(), .size = pending_size_, .state = state, .heap = index_});
+  }
+
+  /// The next address from which a chain of several chunks can be followed; 0 when there is none.
+  Address pick_up(Address from) {
+    while (from < end_ && !layout_.aligned(from)) ++from;
+    for (Address at = from; at < end_; at += layout_.alignment)
+      if (leads_on(at)) return at;
+    return 0;
+  }
+
+  bool leads_on(Address at) {
+    const std::size_t word = layout_.word;
+    for (std::size_t i = 0; i < chunks_to_believe; ++i) {
+      std::uint64_t value = 0;
+      const std::byte* header = i == 0 ? reader_.at(at, 2 * word) : reader_.inside(at, 2 * word);
+      if (header != nullptr) {
+        value = walk_.memory.word_at({header, 2 * word}, word);
+      } else {
+        if (i == 0 || far_looks_ == 0) return false;
+        --far_looks_;
+        value = walk_.memory.word(at + word).value_or(0);
+      }
+      const std::uint64_t size = value & ~chunk_flag::all;
+      if (at == arena_.top && size == end_ - at) return true;
+      if (!layout_.possible_size(size) || size > end_ - at || (value & chunk_flag::mapped) != 0) return false;
+      at += size;
+      if (at == end_) return true;
+    }
+    return true;
+  }
+
+  void blame(Address broken, Address again) {
+    ++totals_.broken;
+    if (walk_.report.notes.size() >= most_notes) return;
+    const std::byte* header = reader_.at(broken, 2 * layout_.word);
+    const std::string said =
+        header == nullptr
+            ? "cannot be read"
+            : fmt::format("has the size {:#x}", walk_.memory.word_at({header, 2 * layout_.word}, layout_.word));
+    walk_.report.notes.push_back(
+        {"heap_broken",
+         fmt::format("{}: the block header at {:#x} {}, which cannot be right: {} bytes up to {:#x} are "
+                     "unread",
+                     totals_.name, broken, said, (again == 0 ? end_ : again) - broken, again == 0 ? end_ : again)});
+  }
+
+  GlibcWalk& walk_;
+  const GlibcLayout& layout_;
+  const GlibcArena& arena_;
+  const GlibcHeap& heap_;
+  std::size_t index_;
+  HeapTotals& totals_;
+  ChunkReader reader_;
+  Address end_;
+  Address pending_ = 0;
+  std::uint64_t pending_size_ = 0;
+  bool at_fence_ = false;
+  std::size_t far_looks_ = 1 << 18;  // reads outside the window while a chain is sought: hostile sizes lead anywhere
+};
+
+}  // namespace
+
+void walk_glibc_heap(GlibcWalk& walk, const GlibcArena& arena, const GlibcHeap& heap, std::size_t index,
+                     HeapTotals& totals) {
+  HeapWalker(walk, arena, heap, index, totals).run();
+}
+
+}  // namespace vmscan

@@ -1,0 +1,68 @@
+#include "libvmscan/heap/glibc_walk.h"
+
+namespace vmscan {
+
+SizeCounts::Counts* SizeCounts::find(std::uint64_t size) {
+  if (size < small_limit) return &small_[size / step_];
+  const auto it = large_.find(size);
+  return it == large_.end() ? nullptr : &it->second;
+}
+
+void SizeCounts::add_large(std::uint64_t size, BlockState state) {
+  if (large_.size() < most_large || large_.contains(size))
+    ++large_[size][static_cast<std::size_t>(state)];
+  else
+    ++left_out_;
+}
+
+void SizeCounts::take_from_live(std::uint64_t size, std::optional<BlockState> into) {
+  Counts* counts = find(size);
+  if (counts == nullptr || (*counts)[0] == 0) return;
+  --(*counts)[0];
+  if (into) ++(*counts)[static_cast<std::size_t>(*into)];
+}
+
+std::vector<SizeTotals> SizeCounts::totals(const GlibcLayout& layout) const {
+  std::vector<SizeTotals> result;
+  const auto add = [&](std::uint64_t size, const Counts& counts) {
+    if (counts == Counts{}) return;
+    SizeTotals totals{.size = size};
+    totals.most_request = size - layout.word;
+    totals.least_request = size == layout.least_chunk() ? 0 : totals.most_request - layout.alignment + 1;
+    totals.live = {counts[0], counts[0] * size};
+    totals.cached = {counts[1], counts[1] * size};
+    totals.free = {counts[2], counts[2] * size};
+    result.push_back(totals);
+  };
+  for (std::size_t i = 0; i < small_.size(); ++i) add(i * step_, small_[i]);
+  for (const auto& [size, counts] : large_) add(size, counts);
+  return result;
+}
+
+BlockSum& BlockSum::operator+=(const BlockSum& other) {
+  blocks += other.blocks;
+  bytes += other.bytes;
+  return *this;
+}
+
+HeapTotals& HeapTotals::operator+=(const HeapTotals& other) {
+  size += other.size;
+  in_ram = in_ram + other.in_ram;
+  live += other.live;
+  cached += other.cached;
+  free += other.free;
+  top += other.top;
+  largest_free = std::max(largest_free, other.largest_free);
+  overhead += other.overhead;
+  unread += other.unread;
+  broken += other.broken;
+  return *this;
+}
+
+std::optional<std::uint64_t> HeapTotals::fragmentation() const {
+  const std::uint64_t idle = cached.bytes + free.bytes - std::min(free.bytes, top), all = live.bytes + idle;
+  if (all == 0) return std::nullopt;
+  return static_cast<std::uint64_t>(static_cast<double>(idle) / static_cast<double>(all) * 10000 + 0.5);
+}
+
+}  // namespace vmscan
