@@ -28,7 +28,31 @@ bool reserved(const Pieces& pieces, const Piece& piece) {
   return pieces.free(piece) && pieces.nameless(piece) && !pieces.accessible(piece) && !piece.guard;
 }
 
+void claim_parts(Pieces& pieces, const Rule& rule, HeapPart::Kind kind) {
+  const auto mine = [&](const Piece& piece) {
+    return pieces.free(piece) && pieces.anonymous(piece) &&
+           (pieces.nameless(piece) || pieces.mapping(piece).path == "[heap]");
+  };
+  for (const HeapPart& part : pieces.facts.heaps) {
+    if (part.kind != kind) continue;
+    const Range range = nearest_pages(part.range, pieces.facts.target.page_size);
+    std::size_t begin = pieces.find(range.begin);
+    while (begin < pieces.pieces.size() && range.contains(pieces.pieces[begin].range)) {
+      std::size_t end = begin;
+      for (; end < pieces.pieces.size() && range.contains(pieces.pieces[end].range) && mine(pieces.pieces[end]) &&
+             (end == begin || pieces.touches_next(end - 1));
+           ++end)
+        if (!pieces.accessible(pieces.pieces[end])) pieces.pieces[end].details = "reserved tail";
+      if (end > begin) claim_group(pieces, rule, begin, end, part.details, part.evidence);
+      begin = std::max(end, begin + 1);
+    }
+  }
+}
+
 }  // namespace
+
+void claim_arenas(Pieces& pieces, const Rule& rule) { claim_parts(pieces, rule, HeapPart::Kind::Arena); }
+void claim_mapped_blocks(Pieces& pieces, const Rule& rule) { claim_parts(pieces, rule, HeapPart::Kind::Block); }
 
 void claim_brk_heap(Pieces& pieces, const Rule& rule) {
   const auto same_name = [&](const Piece& a, const Piece& b) {

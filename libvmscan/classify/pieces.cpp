@@ -7,12 +7,17 @@ namespace {
 
 constexpr std::size_t max_guard_pieces = 100'000;  // a hostile target could have one for every other page
 
-/// Where loads and stacks begin and end inside anonymous mappings: the kernel merges .bss with what touches it, and
-/// stacks with each other.
+/// Where loads, stacks and heaps begin and end inside anonymous mappings: the kernel merges .bss with what touches it,
+/// and stacks and heaps with each other.
 std::vector<Address> cuts_of(const Facts& facts, const std::vector<ImageLoad>& loads) {
   std::vector<Address> cuts;
   for (const ThreadStack& stack : facts.stacks) {
     const Range pages = nearest_pages(stack.range, facts.target.page_size);
+    cuts.push_back(pages.begin);
+    cuts.push_back(pages.end);
+  }
+  for (const HeapPart& heap : facts.heaps) {
+    const Range pages = nearest_pages(heap.range, facts.target.page_size);
     cuts.push_back(pages.begin);
     cuts.push_back(pages.end);
   }

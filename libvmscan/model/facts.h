@@ -86,6 +86,15 @@ struct ThreadStack {
   std::string_view library;  // "glibc", "musl"
 };
 
+/// Memory of an allocator, by what its own structures say.
+struct HeapPart {
+  enum class Kind : std::uint8_t { Arena, Block };  // Block: one block with a mapping of its own
+  Range range;                                      // with what is reserved for its growth
+  Kind kind = Kind::Arena;
+  std::string details;  // "arena 3"
+  std::string evidence;
+};
+
 struct Facts {
   Target target;
   std::optional<std::int64_t> captured_at_unix_ms;
@@ -116,6 +125,7 @@ struct Facts {
   std::vector<Limit> limits;
   std::vector<Thread> threads;
   std::vector<ThreadStack> stacks;
+  std::vector<HeapPart> heaps;
   std::vector<Note> notes;
 };
 

@@ -41,7 +41,7 @@ class Classification(unittest.TestCase):
         with vmscan.start("heap_arenas") as target:
             document = self.look(target)
             region = self.assert_type(document, target["main_heap"].begin, "heap")
-            self.assertEqual(region["rule"], "brk_heap")
+            self.assertEqual((region["rule"], region["details"]), ("malloc_arena", "main arena"))
             mapping = next(m for m in smaps.maps(target.pid) if m.path == b"[heap]")
             self.assert_spans(region, mapping.begin, mapping.end)
 
@@ -57,11 +57,13 @@ class Classification(unittest.TestCase):
                 begins.add(begin)
             self.assertEqual(len(begins), 4)
 
-    def test_a_chunk_in_a_mapping_of_its_own_is_private(self):
-        """The mappings alone may not tell that the allocator made it."""
+    def test_a_block_with_a_mapping_of_its_own_is_a_heap(self):
         with vmscan.start("heap_arenas") as target:
             document = self.look(target)
-            self.assert_type(document, target["mapped_chunk"].begin + PAGE, "heap", "private_data")
+            region = self.assert_type(document, target["mapped_chunk"].begin + PAGE, "heap")
+            self.assertEqual(region["rule"], "malloc_block")
+            begin = target["mapped_chunk"].begin // PAGE * PAGE
+            self.assert_spans(region, begin, rounded_up(target["mapped_chunk"].end))
 
     # -- stacks
 

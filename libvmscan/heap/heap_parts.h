@@ -1,0 +1,12 @@
+// Which memory belongs to an allocator, for the rule table.
+#pragma once
+
+#include "libvmscan/source/source.h"
+
+namespace vmscan {
+
+/// Fills Facts::heaps from the allocator's own structures. Blocks with a mapping of their own are looked for in at most
+/// `most_bytes` of other private memory: 0 leaves them out.
+void find_heap_parts(Facts& facts, const MemoryReader& reader, std::uint64_t most_bytes);
+
+}  // namespace vmscan
