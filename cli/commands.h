@@ -16,6 +16,7 @@ struct Command {
 int run_snapshot(std::span<const std::string> arguments);
 int run_summary(std::span<const std::string> arguments);
 int run_details(std::span<const std::string> arguments);
+int run_heap(std::span<const std::string> arguments);
 int run_diff(std::span<const std::string> arguments);
 int run_convert(std::span<const std::string> arguments);
 int run_strings(std::span<const std::string> arguments);

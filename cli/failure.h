@@ -11,7 +11,7 @@ namespace vmscan::cli {
 enum ExitCode : int {
   exit_done = 0,
   exit_tripped = 1,  // a gate
-  exit_nothing = 1,  // strings: nothing matched
+  exit_nothing = 1,  // strings, heap: nothing matched
   exit_usage = 2,    // usage, bad input, input or output failed
   exit_gone = 3,     // no such process, or it is gone
   exit_permission = 4,

@@ -13,10 +13,11 @@
 namespace vmscan::cli {
 namespace {
 
-constexpr std::array<Command, 6> table{{
+constexpr std::array<Command, 7> table{{
     {"summary", "totals per type of memory", run_summary},
     {"details", "every region, and its blocks", run_details},
     {"strings", "the text in memory, and where it lives", run_strings},
+    {"heap", "what malloc's heaps hold: live, cached and free blocks", run_heap},
     {"diff", "what changed between two targets, and a gate for CI", run_diff},
     {"snapshot", "save what is there, once or on a schedule", run_snapshot},
     {"convert", "any format to any other, VMMap's too", run_convert},
@@ -30,6 +31,7 @@ Examples:
   vmscan details 1234 --sort private --top 20
   vmscan details 1234 --address 0x7f3a12345678 --explain
   vmscan strings 1234 --type heap --min-length 8
+  vmscan heap 1234 --sizes                   blocks of malloc by size
   vmscan snapshot 1234 -o before.json        save it; every command reads it back
   vmscan snapshot 1234 -o day.jsonl --interval 1m --until-exit
   vmscan snapshot -o run.jsonl --interval 1s -- ./server --port 8080

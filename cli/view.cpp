@@ -196,6 +196,10 @@ void ViewArguments::add_to(Parser& parser, formats::View view) {
   parser.option("--sort", sort, "COL[:asc|desc]", "order by a column");
   parser.option("--top", top, "N", regions ? "only the first N regions" : "only the first N types");
   parser.flag("--full", full, "PSS, Dirty, Referenced, Huge and Swap PSS too; reading these makes the target wait");
+  add_output_to(parser, diff);
+}
+
+void ViewArguments::add_output_to(Parser& parser, bool diff) {
   parser.group("Output");
   parser.option("--format", format, "FORMAT",
                 diff ? "table (default), csv, json, markdown or junit" : "table (default), csv or json");

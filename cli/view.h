@@ -24,6 +24,8 @@ struct ViewArguments {
        strict = false;
 
   void add_to(Parser& parser, formats::View view);
+  /// Only the options on formats and notes; `diff`: with the formats that a diff has.
+  void add_output_to(Parser& parser, bool diff);
 };
 
 /// The options once they make sense.

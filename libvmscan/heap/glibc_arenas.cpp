@@ -254,7 +254,9 @@ class Finder {
       if (!value) return false;
       const std::uint64_t size = *value & ~chunk_flag::all;
       if (!found_.layout.possible_size(size) || size > end - at) return i > 0 && size < found_.layout.least_chunk();
-      if (i == 0 && (*value & chunk_flag::all) != (flags | chunk_flag::previous_in_use)) return false;
+      // A free chunk does not tell that it is not the main arena's.
+      const std::uint64_t told = *value & chunk_flag::all & ~flags;
+      if (i == 0 && told != chunk_flag::previous_in_use) return false;
       at += size;
       if (at == end) return true;
     }

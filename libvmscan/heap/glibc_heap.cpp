@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "libvmscan/heap/glibc_walk.h"
+#include "libvmscan/heap/heap_walk.h"
 
 namespace vmscan {
 namespace {
@@ -93,9 +94,15 @@ void add_mapped(GlibcWalk& walk, std::vector<HeapTotals>& heaps) {
 
 }  // namespace
 
-HeapReport walk_glibc(const Facts& facts, const MemoryReader& reader, const HeapOptions& options) {
-  HeapReport report;
+Result<HeapReport> walk_heaps(const Facts& facts, const MemoryReader& reader, const HeapOptions& options) {
   const TargetMemory memory(facts, reader);
+  HeapReport report = walk_glibc(memory, options);
+  if (memory.refusal()) return std::unexpected(*memory.refusal());
+  return report;
+}
+
+HeapReport walk_glibc(const TargetMemory& memory, const HeapOptions& options) {
+  HeapReport report;
   GlibcHeaps found = find_glibc_heaps(memory);
   if (found.arenas.empty()) return report;
   GlibcWalk walk{.memory = memory,

@@ -98,8 +98,23 @@ class Finder {
     const Range block{chunk - before, chunk + size};
     if (block.begin % page != 0 || block.end % page != 0 || !mapping.range.contains(block)) return 0;
     if (!blocks_.empty() && blocks_.back().range.overlaps(block)) return 0;
-    blocks_.push_back({block, chunk});
+    blocks_.push_back({block, aligned_chunk(block, chunk)});
     return block.end;
+  }
+
+  /// A block that had to be aligned keeps the header that it had before, at its beginning; the one in use stands before
+  /// the first address that is aligned (_int_memalign).
+  Address aligned_chunk(Range block, Address chunk) const {
+    const std::size_t header = layout_.header();
+    for (std::uint64_t alignment = 2 * layout_.alignment; alignment < block.size(); alignment *= 2) {
+      Address memory = (chunk + header + alignment - 1) / alignment * alignment;
+      if (memory != chunk + header && memory - header - chunk < layout_.least_chunk()) memory += alignment;
+      if (memory == chunk + header || memory >= block.end) continue;
+      const Address candidate = memory - header;
+      if (memory_.readable({candidate, memory}).empty() || memory_.word(candidate) != candidate - block.begin) continue;
+      if (memory_.word(candidate + layout_.word) == ((block.end - candidate) | chunk_flag::mapped)) return candidate;
+    }
+    return chunk;
   }
 
   const TargetMemory& memory_;

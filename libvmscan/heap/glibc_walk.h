@@ -75,6 +75,6 @@ std::vector<GlibcMappedBlock> find_glibc_mapped(const TargetMemory& memory, cons
                                                 std::uint64_t most_bytes);
 
 /// The whole of it. An empty report when the target has no glibc malloc. (glibc_heap.cpp)
-HeapReport walk_glibc(const Facts& facts, const MemoryReader& reader, const HeapOptions& options);
+HeapReport walk_glibc(const TargetMemory& memory, const HeapOptions& options);
 
 }  // namespace vmscan

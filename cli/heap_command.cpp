@@ -1,0 +1,173 @@
+// vmscan heap: what malloc's heaps hold.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/commands.h"
+#include "cli/heading.h"
+#include "cli/log.h"
+#include "cli/quantities.h"
+#include "cli/system.h"
+#include "cli/view.h"
+#include "formats/heap_view.h"
+#include "formats/text.h"
+#include "libvmscan/classify/build_snapshot.h"
+#include "libvmscan/heap/heap_walk.h"
+
+namespace vmscan::cli {
+namespace {
+
+constexpr std::string_view help =
+    R"(What malloc's heaps hold, seen from outside: blocks that live, blocks that are freed but kept in caches, free blocks.
+
+Examples:
+  vmscan heap 1234                            each heap: live, cached and free bytes, fragmentation
+  vmscan heap 1234 --sizes                    blocks by size, most bytes first: a leak of one type shows as one size
+  vmscan heap 1234 --size 48 --top 10         where the blocks are that malloc(48) gives
+  vmscan heap 1234 --address 0x55d0c1a2b2a0   which block, heap and region an address belongs to
+  vmscan heap 1234 --sizes --json             for other programs)";
+
+constexpr std::size_t sizes_in_table = 20;  // unless --top says otherwise
+
+struct HeapArguments {
+  ViewArguments view;
+  bool sizes = false;
+  std::string size, address, top;
+};
+
+struct HeapSettings {
+  ViewSettings view;
+  HeapOptions heap;
+  bool sizes = false;
+  std::optional<std::size_t> top;
+
+  bool lists_blocks() const { return heap.list_request || heap.list_address; }
+};
+
+Expected<HeapSettings> settle_heap(const HeapArguments& arguments) {
+  auto view = settle(arguments.view, formats::View::Details);
+  if (!view) return std::unexpected(view.error());
+  HeapSettings settings{.view = std::move(*view), .heap = {}, .sizes = arguments.sizes, .top = {}};
+  if (!arguments.size.empty() && !arguments.address.empty())
+    return failure(exit_usage, "--size and --address: choose one");
+  if (!arguments.size.empty()) {
+    const auto size = parse_count("--size", arguments.size);
+    if (!size) return std::unexpected(size.error());
+    settings.heap.list_request = *size;
+  }
+  if (!arguments.address.empty()) {
+    const auto address = parse_address("--address", arguments.address);
+    if (!address) return std::unexpected(address.error());
+    settings.heap.list_address = *address;
+  }
+  if (!arguments.top.empty()) {
+    const auto top = parse_count("--top", arguments.top);
+    if (!top) return std::unexpected(top.error());
+    settings.top = static_cast<std::size_t>(*top);
+  }
+  if (settings.sizes && settings.lists_blocks() && settings.view.format == Format::Csv)
+    return failure(exit_usage, "--csv holds one table: leave out --sizes, or --size and --address");
+  return settings;
+}
+
+struct Looked {
+  Snapshot snapshot;
+  HeapReport report;
+};
+
+Expected<Looked> look(OpenTarget& target, const HeapSettings& settings) {
+  const MemoryReader* memory = target.source == nullptr ? nullptr : target.source->memory();
+  if (memory == nullptr)
+    return failure(exit_usage, "a saved snapshot holds no memory to look at: name a process or a core");
+  auto facts = target.source->collect(settings.view.collect);
+  if (!facts) return failure(facts.error());
+  auto report = walk_heaps(*facts, *memory, settings.heap);
+  if (!report) return failure(report.error());
+  if (report->heaps.empty() && facts->mappings_known)
+    report->notes.push_back({"no_heap", "no heap was found: of allocators, this version knows glibc's malloc"});
+  Looked looked{.snapshot = build_snapshot(std::move(*facts)), .report = std::move(*report)};
+  auto& notes = looked.snapshot.notes;
+  notes.insert(notes.end(), looked.report.notes.begin(), looked.report.notes.end());
+  notes.insert(notes.begin(), target.notes.begin(), target.notes.end());
+  return looked;
+}
+
+std::string region_line(const Snapshot& snapshot, Address address) {
+  const Region* region = formats::region_with(snapshot, address);
+  if (region == nullptr) return fmt::format("{:#x} is in no region\n", address);
+  return fmt::format("{:#x} is in the region at {:#x}: {}, {} (rule {})\n", address, region->range.begin,
+                     title_of(region->type), formats::escape_for_terminal(region->details), region->rule);
+}
+
+void add_tables(const Looked& looked, const HeapSettings& settings, bool several, ViewOutput& output) {
+  const bool csv = settings.view.format == Format::Csv;
+  const auto size_rows = csv || settings.top ? settings.top : std::optional(sizes_in_table);
+  const bool heaps = csv ? !settings.sizes && !settings.lists_blocks() : !settings.lists_blocks();
+  if (heaps) output.add_table(looked.snapshot, formats::heap_table(looked.report), {}, several);
+  if (settings.sizes) {
+    const formats::Table table = formats::heap_sizes_table(looked.report, size_rows);
+    if (csv)
+      output.add_table(looked.snapshot, table, {}, several);
+    else
+      output.add_text("\n"), output.add_table(table);
+    if (!csv && table.rows.size() < looked.report.sizes.size())
+      output.add_text(
+          fmt::format("and {} other sizes (--top N shows more)\n", looked.report.sizes.size() - table.rows.size()));
+  }
+  if (!settings.lists_blocks()) return;
+  output.add_table(looked.snapshot, formats::heap_blocks_table(looked.report, settings.top), {}, several);
+  if (!csv && settings.heap.list_address) output.add_text(region_line(looked.snapshot, *settings.heap.list_address));
+}
+
+}  // namespace
+
+int run_heap(std::span<const std::string> words) {
+  HeapArguments arguments;
+  Parser parser("heap", "TARGET... [OPTIONS]", help);
+  arguments.view.targets.add_to(parser);
+  parser.group("What is shown");
+  parser.flag("--sizes", arguments.sizes, "how many blocks there are of each size");
+  parser.option("--size", arguments.size, "N", "the blocks that a request of N bytes gets, one by one");
+  parser.option("--address", arguments.address, "A", "the block with this address");
+  parser.option("--top", arguments.top, "N", "only the first N sizes or blocks (sizes in a table: 20)");
+  arguments.view.add_output_to(parser, false);
+  if (const auto done = parser.parse(words)) return *done;
+  const auto settings = settle_heap(arguments);
+  if (!settings) return report(settings.error());
+
+  int exit_code = exit_done;
+  bool any_block = false;
+  const auto specs = target_specs(arguments.view.targets);
+  if (!specs) return report(specs.error());
+  ViewOutput output(arguments.view, settings->view);
+  std::vector<Looked> all;
+  for (const TargetSpec& spec : *specs) {
+    auto targets = open_targets(spec, arguments.view.targets.all);
+    if (!targets) exit_code = std::max(exit_code, report(targets.error()));
+    if (!targets) continue;
+    for (OpenTarget& target : *targets) {
+      auto looked = look(target, *settings);
+      if (!looked)
+        exit_code = std::max(exit_code, report(looked.error()));
+      else
+        all.push_back(std::move(*looked));
+    }
+  }
+  for (const Looked& looked : all) {
+    any_block |= !looked.report.blocks.empty();
+    if (!looked.snapshot.regions_known) continue;
+    if (settings->view.format == Format::Json)
+      output.add_json(
+          formats::heap_json(looked.snapshot, looked.report,
+                             {settings->sizes, settings->lists_blocks(), settings->top, settings->heap.list_address}));
+    else
+      add_tables(looked, *settings, all.size() > 1, output);
+  }
+  if (const int failed = output.finish(); failed != exit_done) return std::max(exit_code, failed);
+  for (const Looked& looked : all)
+    exit_code = std::max(exit_code, tell_notes(looked.snapshot, arguments.view, settings->view));
+  if (settings->lists_blocks() && !any_block && exit_code == exit_done) return exit_nothing;
+  return exit_code;
+}
+
+}  // namespace vmscan::cli
