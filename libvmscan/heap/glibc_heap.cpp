@@ -54,8 +54,8 @@ HeapTotals walk_arena(GlibcWalk& walk, GlibcArena& arena, std::size_t index) {
     if (runs)
       before = Before{walk.sizes, walk.thread_caches.size(), walk.report.blocks.size(), walk.report.notes.size()};
     HeapTotals totals = walk_arena_once(walk, arena, index);
+    walk.report.retried |= attempt > 1 && totals.broken == 0;
     if (totals.broken == 0 || !before || attempt == most_attempts) return totals;
-    walk.report.retried = true;
     walk.sizes = std::move(before->sizes);
     walk.thread_caches.resize(before->caches);
     walk.report.blocks.resize(before->blocks);

@@ -77,19 +77,26 @@ class HeapWalker {
   }
 
   /// A heap that is full ends in small chunks that nobody can get; so does the brk heap where another user of brk
-  /// begins.
+  /// begins, in two of them.
   Address end_of_chain(Address at, std::uint64_t value) {
-    const std::uint64_t size = value & ~chunk_flag::all;
-    if (size != 0 && size != 2 * layout_.word) return at;
+    const std::uint64_t size = value & ~chunk_flag::all, fence = 2 * layout_.word;
+    const bool near_end = end_ - at <= 4 * fence + layout_.alignment;
+    if (near_end ? size != 0 && size != fence : size != fence || !is_fence(at + fence)) return at;
     settle((value & chunk_flag::previous_in_use) != 0);
-    const std::uint64_t fence = std::min<std::uint64_t>(end_ - at, 4 * layout_.word);
-    if (end_ - at <= 8 * layout_.word + layout_.alignment) {
+    if (near_end) {
       totals_.overhead += end_ - at;
       return end_;
     }
-    totals_.overhead += fence;
+    totals_.overhead += 2 * fence;
     at_fence_ = true;
-    return at + fence;
+    return at + 2 * fence;
+  }
+
+  bool is_fence(Address at) {
+    const std::size_t word = layout_.word;
+    const std::byte* header = reader_.at(at, 2 * word);
+    return header != nullptr &&
+           walk_.memory.word_at({header, 2 * word}, word) == (2 * word | chunk_flag::previous_in_use);
   }
 
   /// Counts the chunk before, now that the next one tells whether it is in use.

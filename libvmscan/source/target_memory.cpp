@@ -47,7 +47,10 @@ const Mapping* TargetMemory::mapping_of(Address address) const {
 
 bool TargetMemory::writable(Address address) const {
   const Mapping* mapping = mapping_of(address);
-  return mapping != nullptr && mapping->read && mapping->write;
+  if (mapping == nullptr || !mapping->read || !mapping->write) return false;
+  // A page of a file would be pulled in, with those around it.
+  return mapping->inode == 0 || !facts_.pages_known || mapping->counted ||
+         !facts_.pages.present({address, address + 1}).empty();
 }
 
 bool TargetMemory::mapped(Range range) const {

@@ -56,6 +56,8 @@ class TargetMemory {
 
   /// The mapping with the address; null when there is none.
   const Mapping* mapping_of(Address address) const;
+  /// Whether a structure that the program changes may be there: readable, writable, and of a file only where the
+  /// program has touched it.
   bool writable(Address address) const;
   /// Whether all of `range` is mapped, by one mapping or by several that touch.
   bool mapped(Range range) const;

@@ -5,6 +5,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
@@ -111,7 +112,10 @@ class Heap(unittest.TestCase):
                 fields = pathlib.Path(f"/proc/{target.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
                 return {"minor faults": fields[7], "major faults": fields[9], "rss": fields[21]}
 
-            before = state()
+            before = None
+            while before != state():  # until it has settled after what it printed
+                before = state()
+                time.sleep(0.2)
             for _ in range(3):
                 heap(target.pid, "--sizes")
             self.assertEqual(state(), before)

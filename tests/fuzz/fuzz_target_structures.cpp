@@ -1,0 +1,89 @@
+// Memory of a target that holds anything: looking for threads and heaps in it ends soon, and what they say adds up. The
+// input is laid over a heap that is in order: records of 2 bytes place, 1 byte kind, and 8 bytes value.
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+
+#include "libvmscan/classify/build_snapshot.h"
+#include "libvmscan/heap/heap_parts.h"
+#include "libvmscan/heap/heap_walk.h"
+#include "libvmscan/model/laws.h"
+#include "libvmscan/threads/thread_stacks.h"
+#include "tests/support/fake_glibc.h"
+
+using namespace vmscan;
+using tests::FakeGlibc;
+
+namespace {
+
+void require(bool holds, const char* what) {
+  if (holds) return;
+  std::fprintf(stderr, "broken: %s\n", what);
+  std::abort();
+}
+
+constexpr Address mapping = 0x200000, ld_data = 0x40000;
+constexpr std::size_t mapping_bytes = 0x10000;
+
+FakeGlibc intact() {
+  FakeGlibc glibc(0x8000);
+  const Address cache = glibc.chunk(0x290);
+  for (int i = 0; i < 100; ++i) glibc.chunk(0x40 + 16 * static_cast<std::uint64_t>(i % 5));
+  glibc.finish();
+  glibc.put_counters(2, 0x4000);
+  glibc.memory.put(cache + 16, 1, 2);
+  glibc.memory.map(ld_data, 0x1000, "/lib/ld-linux-x86-64.so.2");
+  glibc.memory.map(mapping, mapping_bytes);
+  glibc.memory.put_word(mapping + 8, 0x2000 | 2);
+  for (const std::uint32_t id : {1U, 2U})
+    glibc.memory.facts().threads.push_back({.id = id, .name = {}, .stack_pointer = {}});
+  glibc.memory.facts().target.pid = 1;
+  return glibc;
+}
+
+/// Where a record is written: each area of the target in turn.
+Address place(unsigned kind, std::uint64_t offset) {
+  switch (kind % 5) {
+    case 0:
+      return FakeGlibc::data + offset % 0x2000;
+    case 1:
+      return FakeGlibc::arena + offset % 0x8a0;
+    case 2:
+      return ld_data + offset % 0x1000;
+    case 3:
+      return mapping + offset % mapping_bytes;
+    default:
+      return FakeGlibc::heap + offset % 0x8000;
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static const FakeGlibc pristine = intact();
+  FakeGlibc glibc = pristine;
+  for (; size >= 11; data += 11, size -= 11) {
+    std::uint64_t value = 0;
+    for (int i = 0; i < 8; ++i) value |= std::uint64_t{data[3 + i]} << (8 * i);
+    glibc.memory.put(place(data[2], data[0] + 256U * data[1]) & ~Address{3}, value, 8);
+  }
+  if (size > 0 && data[0] % 4 == 0) glibc.memory.facts().target.pointer_bits = 32;
+  find_thread_stacks(glibc.memory.facts(), glibc.memory);
+  find_heap_parts(glibc.memory.facts(), glibc.memory, ~std::uint64_t{0});
+  HeapOptions options;
+  options.list_request = 40;
+  options.most_blocks = 50;
+  const auto report = walk_heaps(glibc.memory.facts(), glibc.memory, options);
+  require(report.has_value(), "nothing was refused");
+  for (const HeapTotals& heap : report->heaps)
+    require(heap.live.bytes + heap.cached.bytes + heap.free.bytes + heap.overhead + heap.unread == heap.size,
+            "the parts of a heap add up");
+  require(report->blocks.size() <= options.most_blocks, "no more blocks are listed than asked for");
+  require(glibc.memory.reads() < 3'000'000, "reading is bounded");
+  const Snapshot snapshot = build_snapshot(glibc.memory.facts());
+  for (const std::string& law : broken_laws(snapshot)) {
+    std::fprintf(stderr, "broken law: %s\n", law.c_str());
+    std::abort();
+  }
+  return 0;
+}

@@ -1,0 +1,193 @@
+#include <catch2/catch.hpp>
+#include <random>
+
+#include "libvmscan/heap/heap_parts.h"
+#include "libvmscan/heap/heap_walk.h"
+#include "tests/support/fake_glibc.h"
+
+using namespace vmscan;
+using tests::FakeGlibc;
+
+namespace {
+
+HeapReport walk(FakeGlibc& glibc, const HeapOptions& options = {}) {
+  auto report = walk_heaps(glibc.memory.facts(), glibc.memory, options);
+  REQUIRE(report);
+  for (const HeapTotals& heap : report->heaps)
+    CHECK(heap.live.bytes + heap.cached.bytes + heap.free.bytes + heap.overhead + heap.unread == heap.size);
+  return *report;
+}
+
+std::vector<std::string> codes(const HeapReport& report) {
+  std::vector<std::string> codes;
+  for (const Note& note : report.notes) codes.push_back(note.code);
+  return codes;
+}
+
+void add_blocks(FakeGlibc& glibc, std::size_t count, std::uint64_t bytes = 0x40) {
+  for (std::size_t i = 0; i < count; ++i) glibc.chunk(bytes);
+}
+
+}  // namespace
+
+TEST_CASE("blocks in use and free ones are told apart by the header behind them") {
+  FakeGlibc glibc;
+  add_blocks(glibc, 3);
+  glibc.chunk(0x100);
+  glibc.chunk(0x40, 0);  // the one before is free
+  glibc.finish();
+  const HeapReport report = walk(glibc);
+  REQUIRE(report.heaps.size() == 1);
+  const HeapTotals& heap = report.heaps[0];
+  CHECK(heap.name == "main arena");
+  CHECK(heap.live.blocks == 4);
+  CHECK(heap.live.bytes == 4 * 0x40);
+  CHECK(heap.free.blocks == 2);  // and the top
+  CHECK(heap.top == glibc.size - 0x200);
+  CHECK(heap.size == glibc.size);
+  REQUIRE(report.sizes.size() == 2);
+  CHECK(report.sizes[0].size == 0x40);
+  CHECK(report.sizes[0].least_request == 41);
+  CHECK(report.sizes[0].most_request == 56);
+  CHECK(report.sizes[1].free.blocks == 1);
+}
+
+TEST_CASE("a main arena whose bins are partly in use is found") {
+  FakeGlibc glibc;
+  add_blocks(glibc, 4);
+  const Address free_chunk = glibc.chunk(0x100);
+  glibc.chunk(0x40, 0);
+  glibc.finish();
+  for (const std::uint64_t bin : {0U, 1U, 5U, 60U, 90U}) {
+    const Address place = FakeGlibc::arena + FakeGlibc::bins + 16 * bin;
+    glibc.memory.put_word(place, free_chunk);
+    glibc.memory.put_word(place + 8, free_chunk);
+  }
+  CHECK(walk(glibc).heaps.size() == 1);
+}
+
+TEST_CASE("blocks in a fast bin are cached, not live") {
+  FakeGlibc glibc;
+  const Address first = glibc.chunk(0x40), second = glibc.chunk(0x40);
+  add_blocks(glibc, 2);
+  glibc.finish();
+  glibc.memory.put_word(FakeGlibc::arena + FakeGlibc::fastbins + 16, first);
+  glibc.link(first + 16, second);
+  glibc.link(second + 16, 0);
+  HeapOptions options;
+  options.list_request = 56;
+  const HeapReport report = walk(glibc, options);
+  CHECK(report.heaps[0].live.blocks == 2);
+  CHECK(report.heaps[0].cached.blocks == 2);
+  REQUIRE(report.blocks.size() == 4);
+  CHECK(report.blocks[0].address == first + 16);
+  CHECK(report.blocks[0].state == BlockState::Cached);
+  CHECK(report.blocks[2].state == BlockState::Live);
+}
+
+TEST_CASE("the blocks of a thread cache are cached, with and without safe linking") {
+  const bool safe = GENERATE(true, false);
+  FakeGlibc glibc;
+  const Address cache = glibc.chunk(0x290);
+  const Address first = glibc.chunk(0x40), second = glibc.chunk(0x40);
+  add_blocks(glibc, 3);
+  glibc.finish();
+  glibc.memory.put(cache + 16 + 2 * 2, 2, 2);                   // counts[2]: of 0x40 bytes
+  glibc.memory.put_word(cache + 16 + 128 + 8 * 2, first + 16);  // entries[2]
+  if (safe) {
+    glibc.link(first + 16, second + 16);
+    glibc.link(second + 16, 0);
+  } else {
+    glibc.memory.put_word(first + 16, second + 16);
+    glibc.memory.put_word(second + 16, 0);
+  }
+  const HeapReport report = walk(glibc);
+  CHECK(report.heaps[0].live.blocks == 3);
+  CHECK(report.heaps[0].cached.blocks == 2);
+  CHECK(report.heaps[0].overhead == 0x290);
+}
+
+TEST_CASE("a block that only has the size of a thread cache stays a live block") {
+  FakeGlibc glibc;
+  const Address block = glibc.chunk(0x290);
+  add_blocks(glibc, 3);
+  glibc.finish();
+  glibc.memory.put(block + 16 + 4, 3, 2);
+  glibc.memory.put_word(block + 16 + 128 + 16, block + 0x1000);
+  CHECK(walk(glibc).heaps[0].live.blocks == 4);
+}
+
+TEST_CASE("a list that goes round in a circle or out of the heap ends, with a note") {
+  FakeGlibc glibc;
+  std::vector<Address> chunks;
+  for (int i = 0; i < 50; ++i) chunks.push_back(glibc.chunk(0x40));
+  glibc.finish();
+  glibc.memory.put_word(FakeGlibc::arena + FakeGlibc::fastbins + 16, chunks[0]);
+  for (std::size_t i = 0; i + 1 < chunks.size(); ++i) glibc.link(chunks[i] + 16, chunks[i + 1]);
+  glibc.link(chunks.back() + 16, GENERATE(Address{0}, Address{1}, Address{2}) == 0 ? chunks[10] : 0x4141414141414141);
+  const HeapReport report = walk(glibc);
+  CHECK(codes(report) == std::vector<std::string>{"heap_list_broken"});
+  CHECK(report.heaps[0].cached.blocks <= 50);
+}
+
+TEST_CASE("a header that cannot be right is told with its address, and the walk goes on behind it") {
+  const std::uint64_t size = GENERATE(std::uint64_t{0}, std::uint64_t{8}, std::uint64_t{1} << 63, ~std::uint64_t{0},
+                                      std::uint64_t{0x4141414141414141});
+  FakeGlibc glibc;
+  add_blocks(glibc, 100);
+  const Address broken = glibc.chunk(0x40);
+  add_blocks(glibc, 100);
+  glibc.finish();
+  glibc.memory.put_word(broken + 8, size);
+  const HeapReport report = walk(glibc);
+  REQUIRE(codes(report) == std::vector<std::string>{"heap_broken"});
+  CHECK(report.notes[0].message.find("0x555555702900") != std::string::npos);
+  CHECK(report.heaps[0].live.blocks >= 195);
+  CHECK(report.heaps[0].unread <= 0x40);
+  CHECK(report.heaps[0].broken >= 1);
+}
+
+TEST_CASE("a heap of random bytes ends in bounded time and sums up") {
+  FakeGlibc glibc(0x400000);
+  add_blocks(glibc, 10);
+  glibc.finish();
+  std::mt19937_64 random(7);
+  const bool small = GENERATE(true, false);
+  for (Address at = FakeGlibc::heap + 0x100; at < FakeGlibc::heap + glibc.size; at += 8)
+    glibc.memory.put_word(at, small ? random() % 0x8000 & ~std::uint64_t{14} : random());
+  glibc.memory.put_word(FakeGlibc::arena + FakeGlibc::top, FakeGlibc::heap + 0x20);
+  const HeapReport report = walk(glibc);
+  CHECK(glibc.memory.reads() < 2'000'000);
+}
+
+TEST_CASE("mapped blocks are found in the middle of a mapping, and only as long as malloc counts any") {
+  FakeGlibc glibc;
+  add_blocks(glibc, 10);
+  glibc.finish();
+  constexpr Address mapping = 0x7f0000000000;
+  glibc.memory.map(mapping, 0x100000);
+  glibc.memory.put_word(mapping + 0x5000 + 8, 0x21000 | 2);
+  glibc.memory.put_word(mapping + 0x26000 + 8, 0x30000 | 2);
+  glibc.memory.put_word(mapping + 0x60000 + 8, 0x30000 | 3);  // another flag
+  glibc.memory.put_word(mapping + 0xf0000 + 8, 0x30000 | 2);  // beyond its mapping
+  glibc.memory.put_word(mapping + 0xa0fc0, 0xfc0);            // posix_memalign
+  glibc.memory.put_word(mapping + 0xa0fc0 + 8, (0x3000 - 0xfc0) | 2);
+  CHECK(walk(glibc).heaps.size() == 1);
+  glibc.put_counters(3, 0x21000 + 0x30000 + 0x3000);
+  const HeapReport report = walk(glibc);
+  REQUIRE(report.heaps.size() == 2);
+  CHECK(report.heaps[1].live.blocks == 3);
+  CHECK(report.heaps[1].live.bytes == 0x21000 + 0x30000 + 0x3000);
+  find_heap_parts(glibc.memory.facts(), glibc.memory, ~std::uint64_t{0});
+  REQUIRE(glibc.memory.facts().heaps.size() == 4);
+  CHECK(glibc.memory.facts().heaps[3].range == Range{mapping + 0xa0000, mapping + 0xa3000});
+}
+
+TEST_CASE("arenas that lead nowhere, or round in a circle, are no arenas") {
+  FakeGlibc glibc;
+  add_blocks(glibc, 10);
+  glibc.finish();
+  const Address next = GENERATE(Address{0}, Address{0x4141414141414141}, FakeGlibc::heap + 0x40, ~Address{0});
+  glibc.memory.put_word(FakeGlibc::arena + FakeGlibc::next, next);
+  CHECK(walk(glibc).heaps.empty());
+}
