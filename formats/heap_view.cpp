@@ -221,6 +221,7 @@ std::string heap_json(const Snapshot& snapshot, const HeapReport& report, const 
     else
       json.null();
   }
+  write_kernel_and_limits(json, snapshot);
   write_notes(json, snapshot.notes);
   json.end_object();
   out += '\n';

@@ -170,6 +170,19 @@ def _trend_laws(document):
     return broken
 
 
+def _heap_laws(document):
+    parts = ("live_bytes", "cached_bytes", "free_bytes", "overhead", "unread")
+    broken = [
+        f"{each['name']}: its parts are not its size"
+        for each in document["heaps"]
+        if sum(each[part] for part in parts) != each["size"]
+    ]
+    for part in (*parts, "size", "live_blocks", "cached_blocks", "free_blocks"):
+        if document["total"][part] != sum(each[part] for each in document["heaps"]):
+            broken.append(f"the total of {part} is not the sum")
+    return broken
+
+
 def broken_laws(document):
     """One sentence for each law that a summary, details or snapshot document breaks; empty when all hold."""
     kind = document.get("schema")
@@ -177,6 +190,8 @@ def broken_laws(document):
         return _summary_laws(document)
     if kind in ("vmscan.details/1", "vmscan.snapshot/1"):
         return _region_laws(document)
+    if kind == "vmscan.heap/1":
+        return _heap_laws(document)
     if kind == "vmscan.diff/1":
         return _diff_laws(document)
     if kind == "vmscan.trend/1":

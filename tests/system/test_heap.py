@@ -1,6 +1,5 @@
 """The walk over malloc's heaps against what the target itself knows: its own record of its blocks, and mallinfo2."""
 
-import json
 import os
 import pathlib
 import subprocess
@@ -16,13 +15,7 @@ THREADS, BLOCKS = 4, 20000
 
 
 def heap(pid, *options):
-    run = subprocess.run([vmscan.PROGRAM, "heap", str(pid), "--json", *options], capture_output=True, check=False)
-    assert run.returncode in (0, 1), run.stderr
-    document = json.loads(run.stdout)
-    for each in document["heaps"] + [document["total"]]:
-        parts = sum(each[key] for key in ("live_bytes", "cached_bytes", "free_bytes", "overhead", "unread"))
-        assert parts == each["size"], f"the parts of {each} are not its size"
-    return document
+    return vmscan.document("heap", "--json", *options, pid)
 
 
 def live(document):
