@@ -25,7 +25,7 @@ Examples:
   vmscan heap 1234 --sizes                    blocks by size, most bytes first: a leak of one type shows as one size
   vmscan heap 1234 --size 48 --top 10         where the blocks are that malloc(48) gives
   vmscan heap 1234 --address 0x55d0c1a2b2a0   which block, heap and region an address belongs to
-  vmscan heap 1234 --sizes --json             for other programs)";
+  vmscan heap core.77 --sizes --json          a core, for other programs)";
 
 constexpr std::size_t sizes_in_table = 20;  // unless --top says otherwise
 

@@ -46,7 +46,7 @@ Commands:
 constexpr std::string_view help_tail = R"(
 TARGET is a pid, 'self', the beginning of a process name, a file (a snapshot, or what VMMap saved; FILE@N: the N-th
 of a series), or '-'. 'vmscan COMMAND --help' tells more. Exit codes: 0 done, 1 a gate tripped (diff) or nothing matched
-(strings), 2 usage or bad input, 3 no such process, 4 permission, 5 partial result under --strict.
+(strings, heap), 2 usage or bad input, 3 no such process, 4 permission, 5 partial result under --strict.
 )";
 
 const Command* find(std::string_view name) {

@@ -68,8 +68,9 @@ std::string owner_label(const Facts& facts, const ThreadStack& stack) {
 void claim_listed(Pieces& pieces, const Rule& rule, const ThreadStack& stack) {
   const Range range = nearest_pages(stack.range, pieces.facts.target.page_size);
   const auto guard_end = Range::make(stack.range.begin, stack.guard_size);
-  const std::size_t first = pieces.find(range.begin);
-  std::size_t begin = first;
+  std::size_t begin = pieces.find(range.begin);
+  if (begin == pieces.pieces.size() && guard_end)
+    begin = pieces.find(guard_end->end);  // a core may leave the guard out
   while (begin < pieces.pieces.size() && range.contains(pieces.pieces[begin].range)) {
     std::size_t end = begin;
     for (; end < pieces.pieces.size() && range.contains(pieces.pieces[end].range) && pieces.free(pieces.pieces[end]) &&

@@ -31,7 +31,11 @@ class Settler {
   Settler(GlibcWalk& walk, std::vector<HeapTotals>& heaps)
       : walk_(walk), layout_(walk.found.layout), word_(layout_.word), heaps_(heaps) {
     for (std::size_t i = 0; i < walk.found.arenas.size(); ++i)
-      for (const GlibcHeap& heap : walk.found.arenas[i].heaps) places_.push_back({heap.range, i});
+      for (const GlibcHeap& heap : walk.found.arenas[i].heaps) {
+        const auto links = walk.link_spans.find(heap.range.begin);
+        const bool noted = links != walk.link_spans.end() && links->second.end <= walk.links.size();
+        places_.push_back({heap.range, i, noted ? links->second : LinkSpan{}});
+      }
     std::sort(places_.begin(), places_.end(),
               [](const Place& a, const Place& b) { return a.range.begin < b.range.begin; });
   }
@@ -52,6 +56,7 @@ class Settler {
   struct Place {
     Range range;
     std::size_t heap;
+    LinkSpan links;
   };
 
   const Place* place_of(Address chunk) const {
@@ -164,6 +169,13 @@ class Settler {
     bool read = false;
   };
   Link read_link(Address chunk) const {
+    if (const Place* place = place_of(chunk)) {
+      const auto end = walk_.links.begin() + static_cast<std::ptrdiff_t>(place->links.end);
+      const auto noted = std::partition_point(walk_.links.begin() + static_cast<std::ptrdiff_t>(place->links.begin),
+                                              end, [&](const PossibleLink& each) { return each.chunk < chunk; });
+      if (noted != end && noted->chunk == chunk)
+        return {.chunk = chunk, .size = noted->size, .next = noted->next, .read = true};
+    }
     std::array<std::byte, 16> buffer;
     const auto bytes = std::span(buffer).first(2 * word_);
     Link link{.chunk = chunk};

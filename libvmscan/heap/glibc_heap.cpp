@@ -22,6 +22,14 @@ Bytes in_ram(const Facts& facts, const std::vector<Range>& ranges) {
   return sum;
 }
 
+Range range_of_heaps(const GlibcHeaps& found) {
+  Range range{std::numeric_limits<Address>::max(), 0};
+  for (const GlibcArena& arena : found.arenas)
+    for (const GlibcHeap& heap : arena.heaps)
+      range = {std::min(range.begin, heap.range.begin), std::max(range.end, heap.range.end)};
+  return range;
+}
+
 /// The size of the block that a request of `bytes` gets (checked_request2size in malloc/malloc.c); 0 when none can.
 std::uint64_t chunk_size(const GlibcLayout& layout, std::uint64_t bytes) {
   if (bytes > std::numeric_limits<std::uint64_t>::max() / 2) return 0;
@@ -32,7 +40,7 @@ std::uint64_t chunk_size(const GlibcLayout& layout, std::uint64_t bytes) {
 /// What a walk of one arena changes in the walk: put back before another attempt.
 struct Before {
   SizeCounts sizes;
-  std::size_t caches, blocks, notes;
+  std::size_t caches, blocks, notes, links;
 };
 
 HeapTotals walk_arena_once(GlibcWalk& walk, const GlibcArena& arena, std::size_t index) {
@@ -52,7 +60,8 @@ HeapTotals walk_arena(GlibcWalk& walk, GlibcArena& arena, std::size_t index) {
   for (int attempt = 1;; ++attempt) {
     std::optional<Before> before;
     if (runs)
-      before = Before{walk.sizes, walk.thread_caches.size(), walk.report.blocks.size(), walk.report.notes.size()};
+      before = Before{walk.sizes, walk.thread_caches.size(), walk.report.blocks.size(), walk.report.notes.size(),
+                      walk.links.size()};
     HeapTotals totals = walk_arena_once(walk, arena, index);
     walk.report.retried |= attempt > 1 && totals.broken == 0;
     if (totals.broken == 0 || !before || attempt == most_attempts) return totals;
@@ -60,6 +69,7 @@ HeapTotals walk_arena(GlibcWalk& walk, GlibcArena& arena, std::size_t index) {
     walk.thread_caches.resize(before->caches);
     walk.report.blocks.resize(before->blocks);
     walk.report.notes.resize(before->notes);
+    walk.links.resize(before->links);
     const GlibcHeaps now = find_glibc_heaps(walk.memory);
     for (const GlibcArena& each : now.arenas)
       if (each.address == arena.address) arena = each;
@@ -111,6 +121,7 @@ HeapReport walk_glibc(const TargetMemory& memory, const HeapOptions& options) {
                  .report = report,
                  .sizes = SizeCounts(found.layout.alignment)};
   if (options.list_request) walk.wanted_size = chunk_size(found.layout, *options.list_request);
+  walk.heaps = range_of_heaps(found);
   std::vector<HeapTotals> heaps;
   for (GlibcArena& arena : found.arenas) heaps.push_back(walk_arena(walk, arena, heaps.size()));
   settle_glibc_caches(walk, heaps);

@@ -9,8 +9,9 @@
 namespace vmscan {
 namespace {
 
-constexpr std::size_t most_notes = 20;        // on broken places
-constexpr std::size_t chunks_to_believe = 8;  // in a row, before a chain is picked up again behind a broken place
+constexpr std::size_t most_notes = 20;              // on broken places
+constexpr std::size_t chunks_to_believe = 8;        // in a row, before a chain is picked up again behind a broken place
+constexpr std::uint64_t most_cached_chunk = 0x420;  // of thread caches (2.26 to 2.41) and fast bins
 constexpr std::size_t most_thread_caches = 1 << 16;
 
 /// Sizes of the chunk that holds a tcache_perthread_struct: 2.26 to 2.29, 2.30 to 2.41, 2.42.
@@ -31,6 +32,13 @@ class HeapWalker {
         end_(heap.range.end) {}
 
   void run() {
+    const std::size_t first_link = walk_.links.size();
+    follow_all();
+    walk_.link_spans[heap_.range.begin] = {first_link, walk_.links.size()};
+  }
+
+ private:
+  void follow_all() {
     Address at = heap_.first_chunk;
     if (at == 0) at = pick_up(heap_.range.begin);
     (heap_.first_chunk == 0 ? totals_.unread : totals_.overhead) += (at == 0 ? end_ : at) - heap_.range.begin;
@@ -44,7 +52,6 @@ class HeapWalker {
     }
   }
 
- private:
   /// Follows the chain from `at`; returns where it breaks, or the end of the heap.
   Address follow(Address at) {
     const std::size_t word = layout_.word;
@@ -64,6 +71,7 @@ class HeapWalker {
       settle((value & chunk_flag::previous_in_use) != 0);
       pending_ = at;
       pending_size_ = size;
+      pending_link_ = possible_link(at, size);
       at += size;
     }
     return end_;
@@ -99,11 +107,23 @@ class HeapWalker {
            walk_.memory.word_at({header, 2 * word}, word) == (2 * word | chunk_flag::previous_in_use);
   }
 
+  /// The first word of a chunk that a list may hold, when it is a link as safe linking writes them; 0 when it is none.
+  std::uint64_t possible_link(Address at, std::uint64_t size) const {
+    if (size > most_cached_chunk) return 0;
+    const std::byte* bytes = reader_.inside(at + 2 * layout_.word, layout_.word);
+    if (bytes == nullptr) return 0;
+    const std::uint64_t raw = walk_.memory.word_at({bytes, layout_.word}, 0);
+    const Address next = raw ^ ((at + 2 * layout_.word) >> 12);
+    return next == 0 || (walk_.heaps.contains(next) && next % 8 == 0) ? raw : 0;
+  }
+
   /// Counts the chunk before, now that the next one tells whether it is in use.
   void settle(bool in_use) {
     if (pending_ == 0) return;
     if (in_use) {
       totals_.live.add(pending_size_);
+      if (pending_link_ != 0 && walk_.links.size() < most_links)
+        walk_.links.push_back({pending_, pending_size_, pending_link_});
       if (may_be_thread_cache(layout_.word, pending_size_) && walk_.thread_caches.size() < most_thread_caches)
         walk_.thread_caches.push_back(pending_);
     } else {
@@ -184,7 +204,7 @@ class HeapWalker {
   ChunkReader reader_;
   Address end_;
   Address pending_ = 0;
-  std::uint64_t pending_size_ = 0;
+  std::uint64_t pending_size_ = 0, pending_link_ = 0;
   bool at_fence_ = false;
   std::size_t far_looks_ = 1 << 18;  // reads outside the window while a chain is sought: hostile sizes lead anywhere
 };

@@ -37,11 +37,17 @@ class SizeCounts {
   std::uint64_t left_out_ = 0;
 };
 
-/// A chunk that is no longer the program's although it counts as in use.
-struct SetAside {
+/// A chunk in use whose first word may link it into a list: noted while its heap is read from end to end, because
+/// following the lists afterwards costs a read for each.
+struct PossibleLink {
   Address chunk = 0;
-  std::uint64_t size = 0;
+  std::uint64_t size = 0, next = 0;  // next as it stands there
 };
+/// Those of one heap, by address, within GlibcWalk::links.
+struct LinkSpan {
+  std::size_t begin = 0, end = 0;
+};
+inline constexpr std::size_t most_links = 1 << 20;  // further ones are read when they are needed
 
 /// Everything that one walk needs and finds.
 struct GlibcWalk {
@@ -53,6 +59,9 @@ struct GlibcWalk {
   std::vector<Address> thread_caches = {};     // chunks in use of the size of a tcache_perthread_struct
   std::unordered_set<Address> set_aside = {};  // chunks in caches, when blocks are listed
   std::uint64_t wanted_size = 0;               // of blocks to list; 0: none
+  Range heaps = {};                            // from the first address of any arena to the last
+  std::vector<PossibleLink> links = {};
+  std::map<Address, LinkSpan> link_spans = {};  // by the beginning of the heap
 };
 
 /// Walks one heap and adds to `totals`. `index` is that of the heap in the report.

@@ -133,7 +133,8 @@ class Finder {
                guard = read_word(element, element.node + offset + 2 * word_);
     if (!begin || !size || !guard || *begin == 0 || *guard >= *size) return std::nullopt;
     const auto range = Range::make(*begin, *size);
-    if (!range || !range->contains(element.node) || *guard % memory_.page_bytes() != 0 || !memory_.mapped(*range))
+    if (!range || !range->contains(element.node) || *guard % memory_.page_bytes() != 0 ||
+        !memory_.mapped({range->begin + *guard, range->end}))
       return std::nullopt;
     ThreadStack stack{.range = *range,
                       .guard_size = *guard,

@@ -103,7 +103,8 @@ class Finder {
       stack.guard_size = guard;
       stack.given = false;
     }
-    return memory_.mapped(stack.range) ? std::optional(stack) : std::nullopt;
+    const Range body{stack.range.begin + stack.guard_size, stack.range.end};
+    return memory_.mapped(body) ? std::optional(stack) : std::nullopt;
   }
 
   ThreadLists lists() const {

@@ -4,6 +4,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 
@@ -118,6 +119,17 @@ class Heap(unittest.TestCase):
             document = heap(target.pid)
             self.assertEqual(document["heaps"], [])
             self.assertEqual([note["code"] for note in document["notes"]], ["no_heap"])
+
+    def test_a_core_holds_the_same_heaps(self):
+        gcore = vmscan.need("gcore")
+        with vmscan.start("blocks", 3, 5000) as target, tempfile.TemporaryDirectory(dir="/var/tmp") as home:
+            target.step()
+            subprocess.run([gcore, "-o", f"{home}/core", str(target.pid)], capture_output=True, check=True)
+            lived, dumped = (heap(each, "--sizes") for each in (target.pid, f"{home}/core.{target.pid}"))
+            self.assertEqual(dumped["sizes"], lived["sizes"])
+            for before, after in zip(lived["heaps"], dumped["heaps"], strict=True):
+                self.assertIsNone(after["in_ram"])
+                self.assertEqual({**after, "in_ram": before["in_ram"]}, before)
 
     def test_denied_memory_is_a_failure(self):
         prefix = vmscan.as_nobody()

@@ -1,6 +1,8 @@
+#include "libvmscan/heap/heap_parts.h"
 #include "libvmscan/source/core.h"
 #include "libvmscan/source/elf/core_facts.h"
 #include "libvmscan/source/elf/core_memory.h"
+#include "libvmscan/threads/thread_stacks.h"
 
 namespace vmscan {
 namespace {
@@ -15,6 +17,8 @@ class CoreSource : public Source {
     memory_.set_backing({});
     CoreFacts found = facts_of_core(core_, memory_, options);
     memory_.set_backing(std::move(found.backing));
+    find_thread_stacks(found.facts, memory_);
+    find_heap_parts(found.facts, memory_, options.heap_search_bytes);
     return std::move(found.facts);
   }
   const MemoryReader* memory() const override { return &memory_; }
