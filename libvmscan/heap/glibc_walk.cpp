@@ -90,6 +90,10 @@ class HeapWalker {
     const std::uint64_t size = value & ~chunk_flag::all, fence = 2 * layout_.word;
     const bool near_end = end_ - at <= 4 * fence + layout_.alignment;
     if (near_end ? size != 0 && size != fence : size != fence || !is_fence(at + fence)) return at;
+    if (near_end && size == 0 && pending_ != 0 && pending_size_ <= fence + layout_.alignment) {
+      totals_.overhead += pending_size_;  // too little was left for a block: it only fills the heap
+      pending_ = 0;
+    }
     settle((value & chunk_flag::previous_in_use) != 0);
     if (near_end) {
       totals_.overhead += end_ - at;
