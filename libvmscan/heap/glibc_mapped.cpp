@@ -2,6 +2,8 @@
 // only flag says so, and a size that fills whole pages. A block that had to be aligned begins later, and the word
 // before its size says by how much. The kernel merges such mappings with each other and with the program's own, so
 // every page is looked at (measured with glibc 2.36: following the sizes from where mappings begin finds 187 of 589).
+// Where the search is bounded, the order and the bound depend on the addresses alone and not on what is in RAM, so that
+// a process and its core have the same blocks: first where mappings begin, then the small ones before the large ones.
 #include <algorithm>
 
 #include "libvmscan/heap/chunk_reader.h"
@@ -20,63 +22,76 @@ class Finder {
       for (const GlibcHeap& heap : arena.heaps) taken_.push_back(heap.reserved);
     for (const ThreadStack& stack : memory.facts().stacks)
       if (!stack.given) taken_.push_back(stack.range);
-    sort_taken();
   }
 
   std::vector<GlibcMappedBlock> find() {
     if (found_.mapped && found_.mapped->blocks == 0) return {};
+    for (const Range place : places()) follow_from(place);
     look_at_all(false);
-    if (found_.mapped && blocks_.size() < found_.mapped->blocks) {
-      for (const GlibcMappedBlock& block : blocks_) taken_.push_back(block.range);
-      sort_taken();
-      look_at_all(true);
-    }
+    if (found_.mapped) look_at_all(true);
     std::sort(blocks_.begin(), blocks_.end(),
               [](const GlibcMappedBlock& a, const GlibcMappedBlock& b) { return a.range.begin < b.range.begin; });
     return std::move(blocks_);
   }
 
  private:
-  void sort_taken() {
+  bool done() const {
+    return blocks_.size() >= most_blocks || (found_.mapped && blocks_.size() >= found_.mapped->blocks) ||
+           memory_.refusal();
+  }
+
+  /// What nobody has taken of private anonymous memory, small ones first.
+  std::vector<Range> places() {
+    for (const GlibcMappedBlock& block : blocks_) taken_.push_back(block.range);
     std::sort(taken_.begin(), taken_.end(), [](Range a, Range b) { return a.begin < b.begin; });
-  }
-
-  bool all_found() const {
-    return blocks_.size() >= most_blocks || (found_.mapped && blocks_.size() >= found_.mapped->blocks);
-  }
-
-  void look_at_all(bool anywhere_in_page) {
+    std::vector<Range> places;
     for (const Mapping& mapping : memory_.facts().mappings) {
       if (!mapping.read || !mapping.write || mapping.shared || mapping.inode != 0 || !mapping.path.empty()) continue;
       Range rest = mapping.range;
       auto taken =
           std::partition_point(taken_.begin(), taken_.end(), [&](Range each) { return each.end <= rest.begin; });
       for (; taken != taken_.end() && taken->begin < rest.end; ++taken) {
-        if (taken->begin > rest.begin) look_at(mapping, {rest.begin, taken->begin}, anywhere_in_page);
+        if (taken->begin > rest.begin) places.push_back({rest.begin, taken->begin});
         rest.begin = std::max(rest.begin, taken->end);
       }
-      if (!rest.empty()) look_at(mapping, rest, anywhere_in_page);
-      if (all_found() || bytes_left_ == 0 || memory_.refusal()) return;
+      if (rest.begin < rest.end) places.push_back(rest);
+    }
+    std::stable_sort(places.begin(), places.end(), [](Range a, Range b) { return a.size() < b.size(); });
+    return places;
+  }
+
+  /// The blocks at the beginning of `place`, one behind the other.
+  void follow_from(Range place) {
+    for (Address at = place.begin; at != 0 && at < place.end && !done();) {
+      const Range first{at, at + memory_.page_bytes()};
+      if (memory_.readable(first).empty()) return;
+      ChunkReader reader(memory_, first);
+      at = block_in_page(reader, place, at, false);
     }
   }
 
-  void look_at(const Mapping& mapping, Range range, bool anywhere_in_page) {
-    const std::uint64_t page = memory_.page_bytes();
+  void look_at_all(bool anywhere_in_page) {
+    if (done()) return;
+    for (const Range place : places()) {
+      if (done()) return;
+      const Range range{place.begin, place.begin + std::min(place.size(), bytes_left_)};
+      bytes_left_ -= range.size();
+      look_at(place, range, anywhere_in_page);
+    }
+  }
+
+  void look_at(Range place, Range range, bool anywhere_in_page) {
     ChunkReader reader(memory_, range);
     Address next = range.begin;
-    for (const Range& run : memory_.readable(range)) {
-      for (Address at = std::max(run.begin, next); at < run.end && !all_found();) {
-        if (bytes_left_ < page) return;
-        bytes_left_ -= page;
-        const Address end = block_in_page(reader, mapping, range, at, anywhere_in_page);
-        at = end != 0 ? end : at + page;
-        next = at;
+    for (const Range& run : memory_.readable(range))
+      for (Address at = std::max(run.begin, next); at < run.end && !done(); at = next) {
+        const Address end = block_in_page(reader, place, at, anywhere_in_page);
+        next = end != 0 ? end : at + memory_.page_bytes();
       }
-    }
   }
 
   /// Where a block that begins in this page ends; 0 when none does.
-  Address block_in_page(ChunkReader& reader, const Mapping& mapping, Range range, Address at, bool anywhere) {
+  Address block_in_page(ChunkReader& reader, Range place, Address at, bool anywhere) {
     const std::uint64_t page = memory_.page_bytes();
     const std::size_t header = layout_.header();
     // At its beginning, or where a block that is aligned to whole pages has its header.
@@ -87,16 +102,16 @@ class Finder {
       const std::uint64_t before = memory_.word_at({bytes, header}, 0),
                           value = memory_.word_at({bytes, header}, layout_.word);
       if ((value & chunk_flag::all) != chunk_flag::mapped) continue;
-      if (const Address end = accept(mapping, range, at + offset, before, value & ~chunk_flag::all)) return end;
+      if (const Address end = accept(place, at + offset, before, value & ~chunk_flag::all)) return end;
     }
     return 0;
   }
 
-  Address accept(const Mapping& mapping, Range range, Address chunk, std::uint64_t before, std::uint64_t size) {
+  Address accept(Range place, Address chunk, std::uint64_t before, std::uint64_t size) {
     const std::uint64_t page = memory_.page_bytes();
-    if (before > chunk - range.begin || size > range.end - chunk || size < layout_.least_chunk()) return 0;
+    if (before > chunk - place.begin || size > place.end - chunk || size < layout_.least_chunk()) return 0;
     const Range block{chunk - before, chunk + size};
-    if (block.begin % page != 0 || block.end % page != 0 || !mapping.range.contains(block)) return 0;
+    if (block.begin % page != 0 || block.end % page != 0) return 0;
     if (!blocks_.empty() && blocks_.back().range.overlaps(block)) return 0;
     blocks_.push_back({block, aligned_chunk(block, chunk)});
     return block.end;

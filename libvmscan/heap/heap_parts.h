@@ -6,7 +6,7 @@
 namespace vmscan {
 
 /// Fills Facts::heaps from the allocator's own structures. Blocks with a mapping of their own are looked for in at most
-/// `most_bytes` of other private memory: 0 leaves them out.
+/// `most_bytes` of other private address space: 0 leaves them out.
 void find_heap_parts(Facts& facts, const MemoryReader& reader, std::uint64_t most_bytes);
 
 }  // namespace vmscan

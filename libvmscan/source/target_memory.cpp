@@ -76,11 +76,10 @@ std::vector<Range> TargetMemory::readable(Range range) const {
     if (mapping.range.begin >= range.end) break;
     if (!mapping.read) continue;
     const Range part = mapping.range.intersect(range);
-    if (!facts_.pages_known || mapping.counted) {
+    if (!facts_.pages_known)
       add(part);
-      continue;
-    }
-    for (const Range& present : facts_.pages.present(part)) add(present);
+    else
+      for (const Range& present : facts_.pages.present(part)) add(present);  // none where only sums were counted
   }
   return parts;
 }

@@ -18,15 +18,17 @@ class FakeMemory : public MemoryReader {
 
   /// Zeros, mapped read-write; `path` makes it the data of a file.
   void map(Address begin, std::size_t size, std::string path = {}) {
-    Mapping mapping{
-        .range = {begin, begin + size}, .read = true, .write = true, .path = path, .smaps = {}, .counted = {}};
+    Mapping mapping;
+    mapping.range = {begin, begin + size};
+    mapping.read = mapping.write = true;
+    mapping.path = path;
     mapping.inode = path.empty() || path.starts_with('[') ? 0 : 77;
     facts_.mappings.push_back(mapping);
     bytes_[begin].resize(size);
   }
   /// Address space that may not be touched.
   void reserve(Address begin, std::size_t size) {
-    facts_.mappings.push_back({.range = {begin, begin + size}, .path = {}, .smaps = {}, .counted = {}});
+    facts_.mappings.emplace_back().range = {begin, begin + size};
   }
   void put(Address address, std::uint64_t value, std::size_t size) {
     for (std::size_t i = 0; i < size; ++i)

@@ -24,6 +24,11 @@ import laws
 import vmscan
 
 NORMAL, FULL, FULL_AND_INFO = "0", "2", "802"
+# Rules that need the bytes of memory, and what tells the same of a dump without them.
+WITHOUT_MEMORY = {
+    "malloc_arena": ("brk_heap", "arena_shape"),
+    "thread_list": ("thread_stack_pointer", "stack_shape"),
+}
 
 
 def note_codes(document):
@@ -220,7 +225,8 @@ class Linux(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.home, ignore_errors=True)
 
     def compare(self, pid):
-        """Regions, types, rules, sizes and protections are those of the live process; figures are equal or unknown."""
+        """Regions, types, sizes and protections are those of the live process, and so are the rules as far as they need
+        no memory; figures are equal or unknown."""
         path = f"{self.home}/process.dmp"
         with vmscan.stopped(pid):
             live = vmscan.snapshot(pid)
@@ -232,8 +238,11 @@ class Linux(unittest.TestCase):
                                            for thread, dump_thread in zip(live["threads"], dump["threads"])])
         shown = [self.regions(each) for each in (live, dump)]
         self.assertEqual(shown[0].keys(), shown[1].keys())
-        unknown = 0
+        unknown, by_memory = 0, 0
         for key, region in shown[0].items():
+            rule = shown[1][key]["rule"]
+            by_memory += rule != region["rule"]
+            self.assertIn(rule, (region["rule"], *WITHOUT_MEMORY.get(region["rule"], ())), key)
             for column in ("committed", "private"):
                 told = shown[1][key].get(column)
                 unknown += told is None
@@ -241,12 +250,13 @@ class Linux(unittest.TestCase):
             self.assertEqual([(block["address"], block["protection"]) for block in region["blocks"]],
                              [(block["address"], block["protection"]) for block in shown[1][key]["blocks"]], key)
         self.assertIn("minidump_pages_unknown", note_codes(dump))
-        print(f"  {self.id().rpartition('.')[2]}: {len(shown[0])} regions, {unknown} figures unknown", flush=True)
+        print(f"  {self.id().rpartition('.')[2]}: {len(shown[0])} regions, {by_memory} by memory alone, {unknown} figures "
+              "unknown", flush=True)
 
     @staticmethod
     def regions(document):
         """Without what only a live system tells: vm.mmap_min_addr and the gap below the stack."""
-        return {laws.span(region) + (region["type"], region["rule"], region.get("build_id")): region
+        return {laws.span(region) + (region["type"], region.get("build_id")): region
                 for region in document["regions"] if region["type"] not in ("free", "page_table", "unusable")}
 
     def test_threads(self):
