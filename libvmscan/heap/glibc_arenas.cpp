@@ -274,4 +274,15 @@ class Finder {
 
 GlibcHeaps find_glibc_heaps(const TargetMemory& memory) { return Finder(memory).find(); }
 
+bool holds_data_of_libc(const TargetMemory& memory) {
+  bool any = false;
+  for (const auto place : {is_libc, is_program})
+    for (const Range& data : memory.image_data(place)) {
+      for (const Range& run : memory.readable(data))
+        if (memory.word(run.begin)) return true;
+      any = true;
+    }
+  return !any;
+}
+
 }  // namespace vmscan

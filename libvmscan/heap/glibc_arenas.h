@@ -65,4 +65,7 @@ inline constexpr std::uint64_t previous_in_use = 1, mapped = 2, other_arena = 4,
 
 GlibcHeaps find_glibc_heaps(const TargetMemory& memory);
 
+/// False when the target has a C library whose data the source does not hold.
+bool holds_data_of_libc(const TargetMemory& memory);
+
 }  // namespace vmscan

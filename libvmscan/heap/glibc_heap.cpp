@@ -108,6 +108,11 @@ Result<HeapReport> walk_heaps(const Facts& facts, const MemoryReader& reader, co
   const TargetMemory memory(facts, reader);
   HeapReport report = walk_glibc(memory, options);
   if (memory.refusal()) return std::unexpected(*memory.refusal());
+  if (report.heaps.empty() && !holds_data_of_libc(memory))
+    return fail(ErrorCode::Unsupported,
+                fmt::format("{}: it holds no memory of the C library, where malloc keeps its heaps: a core or a dump "
+                            "with all memory has it",
+                            memory.facts().target.name));
   return report;
 }
 

@@ -45,7 +45,7 @@ class Heap(CommandLine):
 
     def test_a_table_of_the_heaps(self):
         for width in (80, 200):
-            title, header, *rows = self.lines("heap", "--width", width, self.target.pid)
+            title, header, *rows = self.lines("heap", "--width", width, self.target.pid)[:7]
             self.assertTrue(title.startswith(f"blocks  pid {self.target.pid}"), title)
             self.assertEqual(header.split()[:4], ["Heap", "Size", "In", "RAM"])
             names = ["main arena", "arena 1", "arena 2", "mapped blocks", "Total"]
@@ -95,9 +95,9 @@ class Heap(CommandLine):
         pid = self.target.pid
         self.fails(BAD, "--size and --address: choose one", "heap", "--size", 48, "--address", "0x10", pid)
         self.fails(BAD, "leave out --sizes", "heap", "--csv", "--sizes", "--size", 48, pid)
-        self.fails(BAD, "--size: ", "heap", "--size", "many", pid)
-        self.fails(BAD, "--address: ", "heap", "--address", "here", pid)
-        self.fails(BAD, "--top: ", "heap", "--top", "-1", pid)
+        self.fails(BAD, "--size 'many'", "heap", "--size", "many", pid)
+        self.fails(BAD, "--address 'here'", "heap", "--address", "here", pid)
+        self.fails(BAD, "--top '-1'", "heap", "--top", "-1", pid)
         self.fails(GONE, "", "heap", 4194304)
 
     def test_what_holds_no_memory(self):
@@ -110,7 +110,7 @@ class Heap(CommandLine):
         with vmscan.start("stacks_musl", 2) as target:
             done = self.run_it("heap", target.pid)
             self.assertEqual(done.returncode, DONE)
-            self.assertRegex(done.stderr, r"\Avmscan: note: no heap was found: [^\n]+\n\Z")
+            self.assertRegex(done.stderr, r"\Avmscan: note: [^\n]*no heap was found: [^\n]+\n\Z")
 
     def test_denied(self):
         prefix = vmscan.as_nobody()
