@@ -21,9 +21,9 @@ constexpr std::size_t narrowest_text = 8;
 
 // From the least important one on. Type, address, size, total WS and details always stay.
 constexpr std::array<std::string_view, 22> left_out_first{
-    "locked_ws",    "swap_pss", "huge",       "referenced", "dirty",         "pss",         "hugetlb",  "swap",
-    "regions",      "build_id", "blocks",     "shared_ws",  "shareable_ws",  "largest",     "private_ws", "protection",
-    "private",      "overhead", "largest_free", "unread",     "free_blocks",   "cached_blocks"};
+    "locked_ws", "swap_pss", "huge",         "referenced", "dirty",        "pss",          "hugetlb",    "swap",
+    "regions",   "build_id", "blocks",       "shared_ws",  "shareable_ws", "largest",      "private_ws", "protection",
+    "private",   "overhead", "largest_free", "unread",     "free_blocks",  "cached_blocks"};
 // Only when even the shortest texts leave no room.
 constexpr std::array<std::string_view, 2> left_out_last{"evidence", "rule"};
 

@@ -27,9 +27,7 @@ class FakeMemory : public MemoryReader {
     bytes_[begin].resize(size);
   }
   /// Address space that may not be touched.
-  void reserve(Address begin, std::size_t size) {
-    facts_.mappings.emplace_back().range = {begin, begin + size};
-  }
+  void reserve(Address begin, std::size_t size) { facts_.mappings.emplace_back().range = {begin, begin + size}; }
   void put(Address address, std::uint64_t value, std::size_t size) {
     for (std::size_t i = 0; i < size; ++i)
       if (std::byte* at = find(address + i)) *at = static_cast<std::byte>(value >> (8 * i));
