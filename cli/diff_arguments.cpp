@@ -86,8 +86,10 @@ Expected<void> check_mode(const DiffArguments& arguments, const std::vector<Cond
                        fmt::format("{}: a slope is judged over a series: add --trend", to_string(condition)));
     return {};
   }
-  if (!arguments.match.empty() || !arguments.after.empty() || arguments.totals_only || arguments.regions_only)
-    return failure(exit_usage, "--match, --after, --totals and --regions are for two snapshots, not for --trend");
+  if (!arguments.match.empty() || !arguments.after.empty() || arguments.totals_only || arguments.regions_only ||
+      arguments.sizes_only)
+    return failure(exit_usage,
+                   "--match, --after, --totals, --regions and --sizes are for two snapshots, not for --trend");
   return {};
 }
 
@@ -114,6 +116,8 @@ void DiffArguments::add_to(Parser& parser) {
                 "leave regions out whose path or name is like this (* and ?), or type:TYPE, or rule:RULE");
   parser.option("--ignore-file", ignore_files, "FILE", "such patterns, one a line; # begins a comment");
   parser.option("--after", after, "DURATION", "of one live process: capture, wait that long, capture again, compare");
+  parser.flag("--heap", heap,
+              "look into the heaps of processes and cores; saved snapshots have it from snapshot --heap");
   parser.flag("--trend", trend, "of one series: judge it as a whole instead of its first and last snapshot");
   parser.option(
       "--warm-up", warm_up, "N|DURATION",
@@ -127,6 +131,7 @@ void DiffArguments::add_to(Parser& parser) {
   parser.flag("--all", all, "what did not change, too");
   parser.flag("--totals", totals_only, "only the totals per type");
   parser.flag("--regions", regions_only, "only the regions");
+  parser.flag("--sizes", sizes_only, "only the sizes of blocks in the heaps, the largest growth first");
 }
 
 Expected<DiffSettings> settle(const DiffArguments& arguments) {
@@ -160,10 +165,17 @@ Expected<DiffSettings> settle(const DiffArguments& arguments) {
     if (!after) return std::unexpected(after.error());
     settings.after = *after;
   }
-  if (arguments.totals_only && arguments.regions_only) return failure(exit_usage, "--totals and --regions: choose one");
+  const int choices = arguments.totals_only + arguments.regions_only + arguments.sizes_only;
+  if (choices > 1) return failure(exit_usage, "--totals, --regions and --sizes: choose one");
   // One table a file of CSV: without a choice the regions.
-  settings.totals = !arguments.regions_only && (arguments.totals_only || settings.view.format != Format::Csv);
-  settings.regions = !arguments.totals_only;
+  const bool every = choices == 0 && settings.view.format != Format::Csv;
+  settings.totals = every || arguments.totals_only;
+  settings.regions = choices == 0 || arguments.regions_only;
+  settings.sizes = every || arguments.sizes_only;
+  const auto of_heaps = [](const Condition& condition) { return condition.figure.measure->of_live != nullptr; };
+  if (arguments.heap || arguments.sizes_only ||
+      std::any_of(settings.conditions.begin(), settings.conditions.end(), of_heaps))
+    settings.heaps = WithHeaps::Yes;
   collect_what_gates_need(settings.conditions, settings.view.collect);
   return settings;
 }

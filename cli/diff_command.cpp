@@ -10,6 +10,7 @@
 #include "cli/diff_trend.h"
 #include "cli/heading.h"
 #include "cli/system.h"
+#include "formats/heap_diff_view.h"
 #include "formats/text.h"
 #include "formats/verdict_view.h"
 
@@ -23,15 +24,20 @@ Examples:
   vmscan diff before.json after.json         two snapshots
   vmscan diff before.json 1234               a snapshot and the process as it is now
   vmscan diff 1234 --after 30s               what a process grew by in half a minute
+  vmscan diff 1234 --after 30s --heap        … and which sizes of malloc's blocks grew in number
   vmscan diff day.jsonl                      the first of a series against its last
   vmscan diff day.jsonl@3 day.jsonl@-1       two of a series
   vmscan diff old.json new.json --match identity --ignore '*.so*'
                                              two runs, without libraries
   vmscan diff before.json after.json --fail-on 'heap.private_ws > +max(1MiB,5%)' --fail-on 'total.count > +20'
                                              a leak gate: exit code 1 when a condition holds, 2 when it cannot be judged
+  vmscan diff before.json after.json --fail-on 'heap.live > +1MiB' --fail-on 'heap.live_blocks[48] > +1000'
+                                             what malloc gave and nobody freed (snapshot --heap), RSS aside
   vmscan diff day.jsonl --trend --fail-on 'heap.private_ws slope > 1MiB/h'
                                              a whole series: what grows, and does it stand out of its wander?
   vmscan diff a.json b.json --gate-file leaks.gate --format markdown -o comment.md)";
+
+constexpr std::size_t sizes_in_table = 10;  // unless --top says otherwise
 
 /// The two sides, and what they are called.
 struct Sides {
@@ -45,31 +51,31 @@ Expected<OpenTarget> open_one(const TargetSpec& spec) {
   return std::move(targets->front());
 }
 
-Expected<Sides> take_both(OpenTarget base, OpenTarget now, const CollectOptions& collect, formats::DiffNames names) {
-  auto before = take_snapshot(base, collect);
+Expected<Sides> take_both(OpenTarget base, OpenTarget now, const DiffSettings& settings, formats::DiffNames names) {
+  auto before = take_snapshot(base, settings.view.collect, settings.heaps);
   if (!before) return std::unexpected(before.error());
-  auto after = take_snapshot(now, collect);
+  auto after = take_snapshot(now, settings.view.collect, settings.heaps);
   if (!after) return std::unexpected(after.error());
   return Sides{std::move(*before), std::move(*after), std::move(names)};
 }
 
 /// The two are read side by side: parsing is what takes the time.
-Expected<Sides> two_targets(const TargetSpec& base, const TargetSpec& now, const CollectOptions& collect) {
+Expected<Sides> two_targets(const TargetSpec& base, const TargetSpec& now, const DiffSettings& settings) {
   auto reading = std::async(std::launch::async, open_one, base);
   auto second = open_one(now);
   auto first = reading.get();
   if (!first) return std::unexpected(first.error());
   if (!second) return std::unexpected(second.error());
-  return take_both(std::move(*first), std::move(*second), collect, {base.text, now.text});
+  return take_both(std::move(*first), std::move(*second), settings, {base.text, now.text});
 }
 
 /// One live process, twice.
 Expected<Sides> one_process(OpenTarget target, const std::string& name, const DiffSettings& settings) {
-  auto before = take_snapshot(target, settings.view.collect);
+  auto before = take_snapshot(target, settings.view.collect, settings.heaps);
   if (!before) return std::unexpected(before.error());
   catch_interrupts();
   wait_until(Clock::now() + *settings.after, nullptr);
-  auto after = take_snapshot(target, settings.view.collect);
+  auto after = take_snapshot(target, settings.view.collect, settings.heaps);
   if (!after) return std::unexpected(after.error());
   return Sides{std::move(*before), std::move(*after), {name, name}};
 }
@@ -91,7 +97,7 @@ Expected<Sides> one_target(const TargetSpec& spec, const DiffSettings& settings)
   const TargetSpec first{TargetSpec::Kind::File, spec.text + "@1"};
   auto base = open_one(first);
   if (!base) return std::unexpected(base.error());
-  return take_both(std::move(*base), std::move(*target), settings.view.collect, {first.text, spec.text + "@-1"});
+  return take_both(std::move(*base), std::move(*target), settings, {first.text, spec.text + "@-1"});
 }
 
 Expected<Sides> sides_of(const DiffArguments& arguments, const DiffSettings& settings) {
@@ -101,7 +107,7 @@ Expected<Sides> sides_of(const DiffArguments& arguments, const DiffSettings& set
     return failure(exit_usage, fmt::format("{} targets: diff takes two, BASE and NEW", specs->size()));
   if (specs->size() == 1) return one_target(specs->front(), settings);
   if (settings.after) return failure(exit_usage, "--after is for one process, not for two targets");
-  return two_targets((*specs)[0], (*specs)[1], settings.view.collect);
+  return two_targets((*specs)[0], (*specs)[1], settings);
 }
 
 std::string heading(const SnapshotDiff& diff, const DiffSettings& settings) {
@@ -123,6 +129,19 @@ std::string ignored_lines(const SnapshotDiff& diff) {
   return text;
 }
 
+/// The heaps, and the sizes of which more or fewer blocks live.
+void add_heap_tables(const HeapDiff& diff, const DiffSettings& settings, ViewOutput& output) {
+  const formats::Table heaps = formats::heap_diff_table(diff, settings.shown.all);
+  if (heaps.rows.empty()) return output.add_text("\nnothing changed in the heaps\n");
+  output.add_text("\n");
+  output.add_table(heaps);
+  const std::size_t top = settings.shown.view.top.value_or(sizes_in_table);
+  output.add_text("\n");
+  output.add_table(formats::heap_sizes_diff_table(diff, top));
+  if (diff.sizes.size() > top)
+    output.add_text(fmt::format("and {} other sizes (--top N shows more)\n", diff.sizes.size() - top));
+}
+
 void add_tables(const SnapshotDiff& diff, const std::vector<Verdict>& verdicts, const DiffSettings& settings,
                 ViewOutput& output) {
   const bool header = settings.view.style.header;
@@ -135,11 +154,19 @@ void add_tables(const SnapshotDiff& diff, const std::vector<Verdict>& verdicts, 
                         : output.add_table(totals);
     if (settings.regions) output.add_text("\n");
   }
-  if (!settings.regions) return;
-  if (header) output.add_text(formats::count_changes(diff) + "\n");
-  const formats::Table regions = formats::diff_regions_table(diff, settings.shown);
-  if (!regions.rows.empty()) output.add_table(regions);
-  if (header) output.add_text(ignored_lines(diff));
+  if (settings.regions) {
+    if (header) output.add_text(formats::count_changes(diff) + "\n");
+    const formats::Table regions = formats::diff_regions_table(diff, settings.shown);
+    if (!regions.rows.empty()) output.add_table(regions);
+    if (header) output.add_text(ignored_lines(diff));
+  }
+  if (settings.sizes && diff.heap) add_heap_tables(*diff.heap, settings, output);
+}
+
+formats::Table table_for_csv(const SnapshotDiff& diff, const DiffSettings& settings) {
+  if (settings.totals) return formats::diff_totals_table(diff, settings.shown);
+  if (settings.regions) return formats::diff_regions_table(diff, settings.shown);
+  return formats::heap_sizes_diff_table(diff.heap.value_or(HeapDiff{}), settings.shown.view.top);
 }
 
 void add_view(const SnapshotDiff& diff, const formats::DiffNames& names, const std::vector<Verdict>& verdicts,
@@ -148,9 +175,7 @@ void add_view(const SnapshotDiff& diff, const formats::DiffNames& names, const s
     case Format::Table:
       return add_tables(diff, verdicts, settings, output);
     case Format::Csv:
-      return output.add_text(formats::write_csv(settings.totals ? formats::diff_totals_table(diff, settings.shown)
-                                                                : formats::diff_regions_table(diff, settings.shown),
-                                                settings.view.style.header));
+      return output.add_text(formats::write_csv(table_for_csv(diff, settings), settings.view.style.header));
     case Format::Json:
       return output.add_json(formats::diff_json(diff, names, verdicts, settings.shown));
     case Format::Markdown:
@@ -185,6 +210,8 @@ int run_diff(std::span<const std::string> arguments) {
   if (!sides) return report(sides.error());
 
   const SnapshotDiff diff = compare(std::move(sides->base), std::move(sides->now), settings->compare);
+  if (options.sizes_only && !diff.heap)
+    return report({exit_usage, "--sizes: both sides must carry what their heaps hold: vmscan snapshot TARGET --heap"});
   std::vector<Verdict> verdicts;
   for (const Condition& condition : settings->conditions)
     verdicts.push_back(judge(condition, diff.base_totals, diff.now_totals));

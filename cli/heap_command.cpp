@@ -25,7 +25,8 @@ Examples:
   vmscan heap 1234 --sizes                    blocks by size, most bytes first: a leak of one type shows as one size
   vmscan heap 1234 --size 48 --top 10         where the blocks are that malloc(48) gives
   vmscan heap 1234 --address 0x55d0c1a2b2a0   which block, heap and region an address belongs to
-  vmscan heap core.77 --sizes --json          a core, for other programs)";
+  vmscan heap core.77 --sizes --json          a core, for other programs
+  vmscan heap before.json --sizes             what snapshot --heap saved)";
 
 constexpr std::size_t sizes_in_table = 20;  // unless --top says otherwise
 
@@ -75,10 +76,26 @@ struct Looked {
   HeapReport report;
 };
 
+/// A snapshot that was saved with its heaps knows their sums.
+Expected<Looked> recall(OpenTarget& target, const HeapSettings& settings) {
+  const std::shared_ptr<const HeapContents> contents = target.saved.heap;
+  if (contents == nullptr)
+    return failure(exit_usage,
+                   "a saved snapshot holds no memory to look at: name a process or a core, or take it with --heap");
+  if (settings.lists_blocks())
+    return failure(exit_usage,
+                   "a saved snapshot holds sums, not blocks: --size and --address need a process or a core");
+  auto snapshot = take_snapshot(target, {});
+  if (!snapshot) return std::unexpected(snapshot.error());
+  Looked looked{.snapshot = std::move(*snapshot), .report = {}};
+  static_cast<HeapContents&>(looked.report) = *contents;
+  return looked;
+}
+
 Expected<Looked> look(OpenTarget& target, const HeapSettings& settings) {
-  const MemoryReader* memory = target.source == nullptr ? nullptr : target.source->memory();
-  if (memory == nullptr)
-    return failure(exit_usage, "a saved snapshot holds no memory to look at: name a process or a core");
+  if (target.source == nullptr) return recall(target, settings);
+  const MemoryReader* memory = target.source->memory();
+  if (memory == nullptr) return failure(exit_usage, "this file holds no memory to look at: name a process or a core");
   auto facts = target.source->collect(settings.view.collect);
   if (!facts) return failure(facts.error());
   auto report = walk_heaps(*facts, *memory, settings.heap);

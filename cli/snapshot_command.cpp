@@ -26,6 +26,7 @@ constexpr std::string_view help =
 
 Examples:
   vmscan snapshot 1234 -o before.json                   once
+  vmscan snapshot 1234 --heap -o before.json            with the blocks of the heaps by size, for diff
   vmscan snapshot 1234 -o day.jsonl --interval 1m       a series, until the process ends
   vmscan snapshot 1234 -o run.jsonl --interval 5s --count 20
   vmscan snapshot -o run.jsonl --interval 1s -- ./server --port 8080
@@ -38,7 +39,7 @@ struct SnapshotArguments {
   TargetOptions targets;
   ScheduleArguments schedule;
   std::string output, label;
-  bool force = false, append = false, full = false, quiet = false, verbose = false;
+  bool force = false, append = false, full = false, heap = false, quiet = false, verbose = false;
   std::vector<std::string> command;  // behind "--"
 };
 
@@ -176,7 +177,7 @@ Expected<void> save(const Run& run, Snapshot& snapshot) {
 }
 
 int take_one(const Run& run) {
-  auto snapshot = take_snapshot(run.target, run.collect);
+  auto snapshot = take_snapshot(run.target, run.collect, run.arguments.heap ? WithHeaps::Yes : WithHeaps::No);
   if (!snapshot) return report(snapshot.error());
   const bool named = run.sink.path().empty() && stdout_is_terminal();
   if (named) run.sink.name(default_name(*snapshot, "json"));
@@ -199,7 +200,7 @@ int take_series(const Run& run) {
   Progress progress(!run.arguments.quiet, run.schedule);
   const bool named = run.sink.path().empty() && stdout_is_terminal();
   for (std::uint64_t taken = 0;;) {
-    auto snapshot = take_snapshot(run.target, run.collect);
+    auto snapshot = take_snapshot(run.target, run.collect, run.arguments.heap ? WithHeaps::Yes : WithHeaps::No);
     if (!snapshot && snapshot.error().exit_code == exit_gone && (taken > 0 || run.child != nullptr))
       return ended_early(run, taken, snapshot.error().message);
     if (!snapshot) return report(snapshot.error());
@@ -293,6 +294,7 @@ int run_snapshot(std::span<const std::string> arguments) {
   parser.group("Other");
   parser.flag("--full", options.full,
               "PSS, Dirty, Referenced, Huge and Swap PSS too; reading these makes the target wait");
+  parser.flag("--heap", options.heap, "what the heaps hold too: sums and sizes of blocks, no contents; for diff");
   parser.flag("-q,--quiet", options.quiet, "no notes and no progress");
   parser.flag("-v,--verbose", options.verbose, "tell on stderr what each step cost");
   if (const auto done = parser.parse(own)) return *done;

@@ -11,6 +11,7 @@
 #include "cli/system.h"
 #include "formats/text.h"
 #include "libvmscan/classify/build_snapshot.h"
+#include "libvmscan/heap/heap_walk.h"
 #include "libvmscan/source/core.h"
 #include "libvmscan/source/minidump.h"
 #include "libvmscan/source/process.h"
@@ -129,6 +130,19 @@ bool looks_like_file(const std::string& text) {
   return text == "-" || text.find('/') != std::string::npos || file_exists(split_index(text).path);
 }
 
+void keep_heaps(const Result<HeapReport>& report, Snapshot& snapshot) {
+  if (!report) {
+    snapshot.notes.push_back(
+        {"heap_unread", fmt::format("the heaps could not be looked at: {}", report.error().message)});
+    return;
+  }
+  snapshot.notes.insert(snapshot.notes.end(), report->notes.begin(), report->notes.end());
+  if (report->heaps.empty())
+    snapshot.notes.push_back({"no_heap", "no heap of a known allocator was found"});
+  else
+    snapshot.heap = std::make_shared<HeapContents>(*report);
+}
+
 }  // namespace
 
 bool is_whole_file(const TargetSpec& spec) {
@@ -195,14 +209,18 @@ Expected<std::vector<OpenTarget>> open_targets(const TargetSpec& spec, bool all)
   return open_name(spec.text, all);
 }
 
-Expected<Snapshot> take_snapshot(OpenTarget& target, const CollectOptions& options) {
+Expected<Snapshot> take_snapshot(OpenTarget& target, const CollectOptions& options, WithHeaps heaps) {
   Snapshot snapshot;
   if (target.source == nullptr) {
     snapshot = std::move(target.saved);
   } else {
     auto facts = target.source->collect(options);
     if (!facts) return failure(facts.error());
+    const MemoryReader* memory = heaps == WithHeaps::Yes ? target.source->memory() : nullptr;
+    std::optional<Result<HeapReport>> report;
+    if (memory != nullptr) report = walk_heaps(*facts, *memory, {});
     snapshot = build_snapshot(std::move(*facts));
+    if (report) keep_heaps(*report, snapshot);
   }
   snapshot.notes.insert(snapshot.notes.begin(), target.notes.begin(), target.notes.end());
   return snapshot;

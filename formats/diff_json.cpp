@@ -1,6 +1,7 @@
 #include "formats/diff_rows.h"
 #include "formats/diff_view.h"
 #include "formats/document.h"
+#include "formats/heap_diff_view.h"
 #include "formats/verdict_view.h"
 
 namespace vmscan::formats {
@@ -133,6 +134,10 @@ std::string diff_json(const SnapshotDiff& diff, const DiffNames& names, const st
     json.end_array();
   } else {
     json.null();
+  }
+  if (diff.heap) {
+    json.key("heap");
+    write_heap_diff(json, *diff.heap, options.view.top);
   }
   write_ignored(json, diff);
   write_gate(json, verdicts);

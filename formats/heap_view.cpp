@@ -5,18 +5,13 @@
 #include <algorithm>
 
 #include "formats/document.h"
+#include "formats/heap_json.h"
 
 namespace vmscan::formats {
 namespace {
 
 Cell number(Bytes value) { return Cell{value, {}}; }
 Cell text(std::string value) { return Cell{{}, std::move(value)}; }
-
-HeapTotals total_of(const HeapReport& report) {
-  HeapTotals total{.allocator = {}, .name = "Total", .ranges = {}, .in_ram = 0};
-  for (const HeapTotals& heap : report.heaps) total += heap;
-  return total;
-}
 
 Row heap_row(const HeapTotals& heap, Row::Kind kind) {
   Row row;
@@ -45,32 +40,7 @@ std::vector<const SizeTotals*> by_live_bytes(const HeapReport& report, std::opti
   return sizes;
 }
 
-void write_sum(JsonWriter& json, std::string_view bytes, std::string_view blocks, const BlockSum& sum) {
-  json.key(bytes);
-  json.number(sum.bytes);
-  json.key(blocks);
-  json.number(sum.blocks);
-}
-
-void write_three(JsonWriter& json, const BlockSum& live, const BlockSum& cached, const BlockSum& free) {
-  write_sum(json, "live_bytes", "live_blocks", live);
-  write_sum(json, "cached_bytes", "cached_blocks", cached);
-  write_sum(json, "free_bytes", "free_blocks", free);
-}
-
-void write_figures(JsonWriter& json, const HeapTotals& heap) {
-  const auto field = [&](std::string_view name, Bytes value) {
-    json.key(name);
-    json.bytes(value);
-  };
-  field("size", heap.size);
-  field("in_ram", heap.in_ram);
-  write_three(json, heap.live, heap.cached, heap.free);
-  field("top", heap.top);
-  field("largest_free", heap.largest_free);
-  field("overhead", heap.overhead);
-  field("unread", heap.unread);
-  field("broken", heap.broken);
+void write_fragmentation(JsonWriter& json, const HeapTotals& heap) {
   json.key("fragmentation");
   const auto percent = heap.fragmentation();
   percent ? json.number(static_cast<double>(*percent) / 100) : json.null();
@@ -78,11 +48,8 @@ void write_figures(JsonWriter& json, const HeapTotals& heap) {
 
 void write_heap(JsonWriter& json, const HeapTotals& heap) {
   json.begin_object();
-  json.key("allocator");
-  json.string(heap.allocator);
-  json.key("name");
-  json.string(heap.name);
-  write_figures(json, heap);
+  write_heap_fields(json, heap);
+  write_fragmentation(json, heap);
   json.key("ranges");
   json.begin_array();
   for (const Range& range : heap.ranges) {
@@ -100,17 +67,7 @@ void write_heap(JsonWriter& json, const HeapTotals& heap) {
 void write_sizes(JsonWriter& json, const HeapReport& report, std::optional<std::size_t> top) {
   json.key("sizes");
   json.begin_array();
-  for (const SizeTotals* size : by_live_bytes(report, top)) {
-    json.begin_object();
-    json.key("size");
-    json.number(size->size);
-    json.key("least_request");
-    json.number(size->least_request);
-    json.key("most_request");
-    json.number(size->most_request);
-    write_three(json, size->live, size->cached, size->free);
-    json.end_object();
-  }
+  for (const SizeTotals* size : by_live_bytes(report, top)) write_size_of_blocks(json, *size);
   json.end_array();
 }
 
@@ -144,7 +101,7 @@ Table heap_table(const HeapReport& report) {
                    {"overhead", "Overhead", CellKind::Size},   {"unread", "Unread", CellKind::Size},
                    {"fragmentation", "Frag %", CellKind::Text}};
   for (const HeapTotals& heap : report.heaps) table.rows.push_back(heap_row(heap, Row::Kind::Top));
-  if (!report.heaps.empty()) table.rows.push_back(heap_row(total_of(report), Row::Kind::Total));
+  if (!report.heaps.empty()) table.rows.push_back(heap_row(report.total(), Row::Kind::Total));
   return table;
 }
 
@@ -205,7 +162,9 @@ std::string heap_json(const Snapshot& snapshot, const HeapReport& report, const 
   json.end_array();
   json.key("total");
   json.begin_object();
-  write_figures(json, total_of(report));
+  const HeapTotals total = report.total();
+  write_heap_figures(json, total);
+  write_fragmentation(json, total);
   json.end_object();
   if (options.sizes) write_sizes(json, report, options.top);
   if (options.blocks) {

@@ -79,6 +79,21 @@ void SnapshotBuilder::enter(Context context, std::string_view key) {
     case Context::Thread:
       snapshot_.threads.emplace_back();
       break;
+    case Context::Heap:
+      heap_ = std::make_shared<HeapContents>();
+      break;
+    case Context::HeapList:
+      heap_->heaps.clear();
+      break;
+    case Context::HeapEntry:
+      heap_->heaps.emplace_back();
+      break;
+    case Context::Sizes:
+      heap_->sizes.clear();
+      break;
+    case Context::Size:
+      heap_->sizes.emplace_back();
+      break;
     case Context::Notes:
       snapshot_.notes.clear();
       break;
@@ -95,6 +110,8 @@ void SnapshotBuilder::leave(Context context) {
   if (context == Context::Region) finish_region();
   if (context == Context::Block) finish_block();
   if (context == Context::AddressSpace) finish_address_space();
+  if (context == Context::HeapEntry) check_heap();
+  if (context == Context::Heap) snapshot_.heap = std::move(heap_);
 }
 
 void SnapshotBuilder::finish_target() {
@@ -181,6 +198,12 @@ void SnapshotBuilder::finish_address_space() {
   if (!address_space_.begin || !address_space_.end) return;
   if (*address_space_.begin > *address_space_.end) return fail(ErrorCode::Malformed, "ends before it begins", ".end");
   snapshot_.address_space = Range{*address_space_.begin, *address_space_.end};
+}
+
+void SnapshotBuilder::check_heap() {
+  const HeapTotals& heap = heap_->heaps.back();
+  if (heap.live.bytes + heap.cached.bytes + heap.free.bytes + heap.overhead + heap.unread == heap.size) return;
+  oddity_ = Oddity{"inconsistent", "size is not the sum of live, cached, free, overhead and unread"};
 }
 
 void SnapshotBuilder::record_oddity(const std::string& place) {

@@ -119,6 +119,10 @@ struct Assign {
     b.snapshot_.regions_known = false;
   }
 
+  static void no_heap(Builder& b, const Scalar& value) {
+    if (value.kind != Scalar::Kind::Null) refuse(b, "not an object");
+  }
+
   static void page_size(Builder& b, const Scalar& value) {
     b.snapshot_.target.page_size = number(b, value).value_or(Target{}.page_size);
   }
@@ -147,7 +151,27 @@ struct Assign {
   static std::vector<Field> range_fields();
   static std::vector<Field> region_fields();
   static std::vector<Field> block_fields();
+  static std::vector<Field> heap_fields();
+  static std::vector<Field> size_fields();
   static std::vector<Field> small_fields(Context context);
+
+  static HeapTotals& last_heap(Builder& b) { return b.heap_->heaps.back(); }
+  static SizeTotals& last_size(Builder& b) { return b.heap_->sizes.back(); }
+  template <auto Last, auto Member>
+  static void count(Builder& b, const Scalar& value) {
+    Last(b).*Member = number(b, value).value_or(0);
+  }
+  template <auto Last, auto Sum>
+  static void append_sum(std::vector<Field>& fields, std::string_view bytes, std::string_view blocks) {
+    fields.push_back({bytes, [](Builder& b, const Scalar& v) { (Last(b).*Sum).bytes = number(b, v).value_or(0); }});
+    fields.push_back({blocks, [](Builder& b, const Scalar& v) { (Last(b).*Sum).blocks = number(b, v).value_or(0); }});
+  }
+  template <auto Last, class Totals>
+  static void append_sums(std::vector<Field>& fields) {
+    append_sum<Last, &Totals::live>(fields, "live_bytes", "live_blocks");
+    append_sum<Last, &Totals::cached>(fields, "cached_bytes", "cached_blocks");
+    append_sum<Last, &Totals::free>(fields, "free_bytes", "free_blocks");
+  }
 };
 
 namespace {
@@ -183,6 +207,7 @@ std::vector<Field> Assign::root_fields() {
       {"kernel", nullptr, Context::Kernel},
       {"limits", nullptr, Context::Limits},
       {"threads", nullptr, Context::Threads, array},
+      {"heap", no_heap, Context::Heap},
       {"notes", nullptr, Context::Notes, array},
   };
 }
@@ -236,8 +261,36 @@ std::vector<Field> Assign::block_fields() {
   return fields;
 }
 
+std::vector<Field> Assign::heap_fields() {
+  std::vector<Field> fields = {
+      {"allocator", [](Builder& b, const Scalar& v) { text(b, v, last_heap(b).allocator); }},
+      {"name", [](Builder& b, const Scalar& v) { text(b, v, last_heap(b).name); }},
+      {"size", count<last_heap, &HeapTotals::size>},
+      {"in_ram", [](Builder& b, const Scalar& v) { last_heap(b).in_ram = bytes(b, v); }},
+      {"top", count<last_heap, &HeapTotals::top>},
+      {"largest_free", count<last_heap, &HeapTotals::largest_free>},
+      {"overhead", count<last_heap, &HeapTotals::overhead>},
+      {"unread", count<last_heap, &HeapTotals::unread>},
+      {"broken", count<last_heap, &HeapTotals::broken>},
+  };
+  append_sums<last_heap, HeapTotals>(fields);
+  return fields;
+}
+
+std::vector<Field> Assign::size_fields() {
+  std::vector<Field> fields = {
+      {"size", count<last_size, &SizeTotals::size>},
+      {"least_request", count<last_size, &SizeTotals::least_request>},
+      {"most_request", count<last_size, &SizeTotals::most_request>},
+  };
+  append_sums<last_size, SizeTotals>(fields);
+  return fields;
+}
+
 std::vector<Field> Assign::small_fields(Context context) {
   switch (context) {
+    case Context::Heap:
+      return {{"heaps", nullptr, Context::HeapList, array}, {"sizes", nullptr, Context::Sizes, array}};
     case Context::AddressSpace:
       return {{"begin", [](Builder& b, const Scalar& v) { b.address_space_.begin = address(b, v); }},
               {"end", [](Builder& b, const Scalar& v) { b.address_space_.end = address(b, v); }}};
@@ -269,6 +322,8 @@ std::span<const Field> fields_of(Context context) {
     all[static_cast<std::size_t>(Context::Region)] = Assign::region_fields();
     all[static_cast<std::size_t>(Context::Block)] = Assign::block_fields();
     all[static_cast<std::size_t>(Context::Kernel)] = kernel_fields();
+    all[static_cast<std::size_t>(Context::HeapEntry)] = Assign::heap_fields();
+    all[static_cast<std::size_t>(Context::Size)] = Assign::size_fields();
     return all;
   }();
   return tables[static_cast<std::size_t>(context)];
@@ -282,6 +337,10 @@ Context element_of(Context array_context) {
       return Context::Block;
     case Context::Threads:
       return Context::Thread;
+    case Context::HeapList:
+      return Context::HeapEntry;
+    case Context::Sizes:
+      return Context::Size;
     case Context::Notes:
       return Context::Note;
     default:

@@ -39,6 +39,11 @@ enum class Context : std::uint8_t {
   Limit,
   Threads,
   Thread,
+  Heap,
+  HeapList,
+  HeapEntry,
+  Sizes,
+  Size,
   Notes,
   Note,
   Ignored,
@@ -117,6 +122,7 @@ class SnapshotBuilder {
   void finish_region();
   void finish_block();
   void finish_address_space();
+  void check_heap();
   std::optional<Range> checked(const PendingRange& pending);
   bool check_order();
   bool check_blocks();
@@ -124,6 +130,7 @@ class SnapshotBuilder {
 
   Snapshot snapshot_;
   Region region_;
+  std::shared_ptr<HeapContents> heap_;  // while it is read
   Block block_;
   PendingRange region_range_, block_range_, address_space_;
   bool in_block_ = false;

@@ -1,4 +1,5 @@
 #include "formats/document.h"
+#include "formats/heap_json.h"
 #include "formats/snapshot_json.h"
 
 namespace vmscan::formats {
@@ -59,6 +60,10 @@ std::string write_snapshot(const Snapshot& snapshot) {
   write_regions(json, snapshot);
   write_kernel_and_limits(json, snapshot);
   write_threads(json, snapshot);
+  if (snapshot.heap != nullptr) {
+    json.key("heap");
+    write_heap_contents(json, *snapshot.heap);
+  }
   write_notes(json, snapshot.notes);
   json.end_object();
   out += '\n';

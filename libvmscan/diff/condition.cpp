@@ -77,6 +77,7 @@ class Parser {
 
  private:
   Result<void> parse_subject();
+  Result<void> parse_request();
   Result<void> parse_operator();
   Result<void> parse_growth();
   Result<void> parse_larger();
@@ -141,6 +142,7 @@ Result<void> Parser::parse_subject() {
   const auto figure = parse_figure(type, column);
   if (!figure) return wrong(parse_figure(type, "size") ? column_at : 0, figure.error().message);
   condition_.figure = *figure;
+  if (const auto done = parse_request(); !done) return done;
   const std::size_t word_at = at_;
   const std::string word = take_lower_word();
   if (word == "slope") {
@@ -150,6 +152,20 @@ Result<void> Parser::parse_subject() {
     return wrong_here("expected 'slope', '>' or '>='");
   }
   return {};
+}
+
+/// "[48]" behind a column of heaps.
+Result<void> Parser::parse_request() {
+  if (!next_is('[')) return {};
+  if (condition_.figure.measure->of_live == nullptr)
+    return wrong_here("only heap.live and heap.live_blocks can be asked for one size");
+  take('[');
+  const std::size_t begin = at_;
+  const auto number = parse_decimal();
+  if (!number) return std::unexpected(number.error());
+  if (number->decimals > 0) return wrong(begin, "this is not a whole number of bytes");
+  condition_.figure.request = number->value;
+  return expect(']', "expected ']' behind a size");
 }
 
 Result<void> Parser::parse_operator() {

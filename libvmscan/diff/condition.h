@@ -3,7 +3,9 @@
 //   TYPE.COLUMN OP LIMIT            heap.private_ws > +10%
 //   TYPE.COLUMN slope OP RATE       heap.private_ws slope > 1MiB/h
 //
-// TYPE is a region type or "total"; COLUMN one of all_measures(); OP ">" or ">=". LIMIT is one of
+// TYPE is a region type or "total"; COLUMN one of all_measures(); OP ">" or ">=". heap has two columns more, of what a
+// snapshot with heaps holds: live (bytes) and live_blocks; [SIZE] behind them takes the blocks that a request of SIZE
+// bytes gets. LIMIT is one of
 //   512MiB  20         what the new value may be
 //   +1MiB   +20        how much it may have grown
 //   +10%    +2.5%      the same, relative to the base

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <array>
+#include <vector>
 
 #include "libvmscan/model/nearest.h"
 
@@ -26,6 +28,11 @@ constexpr auto make_measures() {
 }
 
 constexpr auto measures = make_measures();
+
+constexpr std::array<Measure, 2> measures_of_heaps{{
+    {.name = "live", .title = "Live", .in_bytes = true, .of_live = &BlockSum::bytes},
+    {.name = "live_blocks", .title = "Live blocks", .in_bytes = false, .of_live = &BlockSum::blocks},
+}};
 
 /// Lower case without what separates words: "Mapped File", "mapped_file" and "MappedFile" are one name.
 std::string joined(std::string_view name) {
@@ -51,34 +58,52 @@ Error unknown_type(std::string_view name) {
   return unknown_name("type", name, known);
 }
 
-Error unknown_measure(std::string_view name) {
-  std::array<std::string_view, measures.size()> known;
-  for (std::size_t i = 0; i < measures.size(); ++i) known[i] = measures[i].name;
+Error unknown_measure(std::string_view name, bool of_heaps) {
+  std::vector<std::string_view> known;
+  for (const Measure& measure : measures) known.push_back(measure.name);
+  for (const Measure& measure : measures_of_heaps)
+    if (of_heaps) known.push_back(measure.name);
   return unknown_name("column", name, known);
+}
+
+const Measure* find_in(std::span<const Measure> list, std::string_view wanted) {
+  const auto found = std::find_if(list.begin(), list.end(), [&](const Measure& m) { return joined(m.name) == wanted; });
+  return found == list.end() ? nullptr : &*found;
 }
 
 }  // namespace
 
 std::span<const Measure> all_measures() { return measures; }
 
+std::span<const Measure> heap_measures() { return measures_of_heaps; }
+
 const Measure* find_measure(std::string_view name) {
   const std::string wanted = joined(name);
-  for (const Measure& measure : measures) {
-    if (joined(measure.name) == wanted) return &measure;
-  }
-  return wanted == "regions" ? find_measure("count") : nullptr;
+  return find_in(measures, wanted == "regions" ? "count" : wanted);
 }
 
-std::string Figure::name() const { return fmt::format("{}.{}", type ? name_of(*type) : total_name, measure->name); }
+Bytes Figure::of(const Summary& summary) const {
+  if (measure->of_live == nullptr)
+    return measure->of(type ? summary.rows[static_cast<std::size_t>(*type)] : summary.total);
+  if (summary.heap == nullptr) return {};
+  return (request ? summary.heap->live_of(*request) : summary.heap->total().live).*measure->of_live;
+}
+
+std::string Figure::name() const {
+  const std::string which = request ? fmt::format("[{}]", *request) : std::string{};
+  return fmt::format("{}.{}{}", type ? name_of(*type) : total_name, measure->name, which);
+}
 
 Result<Figure> parse_figure(std::string_view type, std::string_view measure) {
   const std::string wanted = joined(type);
-  Figure figure{std::nullopt, find_measure(measure)};
+  Figure figure{std::nullopt, find_measure(measure), std::nullopt};
   for (const RegionTypeName& known : region_types) {
     if (joined(known.name) == wanted) figure.type = known.type;
   }
+  if (figure.type == RegionType::Heap && figure.measure == nullptr)
+    figure.measure = find_in(measures_of_heaps, joined(measure));
   if (!figure.type && wanted != total_name) return std::unexpected(unknown_type(type));
-  if (figure.measure == nullptr) return std::unexpected(unknown_measure(measure));
+  if (figure.measure == nullptr) return std::unexpected(unknown_measure(measure, figure.type == RegionType::Heap));
   return figure;
 }
 

@@ -1,4 +1,5 @@
-// One number of a summary, and its name: "heap.private_ws" is what all heaps together have in RAM alone.
+// One number of a summary, and its name: "heap.private_ws" is what all heaps together have in RAM alone,
+// "heap.live[48]" the live bytes in blocks that a request of 48 bytes gets.
 #pragma once
 
 #include <optional>
@@ -10,30 +11,32 @@
 
 namespace vmscan {
 
-/// What can be read off a row of the summary. Either member is null.
+/// What can be read off a row of the summary, or off the blocks in the heaps. One of the members is set.
 struct Measure {
   std::string_view name;
   std::string_view title;
   bool in_bytes = true;  // false: a number of things
   Bytes TypeTotal::*of_total = nullptr;
   Bytes Usage::*of_usage = nullptr;
+  std::uint64_t BlockSum::*of_live = nullptr;  // "heap" alone has it
 
   Bytes of(const TypeTotal& row) const { return of_usage ? row.usage.*of_usage : row.*of_total; }
 };
 
 /// size, the columns of Usage, count (of regions), blocks, largest; in the order of tables.
 std::span<const Measure> all_measures();
+/// live and live_blocks: what the program has allocated and not freed.
+std::span<const Measure> heap_measures();
 /// By name, in any case; "-" for "_" and "regions" for "count" are understood.
 const Measure* find_measure(std::string_view name);
 
 struct Figure {
   std::optional<RegionType> type;  // nullopt: total
   const Measure* measure = nullptr;
+  std::optional<std::uint64_t> request = {};  // only blocks that a request of so many bytes gets; of heap_measures()
 
-  Bytes of(const Summary& summary) const {
-    return measure->of(type ? summary.rows[static_cast<std::size_t>(*type)] : summary.total);
-  }
-  std::string name() const;  // "heap.private_ws", "total.size"
+  Bytes of(const Summary& summary) const;
+  std::string name() const;  // "heap.private_ws", "total.size", "heap.live[48]"
   friend bool operator==(const Figure&, const Figure&) = default;
 };
 

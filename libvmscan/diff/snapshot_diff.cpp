@@ -130,6 +130,8 @@ void level_page_tables(Snapshot& base, Snapshot& now, std::vector<Note>& notes) 
 }
 
 void add_notes(SnapshotDiff& diff) {
+  if ((diff.base.heap == nullptr) != (diff.now.heap == nullptr))
+    diff.notes.push_back({"heap_one_side", "only one side tells what its heaps hold: they are not compared"});
   const auto note = [&diff](std::string code, std::string message) {
     diff.notes.push_back({std::move(code), std::move(message)});
   };
@@ -184,6 +186,7 @@ SnapshotDiff compare(Snapshot base, Snapshot now, const CompareOptions& options)
   diff.base_totals = totals_without_ignored(base, options.ignore, diff.ignored, &IgnoreUse::base);
   diff.now_totals = totals_without_ignored(now, options.ignore, diff.ignored, &IgnoreUse::now);
   Matching matching = match_regions(base, now, options.match);
+  if (base.heap != nullptr && now.heap != nullptr) diff.heap = compare_heaps(*base.heap, *now.heap);
   diff.base = std::move(base);
   diff.now = std::move(now);
   diff.match = matching.mode;

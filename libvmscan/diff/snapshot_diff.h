@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "libvmscan/diff/figure.h"
+#include "libvmscan/diff/heap_diff.h"
 #include "libvmscan/diff/ignore.h"
 #include "libvmscan/diff/region_match.h"
 #include "libvmscan/model/delta.h"
@@ -68,6 +69,7 @@ struct SnapshotDiff {
   std::string match_reason;
   std::vector<RegionChange> changes;  // Unchanged included; in address order of what is there now, then of what was
   Summary base_totals, now_totals;    // without the regions that were ignored; Free as if they were there
+  std::optional<HeapDiff> heap;       // when both sides carry what their heaps hold
   std::vector<IgnoreUse> ignored;     // one for each pattern
   std::vector<Note> notes;            // on the comparison itself
 

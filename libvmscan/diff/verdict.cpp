@@ -40,7 +40,10 @@ Amount limit_of(const Condition& condition, Bytes base) {
 }
 
 std::string missing_value(const Condition& condition, std::string_view where) {
-  return fmt::format("{} is not known in {}", condition.figure.name(), where);
+  const std::string_view hint = condition.figure.measure->of_live == nullptr
+                                    ? ""
+                                    : ": it was taken without --heap, or no heap of a known allocator was found";
+  return fmt::format("{} is not known in {}{}", condition.figure.name(), where, hint);
 }
 
 }  // namespace

@@ -39,30 +39,4 @@ std::vector<SizeTotals> SizeCounts::totals(const GlibcLayout& layout) const {
   return result;
 }
 
-BlockSum& BlockSum::operator+=(const BlockSum& other) {
-  blocks += other.blocks;
-  bytes += other.bytes;
-  return *this;
-}
-
-HeapTotals& HeapTotals::operator+=(const HeapTotals& other) {
-  size += other.size;
-  in_ram = in_ram + other.in_ram;
-  live += other.live;
-  cached += other.cached;
-  free += other.free;
-  top += other.top;
-  largest_free = std::max(largest_free, other.largest_free);
-  overhead += other.overhead;
-  unread += other.unread;
-  broken += other.broken;
-  return *this;
-}
-
-std::optional<std::uint64_t> HeapTotals::fragmentation() const {
-  const std::uint64_t idle = cached.bytes + free.bytes - std::min(free.bytes, top), all = live.bytes + idle;
-  if (all == 0) return std::nullopt;
-  return static_cast<std::uint64_t>(static_cast<double>(idle) / static_cast<double>(all) * 10000 + 0.5);
-}
-
 }  // namespace vmscan

@@ -3,10 +3,12 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "libvmscan/model/heap_contents.h"
 #include "libvmscan/model/region.h"
 #include "libvmscan/model/target.h"
 
@@ -31,6 +33,7 @@ struct Snapshot {
   KernelCounters kernel;
   std::vector<Limit> limits;
   std::vector<Thread> threads;
+  std::shared_ptr<const HeapContents> heap;  // null: not asked for, or not found
   std::vector<Note> notes;
 };
 
@@ -50,6 +53,7 @@ struct TypeTotal {
 struct Summary {
   std::array<TypeTotal, region_types.size()> rows;  // indexed by RegionType
   TypeTotal total;                                  // all that have a row, but Free; `type` has no meaning here
+  std::shared_ptr<const HeapContents> heap;         // of the snapshot; null for several together
 
   /// Adds another process, row by row; memory that both share is counted in both.
   Summary& operator+=(const Summary& other);

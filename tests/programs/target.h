@@ -95,7 +95,7 @@ __attribute__((unused)) static void* map_alone(size_t size, int protection, int 
 
 /// Private anonymous memory in small pages, alone. Ends the program when there is none.
 __attribute__((unused)) static char* map_anonymous(size_t size) {
-  char* const memory = map_alone(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+  char* const memory = (char*)map_alone(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
   must(memory != MAP_FAILED, "mmap");
   madvise(memory, size, MADV_NOHUGEPAGE);
   return memory;
@@ -103,13 +103,13 @@ __attribute__((unused)) static char* map_anonymous(size_t size) {
 
 /// Writes one byte into every page.
 __attribute__((unused)) static void write_pages(void* memory, size_t size) {
-  volatile char* const bytes = memory;
+  volatile char* const bytes = (volatile char*)memory;
   for (size_t at = 0; at < size; at += page_size()) bytes[at] = (char)(at / page_size() + 1);
 }
 
 /// Reads one byte of every page.
 __attribute__((unused)) static void read_pages(const void* memory, size_t size) {
-  const volatile char* const bytes = memory;
+  const volatile char* const bytes = (volatile char*)memory;
   for (size_t at = 0; at < size; at += page_size()) (void)bytes[at];
 }
 

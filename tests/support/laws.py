@@ -170,13 +170,32 @@ def _trend_laws(document):
     return broken
 
 
-def _heap_laws(document):
-    parts = ("live_bytes", "cached_bytes", "free_bytes", "overhead", "unread")
-    broken = [
+HEAP_PARTS = ("live_bytes", "cached_bytes", "free_bytes", "overhead", "unread")
+
+
+def _heap_parts(heaps):
+    return [
         f"{each['name']}: its parts are not its size"
-        for each in document["heaps"]
-        if sum(each[part] for part in parts) != each["size"]
+        for each in heaps
+        if sum(each[part] for part in HEAP_PARTS) != each["size"]
     ]
+
+
+def _saved_heap_laws(document):
+    """Of the sums in a snapshot: the sizes of blocks hold what lives in the heaps."""
+    heap = document.get("heap")
+    if not heap:
+        return []
+    broken = _heap_parts(heap["heaps"])
+    for part in ("live_bytes", "live_blocks"):
+        if sum(each[part] for each in heap["heaps"]) != sum(each[part] for each in heap["sizes"]):
+            broken.append(f"{part} of the sizes are not those of the heaps")
+    return broken
+
+
+def _heap_laws(document):
+    parts = HEAP_PARTS
+    broken = _heap_parts(document["heaps"])
     for part in (*parts, "size", "live_blocks", "cached_blocks", "free_blocks"):
         if document["total"][part] != sum(each[part] for each in document["heaps"]):
             broken.append(f"the total of {part} is not the sum")
@@ -189,7 +208,7 @@ def broken_laws(document):
     if kind == "vmscan.summary/1":
         return _summary_laws(document)
     if kind in ("vmscan.details/1", "vmscan.snapshot/1"):
-        return _region_laws(document)
+        return _region_laws(document) + _saved_heap_laws(document)
     if kind == "vmscan.heap/1":
         return _heap_laws(document)
     if kind == "vmscan.diff/1":

@@ -41,6 +41,17 @@ TEST_CASE("every form of a condition is read and written back in its normal form
   CHECK(normal("  free.largest > 0  ") == "free.largest > 0");
 }
 
+TEST_CASE("what lives in the heaps can be asked for, also of one size") {
+  CHECK(normal("heap.live > +1MiB") == "heap.live > +1MiB");
+  CHECK(normal("heap.live [ 48 ] > +1MiB") == "heap.live[48] > +1MiB");
+  CHECK(normal("Heap.Live_Blocks[48] > +1000") == "heap.live_blocks[48] > +1000");
+  CHECK(normal("heap.live slope > 1MiB/h") == "heap.live slope > 1MiB/h");
+  CHECK_THAT(error("stack.live > 1"), Catch::Contains("unknown column 'live'"));
+  CHECK_THAT(error("heap.size[48] > 1"), Catch::Contains("only heap.live"));
+  CHECK_THAT(error("heap.live[48 > 1"), Catch::Contains("expected ']'"));
+  CHECK_THAT(error("heap.live[1.5] > 1"), Catch::Contains("whole number"));
+}
+
 TEST_CASE("types and columns are known by VMMap's names, too") {
   CHECK(normal("Mapped File.Private-WS > 1K") == "mapped_file.private_ws > 1KiB");
   CHECK(normal("MappedFile.total_ws > 1k") == "mapped_file.total_ws > 1KiB");

@@ -1,0 +1,60 @@
+#include "libvmscan/diff/heap_diff.h"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+namespace vmscan {
+namespace {
+
+HeapTotals nothing() { return {.allocator = {}, .name = {}, .ranges = {}, .in_ram = 0}; }
+
+bool same_heap(const HeapChange& change, const HeapTotals& heap) {
+  return change.allocator == heap.allocator && change.name == heap.name;
+}
+
+std::vector<HeapChange> pair_heaps(const std::vector<HeapTotals>& base, const std::vector<HeapTotals>& now) {
+  std::vector<HeapChange> changes;
+  for (const HeapTotals& heap : now) changes.push_back({heap.allocator, heap.name, nothing(), heap});
+  for (const HeapTotals& heap : base) {
+    const auto found = std::find_if(changes.begin(), changes.end(), [&](const auto& c) { return same_heap(c, heap); });
+    if (found == changes.end())
+      changes.push_back({heap.allocator, heap.name, heap, nothing()});
+    else
+      found->base += heap;
+  }
+  return changes;
+}
+
+std::vector<SizeChange> pair_sizes(const std::vector<SizeTotals>& base, const std::vector<SizeTotals>& now) {
+  using Key = std::tuple<std::uint64_t, std::uint64_t, std::uint64_t>;
+  std::map<Key, SizeChange> pairs;
+  const auto pair_of = [&](const SizeTotals& size) -> SizeChange& {
+    auto& pair = pairs[{size.size, size.least_request, size.most_request}];
+    for (SizeTotals* side : {&pair.base, &pair.now}) {
+      side->size = size.size;
+      side->least_request = size.least_request;
+      side->most_request = size.most_request;
+    }
+    return pair;
+  };
+  for (const SizeTotals& size : base) pair_of(size).base = size;
+  for (const SizeTotals& size : now) pair_of(size).now = size;
+  std::vector<SizeChange> changes;
+  for (const auto& [key, pair] : pairs)
+    if (pair.base.live != pair.now.live) changes.push_back(pair);
+  std::stable_sort(changes.begin(), changes.end(),
+                   [](const SizeChange& a, const SizeChange& b) { return a.live_growth() > b.live_growth(); });
+  return changes;
+}
+
+}  // namespace
+
+HeapDiff compare_heaps(const HeapContents& base, const HeapContents& now) {
+  return {.heaps = pair_heaps(base.heaps, now.heaps),
+          .base_total = base.total(),
+          .now_total = now.total(),
+          .sizes = pair_sizes(base.sizes, now.sizes)};
+}
+
+}  // namespace vmscan

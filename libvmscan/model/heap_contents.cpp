@@ -1,0 +1,46 @@
+#include "libvmscan/model/heap_contents.h"
+
+#include <algorithm>
+
+namespace vmscan {
+
+BlockSum& BlockSum::operator+=(const BlockSum& other) {
+  blocks += other.blocks;
+  bytes += other.bytes;
+  return *this;
+}
+
+HeapTotals& HeapTotals::operator+=(const HeapTotals& other) {
+  size += other.size;
+  in_ram = in_ram + other.in_ram;
+  live += other.live;
+  cached += other.cached;
+  free += other.free;
+  top += other.top;
+  largest_free = std::max(largest_free, other.largest_free);
+  overhead += other.overhead;
+  unread += other.unread;
+  broken += other.broken;
+  return *this;
+}
+
+std::optional<std::uint64_t> HeapTotals::fragmentation() const {
+  const std::uint64_t idle = cached.bytes + free.bytes - std::min(free.bytes, top), all = live.bytes + idle;
+  if (all == 0) return std::nullopt;
+  return static_cast<std::uint64_t>(static_cast<double>(idle) / static_cast<double>(all) * 10000 + 0.5);
+}
+
+HeapTotals HeapContents::total() const {
+  HeapTotals total{.allocator = {}, .name = "Total", .ranges = {}, .in_ram = 0};
+  for (const HeapTotals& heap : heaps) total += heap;
+  return total;
+}
+
+BlockSum HeapContents::live_of(std::uint64_t request) const {
+  BlockSum sum;
+  for (const SizeTotals& size : sizes)
+    if (size.least_request <= request && request <= size.most_request) sum += size.live;
+  return sum;
+}
+
+}  // namespace vmscan

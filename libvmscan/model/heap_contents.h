@@ -1,0 +1,62 @@
+// What an allocator's heaps hold: totals per heap, and how many blocks of each size.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "libvmscan/model/bytes.h"
+#include "libvmscan/model/range.h"
+
+namespace vmscan {
+
+struct BlockSum {
+  std::uint64_t blocks = 0, bytes = 0;
+  void add(std::uint64_t size) { ++blocks, bytes += size; }
+  BlockSum& operator+=(const BlockSum& other);
+  friend bool operator==(const BlockSum&, const BlockSum&) = default;
+};
+
+/// One heap of an allocator. Bytes are what the blocks take from it, their headers included, so that
+/// live + cached + free + overhead + unread = size.
+struct HeapTotals {
+  std::string allocator;  // "glibc"
+  std::string name;       // "main arena", "arena 3", "mapped blocks"
+  std::vector<Range> ranges;
+  std::uint64_t size = 0;  // bytes of all ranges
+  Bytes in_ram;
+  BlockSum live = {};     // in use by the program
+  BlockSum cached = {};   // freed, and kept aside for the next request of the same size (tcache, fast bins)
+  BlockSum free = {};     // `top` included
+  std::uint64_t top = 0;  // free bytes at the end, which the program has not used yet or given back
+  std::uint64_t largest_free = 0;
+  std::uint64_t overhead = 0;  // the allocator's own structures
+  std::uint64_t unread = 0;    // what no chain of blocks led to
+  std::uint64_t broken = 0;    // places where the chain of blocks was broken
+
+  HeapTotals& operator+=(const HeapTotals& other);  // sums; the name stays
+  /// The part of the memory between the first and the last block that no live block takes, in hundredths of a percent;
+  /// unknown for an empty heap.
+  std::optional<std::uint64_t> fragmentation() const;
+};
+
+/// Blocks of one size, which the allocator gives for requests of least_request to most_request bytes.
+struct SizeTotals {
+  std::uint64_t size = 0;  // bytes that the block takes, its header included
+  std::uint64_t least_request = 0, most_request = 0;
+  BlockSum live = {}, cached = {}, free = {};
+};
+
+/// Sums over all heaps of a process: what a snapshot keeps of them.
+struct HeapContents {
+  std::vector<HeapTotals> heaps;
+  std::vector<SizeTotals> sizes;  // by size; the end of each heap, which has any size, is not among them
+
+  /// All heaps together.
+  HeapTotals total() const;
+  /// What lives of the blocks that a request of so many bytes gets.
+  BlockSum live_of(std::uint64_t request) const;
+};
+
+}  // namespace vmscan
