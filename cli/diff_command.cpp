@@ -140,6 +140,11 @@ void add_heap_tables(const HeapDiff& diff, const DiffSettings& settings, ViewOut
   output.add_table(formats::heap_sizes_diff_table(diff, top));
   if (diff.sizes.size() > top)
     output.add_text(fmt::format("and {} other sizes (--top N shows more)\n", diff.sizes.size() - top));
+  if (diff.types.empty()) return;
+  output.add_text("\n");
+  output.add_table(formats::heap_types_diff_table(diff, top));
+  if (diff.types.size() > top)
+    output.add_text(fmt::format("and {} other types (--top N shows more)\n", diff.types.size() - top));
 }
 
 void add_tables(const SnapshotDiff& diff, const std::vector<Verdict>& verdicts, const DiffSettings& settings,

@@ -23,23 +23,24 @@ constexpr std::string_view help =
 Examples:
   vmscan heap 1234                            each heap: live, cached and free bytes, fragmentation
   vmscan heap 1234 --sizes                    blocks by size, most bytes first: a leak of one type shows as one size
+  vmscan heap 1234 --types                    C++ objects by class, most bytes first
   vmscan heap 1234 --size 48 --top 10         where the blocks are that malloc(48) gives
   vmscan heap 1234 --address 0x55d0c1a2b2a0   which block, heap and region an address belongs to
   vmscan heap core.77 --sizes --json          a core, for other programs
   vmscan heap before.json --sizes             what snapshot --heap saved)";
 
-constexpr std::size_t sizes_in_table = 20;  // unless --top says otherwise
+constexpr std::size_t rows_in_table = 20;  // unless --top says otherwise
 
 struct HeapArguments {
   ViewArguments view;
-  bool sizes = false;
+  bool sizes = false, types = false, contents = false;
   std::string size, address, top;
 };
 
 struct HeapSettings {
   ViewSettings view;
   HeapOptions heap;
-  bool sizes = false;
+  bool sizes = false, types = false;
   std::optional<std::size_t> top;
 
   bool lists_blocks() const { return heap.list_request || heap.list_address; }
@@ -48,7 +49,10 @@ struct HeapSettings {
 Expected<HeapSettings> settle_heap(const HeapArguments& arguments) {
   auto view = settle(arguments.view, formats::View::Details);
   if (!view) return std::unexpected(view.error());
-  HeapSettings settings{.view = std::move(*view), .heap = {}, .sizes = arguments.sizes, .top = {}};
+  HeapSettings settings{
+      .view = std::move(*view), .heap = {}, .sizes = arguments.sizes, .types = arguments.types, .top = {}};
+  settings.heap.types = arguments.types;
+  settings.heap.contents = arguments.contents;
   if (!arguments.size.empty() && !arguments.address.empty())
     return failure(exit_usage, "--size and --address: choose one");
   if (!arguments.size.empty()) {
@@ -66,8 +70,8 @@ Expected<HeapSettings> settle_heap(const HeapArguments& arguments) {
     if (!top) return std::unexpected(top.error());
     settings.top = static_cast<std::size_t>(*top);
   }
-  if (settings.sizes && settings.lists_blocks() && settings.view.format == Format::Csv)
-    return failure(exit_usage, "--csv holds one table: leave out --sizes, or --size and --address");
+  if (settings.sizes + settings.types + settings.lists_blocks() > 1 && settings.view.format == Format::Csv)
+    return failure(exit_usage, "--csv holds one table: choose --sizes, --types, or --size or --address");
   return settings;
 }
 
@@ -118,19 +122,19 @@ std::string region_line(const Snapshot& snapshot, Address address) {
 
 void add_tables(const Looked& looked, const HeapSettings& settings, bool several, ViewOutput& output) {
   const bool csv = settings.view.format == Format::Csv;
-  const auto size_rows = csv || settings.top ? settings.top : std::optional(sizes_in_table);
-  const bool heaps = csv ? !settings.sizes && !settings.lists_blocks() : !settings.lists_blocks();
+  const auto rows = csv || settings.top ? settings.top : std::optional(rows_in_table);
+  const bool heaps = !settings.lists_blocks() && !(csv && (settings.sizes || settings.types));
   if (heaps) output.add_table(looked.snapshot, formats::heap_table(looked.report), {}, several);
-  if (settings.sizes) {
-    const formats::Table table = formats::heap_sizes_table(looked.report, size_rows);
+  const auto add = [&](const formats::Table& table, std::size_t all, std::string_view what) {
     if (csv)
       output.add_table(looked.snapshot, table, {}, several);
     else
       output.add_text("\n"), output.add_table(table);
-    if (!csv && table.rows.size() < looked.report.sizes.size())
-      output.add_text(
-          fmt::format("and {} other sizes (--top N shows more)\n", looked.report.sizes.size() - table.rows.size()));
-  }
+    if (!csv && table.rows.size() < all)
+      output.add_text(fmt::format("and {} other {} (--top N shows more)\n", all - table.rows.size(), what));
+  };
+  if (settings.sizes) add(formats::heap_sizes_table(looked.report, rows), looked.report.sizes.size(), "sizes");
+  if (settings.types) add(formats::heap_types_table(looked.report, rows), looked.report.types.size(), "types");
   if (!settings.lists_blocks()) return;
   output.add_table(looked.snapshot, formats::heap_blocks_table(looked.report, settings.top), {}, several);
   if (!csv && settings.heap.list_address) output.add_text(region_line(looked.snapshot, *settings.heap.list_address));
@@ -144,9 +148,12 @@ int run_heap(std::span<const std::string> words) {
   arguments.view.targets.add_to(parser);
   parser.group("What is shown");
   parser.flag("--sizes", arguments.sizes, "how many blocks there are of each size");
+  parser.flag("--types", arguments.types, "how many C++ objects there are of each class with virtual functions");
   parser.option("--size", arguments.size, "N", "the blocks that a request of N bytes gets, one by one");
   parser.option("--address", arguments.address, "A", "the block with this address");
-  parser.option("--top", arguments.top, "N", "only the first N sizes or blocks (sizes in a table: 20)");
+  parser.flag("--contents", arguments.contents, "with --size and --address: how texts begin; memory holds secrets");
+  parser.option("--top", arguments.top, "N",
+                "only the first N sizes, types or blocks (sizes and types in a table: 20)");
   arguments.view.add_output_to(parser, false);
   if (const auto done = parser.parse(words)) return *done;
   const auto settings = settle_heap(arguments);
@@ -174,9 +181,9 @@ int run_heap(std::span<const std::string> words) {
     any_block |= !looked.report.blocks.empty();
     if (!looked.snapshot.regions_known) continue;
     if (settings->view.format == Format::Json)
-      output.add_json(
-          formats::heap_json(looked.snapshot, looked.report,
-                             {settings->sizes, settings->lists_blocks(), settings->top, settings->heap.list_address}));
+      output.add_json(formats::heap_json(
+          looked.snapshot, looked.report,
+          {settings->sizes, settings->types, settings->lists_blocks(), settings->top, settings->heap.list_address}));
     else
       add_tables(looked, *settings, all.size() > 1, output);
   }

@@ -218,7 +218,8 @@ Expected<Snapshot> take_snapshot(OpenTarget& target, const CollectOptions& optio
     if (!facts) return failure(facts.error());
     const MemoryReader* memory = heaps == WithHeaps::Yes ? target.source->memory() : nullptr;
     std::optional<Result<HeapReport>> report;
-    if (memory != nullptr) report = walk_heaps(*facts, *memory, {});
+    if (memory != nullptr)
+      report = walk_heaps(*facts, *memory, {.list_request = {}, .list_address = {}, .types = true});
     snapshot = build_snapshot(std::move(*facts));
     if (report) keep_heaps(*report, snapshot);
   }

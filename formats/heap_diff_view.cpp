@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 
 #include "formats/diff_cells.h"
 
@@ -45,8 +46,9 @@ void write_sums(JsonWriter& json, const Totals& base, const Totals& now) {
   write_change(json, "free_bytes", base.free.bytes, now.free.bytes);
 }
 
-std::size_t shown_sizes(const HeapDiff& diff, std::optional<std::size_t> top) {
-  return std::min(diff.sizes.size(), top.value_or(diff.sizes.size()));
+template <class Changes>
+auto first_of(const Changes& changes, std::optional<std::size_t> top) {
+  return std::span(changes).first(std::min(changes.size(), top.value_or(changes.size())));
 }
 
 }  // namespace
@@ -78,8 +80,7 @@ Table heap_sizes_diff_table(const HeapDiff& diff, std::optional<std::size_t> top
                    {"new_live_blocks", "Blocks in new", CellKind::Count},
                    {"blocks_delta", "Delta", CellKind::Delta},
                    {"live_delta", "Live delta", CellKind::Delta}};
-  for (std::size_t i = 0; i < shown_sizes(diff, top); ++i) {
-    const auto& [base, now] = diff.sizes[i];
+  for (const auto& [base, now] : first_of(diff.sizes, top)) {
     Row row;
     row.cells = {text(fmt::format("{}-{}", now.least_request, now.most_request)),
                  number(now.size),
@@ -87,6 +88,27 @@ Table heap_sizes_diff_table(const HeapDiff& diff, std::optional<std::size_t> top
                  number(now.live.blocks),
                  delta_cell(base.live.blocks, now.live.blocks, true),
                  delta_cell(base.live.bytes, now.live.bytes, false)};
+    table.rows.push_back(std::move(row));
+  }
+  return table;
+}
+
+Table heap_types_diff_table(const HeapDiff& diff, std::optional<std::size_t> top) {
+  Table table;
+  table.columns = {{"type", "C++ type", CellKind::Text},
+                   {"base_live_blocks", "Blocks in base", CellKind::Count},
+                   {"new_live_blocks", "Blocks in new", CellKind::Count},
+                   {"blocks_delta", "Delta", CellKind::Delta},
+                   {"live_delta", "Live delta", CellKind::Delta},
+                   {"image", "Image", CellKind::Text}};
+  for (const TypeChange& change : first_of(diff.types, top)) {
+    Row row;
+    row.cells = {text(change.name),
+                 number(change.base.blocks),
+                 number(change.now.blocks),
+                 delta_cell(change.base.blocks, change.now.blocks, true),
+                 delta_cell(change.base.bytes, change.now.bytes, false),
+                 text(change.image)};
     table.rows.push_back(std::move(row));
   }
   return table;
@@ -112,8 +134,7 @@ void write_heap_diff(JsonWriter& json, const HeapDiff& diff, std::optional<std::
   json.end_object();
   json.key("sizes");
   json.begin_array();
-  for (std::size_t i = 0; i < shown_sizes(diff, top); ++i) {
-    const auto& [base, now] = diff.sizes[i];
+  for (const auto& [base, now] : first_of(diff.sizes, top)) {
     json.begin_object();
     json.key("size");
     json.number(now.size);
@@ -122,6 +143,19 @@ void write_heap_diff(JsonWriter& json, const HeapDiff& diff, std::optional<std::
     json.key("most_request");
     json.number(now.most_request);
     write_sums(json, base, now);
+    json.end_object();
+  }
+  json.end_array();
+  json.key("types");
+  json.begin_array();
+  for (const TypeChange& change : first_of(diff.types, top)) {
+    json.begin_object();
+    json.key("name");
+    json.string(change.name);
+    json.key("image");
+    json.string(change.image);
+    write_change(json, "live_bytes", change.base.bytes, change.now.bytes);
+    write_change(json, "live_blocks", change.base.blocks, change.now.blocks);
     json.end_object();
   }
   json.end_array();

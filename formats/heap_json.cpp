@@ -53,6 +53,21 @@ void write_size_of_blocks(JsonWriter& json, const SizeTotals& size) {
   json.end_object();
 }
 
+void write_types(JsonWriter& json, std::span<const ObjectTotals> types) {
+  json.key("types");
+  json.begin_array();
+  for (const ObjectTotals& type : types) {
+    json.begin_object();
+    json.key("name");
+    json.string(type.name);
+    json.key("image");
+    json.string(type.image);
+    write_sum(json, "live_bytes", "live_blocks", type.live);
+    json.end_object();
+  }
+  json.end_array();
+}
+
 void write_heap_contents(JsonWriter& json, const HeapContents& contents) {
   json.begin_object();
   json.key("heaps");
@@ -67,6 +82,7 @@ void write_heap_contents(JsonWriter& json, const HeapContents& contents) {
   json.begin_array();
   for (const SizeTotals& size : contents.sizes) write_size_of_blocks(json, size);
   json.end_array();
+  write_types(json, contents.types);
   json.end_object();
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 
 #include "formats/document.h"
 #include "formats/heap_json.h"
@@ -71,6 +72,10 @@ void write_sizes(JsonWriter& json, const HeapReport& report, std::optional<std::
   json.end_array();
 }
 
+std::span<const ObjectTotals> first_types(const HeapReport& report, std::optional<std::size_t> top) {
+  return std::span(report.types).first(std::min(report.types.size(), top.value_or(report.types.size())));
+}
+
 void write_blocks(JsonWriter& json, const HeapReport& report, std::optional<std::size_t> top) {
   json.key("blocks");
   json.begin_array();
@@ -85,6 +90,10 @@ void write_blocks(JsonWriter& json, const HeapReport& report, std::optional<std:
     json.string(block_state_names[static_cast<std::size_t>(block.state)]);
     json.key("heap");
     json.string(report.heaps[block.heap].name);
+    json.key("looks_like");
+    block.look == BlockLook::Unknown ? json.null() : json.string(block_look_names[static_cast<std::size_t>(block.look)]);
+    json.key("text");
+    block.text.empty() ? json.null() : json.string(block.text);
     json.end_object();
   }
   json.end_array();
@@ -126,18 +135,36 @@ Table heap_sizes_table(const HeapReport& report, std::optional<std::size_t> top)
   return table;
 }
 
+Table heap_types_table(const HeapReport& report, std::optional<std::size_t> top) {
+  Table table;
+  table.columns = {{"type", "C++ type", CellKind::Text},
+                   {"live_blocks", "Live blocks", CellKind::Count},
+                   {"live_bytes", "Live", CellKind::Size},
+                   {"image", "Image", CellKind::Text}};
+  for (const ObjectTotals& type : first_types(report, top)) {
+    Row row;
+    row.cells = {text(type.name), number(type.live.blocks), number(type.live.bytes), text(type.image)};
+    table.rows.push_back(std::move(row));
+  }
+  return table;
+}
+
 Table heap_blocks_table(const HeapReport& report, std::optional<std::size_t> top) {
   Table table;
   table.columns = {{"address", "Address", CellKind::Address},
                    {"size", "Bytes", CellKind::Count},
                    {"state", "State", CellKind::Text},
-                   {"heap", "Heap", CellKind::Text}};
+                   {"heap", "Heap", CellKind::Text},
+                   {"looks_like", "Looks like", CellKind::Text},
+                   {"text", "Type or text", CellKind::Text}};
   for (std::size_t i = 0; i < std::min(report.blocks.size(), top.value_or(report.blocks.size())); ++i) {
     const HeapBlock& block = report.blocks[i];
     Row row;
     row.cells = {number(block.address), number(block.size),
                  text(std::string(block_state_names[static_cast<std::size_t>(block.state)])),
-                 text(report.heaps[block.heap].name)};
+                 text(report.heaps[block.heap].name),
+                 text(std::string(block_look_names[static_cast<std::size_t>(block.look)])),
+                 text(block.text)};
     table.rows.push_back(std::move(row));
   }
   return table;
@@ -167,6 +194,7 @@ std::string heap_json(const Snapshot& snapshot, const HeapReport& report, const 
   write_fragmentation(json, total);
   json.end_object();
   if (options.sizes) write_sizes(json, report, options.top);
+  if (options.types) write_types(json, first_types(report, options.top));
   if (options.blocks) {
     json.key("blocks_complete");
     json.boolean(report.blocks_complete);

@@ -94,6 +94,12 @@ void SnapshotBuilder::enter(Context context, std::string_view key) {
     case Context::Size:
       heap_->sizes.emplace_back();
       break;
+    case Context::Types:
+      heap_->types.clear();
+      break;
+    case Context::Type:
+      heap_->types.emplace_back();
+      break;
     case Context::Notes:
       snapshot_.notes.clear();
       break;

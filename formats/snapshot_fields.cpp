@@ -153,10 +153,12 @@ struct Assign {
   static std::vector<Field> block_fields();
   static std::vector<Field> heap_fields();
   static std::vector<Field> size_fields();
+  static std::vector<Field> type_fields();
   static std::vector<Field> small_fields(Context context);
 
   static HeapTotals& last_heap(Builder& b) { return b.heap_->heaps.back(); }
   static SizeTotals& last_size(Builder& b) { return b.heap_->sizes.back(); }
+  static ObjectTotals& last_type(Builder& b) { return b.heap_->types.back(); }
   template <auto Last, auto Member>
   static void count(Builder& b, const Scalar& value) {
     Last(b).*Member = number(b, value).value_or(0);
@@ -287,10 +289,21 @@ std::vector<Field> Assign::size_fields() {
   return fields;
 }
 
+std::vector<Field> Assign::type_fields() {
+  std::vector<Field> fields = {
+      {"name", [](Builder& b, const Scalar& v) { text(b, v, last_type(b).name); }},
+      {"image", [](Builder& b, const Scalar& v) { text(b, v, last_type(b).image); }},
+  };
+  append_sum<last_type, &ObjectTotals::live>(fields, "live_bytes", "live_blocks");
+  return fields;
+}
+
 std::vector<Field> Assign::small_fields(Context context) {
   switch (context) {
     case Context::Heap:
-      return {{"heaps", nullptr, Context::HeapList, array}, {"sizes", nullptr, Context::Sizes, array}};
+      return {{"heaps", nullptr, Context::HeapList, array},
+              {"sizes", nullptr, Context::Sizes, array},
+              {"types", nullptr, Context::Types, array}};
     case Context::AddressSpace:
       return {{"begin", [](Builder& b, const Scalar& v) { b.address_space_.begin = address(b, v); }},
               {"end", [](Builder& b, const Scalar& v) { b.address_space_.end = address(b, v); }}};
@@ -324,6 +337,7 @@ std::span<const Field> fields_of(Context context) {
     all[static_cast<std::size_t>(Context::Kernel)] = kernel_fields();
     all[static_cast<std::size_t>(Context::HeapEntry)] = Assign::heap_fields();
     all[static_cast<std::size_t>(Context::Size)] = Assign::size_fields();
+    all[static_cast<std::size_t>(Context::Type)] = Assign::type_fields();
     return all;
   }();
   return tables[static_cast<std::size_t>(context)];
@@ -341,6 +355,8 @@ Context element_of(Context array_context) {
       return Context::HeapEntry;
     case Context::Sizes:
       return Context::Size;
+    case Context::Types:
+      return Context::Type;
     case Context::Notes:
       return Context::Note;
     default:

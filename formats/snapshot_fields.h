@@ -44,6 +44,8 @@ enum class Context : std::uint8_t {
   HeapEntry,
   Sizes,
   Size,
+  Types,
+  Type,
   Notes,
   Note,
   Ignored,

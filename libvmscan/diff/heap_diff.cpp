@@ -26,6 +26,12 @@ std::vector<HeapChange> pair_heaps(const std::vector<HeapTotals>& base, const st
   return changes;
 }
 
+template <class Changes>
+void sort_by_growth(Changes& changes) {
+  std::stable_sort(changes.begin(), changes.end(),
+                   [](const auto& a, const auto& b) { return a.live_growth() > b.live_growth(); });
+}
+
 std::vector<SizeChange> pair_sizes(const std::vector<SizeTotals>& base, const std::vector<SizeTotals>& now) {
   using Key = std::tuple<std::uint64_t, std::uint64_t, std::uint64_t>;
   std::map<Key, SizeChange> pairs;
@@ -43,8 +49,18 @@ std::vector<SizeChange> pair_sizes(const std::vector<SizeTotals>& base, const st
   std::vector<SizeChange> changes;
   for (const auto& [key, pair] : pairs)
     if (pair.base.live != pair.now.live) changes.push_back(pair);
-  std::stable_sort(changes.begin(), changes.end(),
-                   [](const SizeChange& a, const SizeChange& b) { return a.live_growth() > b.live_growth(); });
+  sort_by_growth(changes);
+  return changes;
+}
+
+std::vector<TypeChange> pair_types(const std::vector<ObjectTotals>& base, const std::vector<ObjectTotals>& now) {
+  std::map<std::pair<std::string, std::string>, std::pair<BlockSum, BlockSum>> pairs;
+  for (const ObjectTotals& type : base) pairs[{type.name, type.image}].first += type.live;
+  for (const ObjectTotals& type : now) pairs[{type.name, type.image}].second += type.live;
+  std::vector<TypeChange> changes;
+  for (const auto& [key, sums] : pairs)
+    if (sums.first != sums.second) changes.push_back({key.first, key.second, sums.first, sums.second});
+  sort_by_growth(changes);
   return changes;
 }
 
@@ -54,7 +70,8 @@ HeapDiff compare_heaps(const HeapContents& base, const HeapContents& now) {
   return {.heaps = pair_heaps(base.heaps, now.heaps),
           .base_total = base.total(),
           .now_total = now.total(),
-          .sizes = pair_sizes(base.sizes, now.sizes)};
+          .sizes = pair_sizes(base.sizes, now.sizes),
+          .types = pair_types(base.types, now.types)};
 }
 
 }  // namespace vmscan

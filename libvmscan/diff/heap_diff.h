@@ -22,13 +22,23 @@ struct SizeChange {
   std::int64_t live_growth() const { return *difference(base.live.bytes, now.live.bytes); }
 };
 
+/// Objects of one C++ class on both sides.
+struct TypeChange {
+  std::string name, image;
+  BlockSum base, now;
+
+  std::int64_t live_growth() const { return *difference(base.bytes, now.bytes); }
+};
+
 struct HeapDiff {
   std::vector<HeapChange> heaps;  // in the order of the new side, then those that are gone
   HeapTotals base_total, now_total;
   std::vector<SizeChange> sizes;  // where anything that lives differs; the largest growth first
+  std::vector<TypeChange> types;  // likewise
 };
 
 /// Heaps are the same when their allocators and names are: arenas keep their numbers while a process lives.
+/// Classes are the same when their names and the names of their files are.
 HeapDiff compare_heaps(const HeapContents& base, const HeapContents& now);
 
 }  // namespace vmscan

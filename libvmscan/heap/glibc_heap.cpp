@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "libvmscan/heap/block_looks.h"
 #include "libvmscan/heap/glibc_walk.h"
 #include "libvmscan/heap/heap_walk.h"
 
@@ -41,6 +42,7 @@ std::uint64_t chunk_size(const GlibcLayout& layout, std::uint64_t bytes) {
 struct Before {
   SizeCounts sizes;
   std::size_t caches, blocks, notes, links;
+  std::optional<ObjectCounts> objects;
 };
 
 HeapTotals walk_arena_once(GlibcWalk& walk, const GlibcArena& arena, std::size_t index) {
@@ -60,8 +62,12 @@ HeapTotals walk_arena(GlibcWalk& walk, GlibcArena& arena, std::size_t index) {
   for (int attempt = 1;; ++attempt) {
     std::optional<Before> before;
     if (runs)
-      before = Before{walk.sizes, walk.thread_caches.size(), walk.report.blocks.size(), walk.report.notes.size(),
-                      walk.links.size()};
+      before = Before{walk.sizes,
+                      walk.thread_caches.size(),
+                      walk.report.blocks.size(),
+                      walk.report.notes.size(),
+                      walk.links.size(),
+                      walk.objects};
     HeapTotals totals = walk_arena_once(walk, arena, index);
     walk.report.retried |= attempt > 1 && totals.broken == 0;
     if (totals.broken == 0 || !before || attempt == most_attempts) return totals;
@@ -70,6 +76,7 @@ HeapTotals walk_arena(GlibcWalk& walk, GlibcArena& arena, std::size_t index) {
     walk.report.blocks.resize(before->blocks);
     walk.report.notes.resize(before->notes);
     walk.links.resize(before->links);
+    walk.objects = std::move(before->objects);
     const GlibcHeaps now = find_glibc_heaps(walk.memory);
     for (const GlibcArena& each : now.arenas)
       if (each.address == arena.address) arena = each;
@@ -107,6 +114,7 @@ void add_mapped(GlibcWalk& walk, std::vector<HeapTotals>& heaps) {
 Result<HeapReport> walk_heaps(const Facts& facts, const MemoryReader& reader, const HeapOptions& options) {
   const TargetMemory memory(facts, reader);
   HeapReport report = walk_glibc(memory, options);
+  look_at_blocks(memory, options.contents, report);
   if (memory.refusal()) return std::unexpected(*memory.refusal());
   if (report.heaps.empty() && !holds_data_of_libc(memory))
     return fail(ErrorCode::Unsupported,
@@ -126,6 +134,7 @@ HeapReport walk_glibc(const TargetMemory& memory, const HeapOptions& options) {
                  .report = report,
                  .sizes = SizeCounts(found.layout.alignment)};
   if (options.list_request) walk.wanted_size = chunk_size(found.layout, *options.list_request);
+  if (options.types) walk.objects.emplace(memory);
   walk.heaps = range_of_heaps(found);
   std::vector<HeapTotals> heaps;
   for (GlibcArena& arena : found.arenas) heaps.push_back(walk_arena(walk, arena, heaps.size()));
@@ -135,6 +144,7 @@ HeapReport walk_glibc(const TargetMemory& memory, const HeapOptions& options) {
   add_mapped(walk, heaps);
   report.sizes = walk.sizes.totals(found.layout);
   report.heaps = std::move(heaps);
+  if (walk.objects) report.types = walk.objects->totals();
   if (report.retried)
     report.notes.push_back(
         {"heap_changed", "the program changed its heap while it was read: what changed was read again"});

@@ -71,7 +71,7 @@ class HeapWalker {
       settle((value & chunk_flag::previous_in_use) != 0);
       pending_ = at;
       pending_size_ = size;
-      pending_link_ = possible_link(at, size);
+      pending_first_ = first_word(at, size);
       at += size;
     }
     return end_;
@@ -111,14 +111,19 @@ class HeapWalker {
            walk_.memory.word_at({header, 2 * word}, word) == (2 * word | chunk_flag::previous_in_use);
   }
 
-  /// The first word of a chunk that a list may hold, when it is a link as safe linking writes them; 0 when it is none.
-  std::uint64_t possible_link(Address at, std::uint64_t size) const {
-    if (size > most_cached_chunk) return 0;
-    const std::byte* bytes = reader_.inside(at + 2 * layout_.word, layout_.word);
-    if (bytes == nullptr) return 0;
-    const std::uint64_t raw = walk_.memory.word_at({bytes, layout_.word}, 0);
-    const Address next = raw ^ ((at + 2 * layout_.word) >> 12);
-    return next == 0 || (walk_.heaps.contains(next) && next % 8 == 0) ? raw : 0;
+  /// The first word of what the program has of a chunk; 0 where nobody asks for it, or it is not at hand.
+  std::uint64_t first_word(Address at, std::uint64_t size) {
+    if (size > most_cached_chunk && !walk_.objects) return 0;
+    const Address address = at + 2 * layout_.word;
+    const std::byte* bytes = walk_.objects ? reader_.at(address, layout_.word) : reader_.inside(address, layout_.word);
+    return bytes == nullptr ? 0 : walk_.memory.word_at({bytes, layout_.word}, 0);
+  }
+
+  /// Whether the first word of a chunk that a list may hold is a link as safe linking writes them.
+  bool possible_link() const {
+    const Address next = pending_first_ ^ ((pending_ + 2 * layout_.word) >> 12);
+    return pending_first_ != 0 && pending_size_ <= most_cached_chunk &&
+           (next == 0 || (walk_.heaps.contains(next) && next % 8 == 0));
   }
 
   /// Counts the chunk before, now that the next one tells whether it is in use.
@@ -126,8 +131,9 @@ class HeapWalker {
     if (pending_ == 0) return;
     if (in_use) {
       totals_.live.add(pending_size_);
-      if (pending_link_ != 0 && walk_.links.size() < most_links)
-        walk_.links.push_back({pending_, pending_size_, pending_link_});
+      if (walk_.links.size() < most_links && possible_link())
+        walk_.links.push_back({pending_, pending_size_, pending_first_});
+      if (walk_.objects) walk_.objects->add(pending_first_, pending_size_);
       if (may_be_thread_cache(layout_.word, pending_size_) && walk_.thread_caches.size() < most_thread_caches)
         walk_.thread_caches.push_back(pending_);
     } else {
@@ -208,7 +214,7 @@ class HeapWalker {
   ChunkReader reader_;
   Address end_;
   Address pending_ = 0;
-  std::uint64_t pending_size_ = 0, pending_link_ = 0;
+  std::uint64_t pending_size_ = 0, pending_first_ = 0;
   bool at_fence_ = false;
   std::size_t far_looks_ = 1 << 18;  // reads outside the window while a chain is sought: hostile sizes lead anywhere
 };

@@ -7,6 +7,7 @@
 
 #include "libvmscan/heap/glibc_arenas.h"
 #include "libvmscan/heap/heap_report.h"
+#include "libvmscan/heap/objects.h"
 
 namespace vmscan {
 
@@ -58,8 +59,9 @@ struct GlibcWalk {
   SizeCounts sizes;
   std::vector<Address> thread_caches = {};     // chunks in use of the size of a tcache_perthread_struct
   std::unordered_set<Address> set_aside = {};  // chunks in caches, when blocks are listed
-  std::uint64_t wanted_size = 0;               // of blocks to list; 0: none
-  Range heaps = {};                            // from the first address of any arena to the last
+  std::optional<ObjectCounts> objects = {};
+  std::uint64_t wanted_size = 0;  // of blocks to list; 0: none
+  Range heaps = {};               // from the first address of any arena to the last
   std::vector<PossibleLink> links = {};
   std::map<Address, LinkSpan> link_spans = {};  // by the beginning of the heap
 };

@@ -4,6 +4,8 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "libvmscan/model/heap_contents.h"
@@ -14,12 +16,17 @@ namespace vmscan {
 enum class BlockState : std::uint8_t { Live, Cached, Free };
 inline constexpr std::array<std::string_view, 3> block_state_names{"live", "cached", "free"};
 
+enum class BlockLook : std::uint8_t { Unknown, Object, Text, Pointers, Zeros, Data };
+inline constexpr std::array<std::string_view, 6> block_look_names{"unknown", "object", "text", "pointers", "zeros", "data"};
+
 /// One block, where blocks are listed.
 struct HeapBlock {
   Address address = 0;     // as the program knows it
   std::uint64_t size = 0;  // bytes that it takes
   BlockState state = BlockState::Live;
   std::size_t heap = 0;  // index into HeapReport::heaps
+  BlockLook look = BlockLook::Unknown;
+  std::string text = {};  // the class of an object; the beginning of a text, where contents were asked for
 };
 
 struct HeapReport : HeapContents {
@@ -34,6 +41,8 @@ struct HeapOptions {
   std::optional<std::uint64_t> list_request;  // those that a request of so many bytes gets
   std::optional<Address> list_address;        // the one with this address
   std::size_t most_blocks = 1'000'000;
+  bool types = false;     // count the C++ objects
+  bool contents = false;  // keep the beginnings of texts in listed blocks
 };
 
 }  // namespace vmscan

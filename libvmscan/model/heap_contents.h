@@ -48,10 +48,18 @@ struct SizeTotals {
   BlockSum live = {}, cached = {}, free = {};
 };
 
+/// Live blocks that begin with an object of a C++ class with virtual functions.
+struct ObjectTotals {
+  std::string name;   // "shop::Session"
+  std::string image;  // path of the file whose virtual table it is
+  BlockSum live = {};
+};
+
 /// Sums over all heaps of a process: what a snapshot keeps of them.
 struct HeapContents {
   std::vector<HeapTotals> heaps;
-  std::vector<SizeTotals> sizes;  // by size; the end of each heap, which has any size, is not among them
+  std::vector<SizeTotals> sizes;    // by size; the end of each heap, which has any size, is not among them
+  std::vector<ObjectTotals> types;  // when they were asked for; most bytes first
 
   /// All heaps together.
   HeapTotals total() const;

@@ -1,0 +1,96 @@
+#include "libvmscan/heap/objects.h"
+
+#include <cxxabi.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <memory>
+
+namespace vmscan {
+namespace {
+
+constexpr std::size_t longest_name = 1000;  // bytes of a mangled name; the demangler is recursive
+
+/// "shop::Session" of "N4shop7SessionE"; nothing for what is no name of a type.
+std::optional<std::string> demangled(const std::string& name) {
+  int status = -1;
+  const std::unique_ptr<char, void (*)(void*)> text(abi::__cxa_demangle(name.c_str(), nullptr, nullptr, &status),
+                                                    std::free);
+  if (status != 0 || text == nullptr) return std::nullopt;
+  return std::string(text.get());
+}
+
+bool names_a_class(std::string_view name) {
+  const auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
+  };
+  const bool begins = !name.empty() && ((name[0] >= '1' && name[0] <= '9') || name[0] == 'N' || name[0] == 'S' ||
+                                        name[0] == 'Z');  // others are types without virtual functions
+  return begins && std::all_of(name.begin(), name.end(), plain);
+}
+
+}  // namespace
+
+ObjectCounts::ObjectCounts(const TargetMemory& memory) : memory_(&memory) {
+  for (const Mapping& mapping : memory.facts().mappings) {
+    if (mapping.inode == 0 || !mapping.read || !memory.facts().images.contains(key_of(mapping))) continue;
+    const auto parts = memory.readable(mapping.range);
+    places_.insert(places_.end(), parts.begin(), parts.end());
+  }
+  std::sort(places_.begin(), places_.end(), [](const Range& a, const Range& b) { return a.begin < b.begin; });
+}
+
+void ObjectCounts::count(Address table, std::uint64_t size) {
+  const auto known = counts_.find(table);
+  if (known != counts_.end())
+    known->second.add(size);
+  else if (counts_.size() < most_tables)
+    counts_[table].add(size);
+}
+
+std::optional<std::uint64_t> ObjectCounts::word_in_image(Address address) const {
+  return may_be_table(address) ? memory_->word(address) : std::nullopt;
+}
+
+/// Up to the first byte that a name does not have; empty where it is not in RAM.
+std::string ObjectCounts::name_at(Address address) const {
+  const auto place =
+      std::find_if(places_.begin(), places_.end(), [&](const Range& range) { return range.contains(address); });
+  if (place == places_.end()) return {};
+  std::string text(std::min<std::uint64_t>(place->end - address, longest_name), '\0');
+  text.resize(memory_->read(address, std::as_writable_bytes(std::span(text))));
+  const std::size_t end = text.find('\0');
+  if (end == std::string::npos) return {};
+  text.resize(end);
+  return text;
+}
+
+std::optional<ObjectCounts::Class> ObjectCounts::class_at(Address table) const {
+  const std::size_t word = memory_->word_bytes();
+  if (table < 2 * word || !may_be_table(table)) return std::nullopt;
+  const auto offset_to_top = word_in_image(table - 2 * word), type_info = word_in_image(table - word);
+  if (offset_to_top != 0U || !type_info || !word_in_image(*type_info)) return std::nullopt;
+  const auto name = Range::make(*type_info, word) ? word_in_image(*type_info + word) : std::nullopt;
+  if (!name) return std::nullopt;
+  std::string mangled = name_at(*name);
+  if (mangled.starts_with('*')) mangled.erase(0, 1);  // a class that only one file knows (GCC)
+  if (!names_a_class(mangled)) return std::nullopt;
+  auto readable = demangled(mangled);
+  const Mapping* image = memory_->mapping_of(table);
+  if (!readable || image == nullptr) return std::nullopt;
+  return Class{.name = std::move(*readable), .image = image->path};
+}
+
+std::vector<ObjectTotals> ObjectCounts::totals() const {
+  std::map<std::pair<std::string, std::string>, BlockSum> sums;
+  for (const auto& [table, sum] : counts_)
+    if (auto found = class_at(table)) sums[{std::move(found->name), std::move(found->image)}] += sum;
+  std::vector<ObjectTotals> totals;
+  for (const auto& [key, sum] : sums) totals.push_back({.name = key.first, .image = key.second, .live = sum});
+  std::stable_sort(totals.begin(), totals.end(),
+                   [](const ObjectTotals& a, const ObjectTotals& b) { return a.live.bytes > b.live.bytes; });
+  return totals;
+}
+
+}  // namespace vmscan
