@@ -132,8 +132,8 @@ std::string ignored_lines(const SnapshotDiff& diff) {
 /// The heaps, and the sizes of which more or fewer blocks live.
 void add_heap_tables(const HeapDiff& diff, const DiffSettings& settings, ViewOutput& output) {
   const formats::Table heaps = formats::heap_diff_table(diff, settings.shown.all);
-  if (heaps.rows.empty()) return output.add_text("\nnothing changed in the heaps\n");
-  output.add_text("\n");
+  if (settings.regions) output.add_text("\n");
+  if (heaps.rows.empty()) return output.add_text("nothing changed in the heaps\n");
   output.add_table(heaps);
   const std::size_t top = settings.shown.view.top.value_or(sizes_in_table);
   output.add_text("\n");
