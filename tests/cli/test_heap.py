@@ -94,7 +94,7 @@ class Heap(CommandLine):
     def test_options_that_make_no_sense(self):
         pid = self.target.pid
         self.fails(BAD, "--size and --address: choose one", "heap", "--size", 48, "--address", "0x10", pid)
-        self.fails(BAD, "leave out --sizes", "heap", "--csv", "--sizes", "--size", 48, pid)
+        self.fails(BAD, "holds one table: choose", "heap", "--csv", "--sizes", "--size", 48, pid)
         self.fails(BAD, "--size 'many'", "heap", "--size", "many", pid)
         self.fails(BAD, "--address 'here'", "heap", "--address", "here", pid)
         self.fails(BAD, "--top '-1'", "heap", "--top", "-1", pid)
