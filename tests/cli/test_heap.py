@@ -76,7 +76,7 @@ class Heap(CommandLine):
         self.assertEqual([(row["address"], int(row["size"]), row["state"], row["heap"]) for row in rows],
                          [(b["address"], b["size"], b["state"], b["heap"]) for b in blocks])
         self.assertEqual(self.lines("heap", "--size", 100, "--top", 2, self.target.pid)[1].split(),
-                         ["Address", "Bytes", "State", "Heap"])
+                         ["Address", "Bytes", "State", "Heap", "Looks", "like", "Type", "or", "text"])
 
     def test_the_block_with_an_address(self):
         inside = hex(self.block.begin + 1)
