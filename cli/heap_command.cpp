@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::string_view help =
     R"(What malloc's heaps hold, seen from outside: blocks that live, blocks that are freed but kept in caches, free blocks.
+Known are the malloc of glibc and of musl, jemalloc, mimalloc and tcmalloc.
 
 Examples:
   vmscan heap 1234                            each heap: live, cached and free bytes, fragmentation
@@ -105,7 +106,10 @@ Expected<Looked> look(OpenTarget& target, const HeapSettings& settings) {
   auto report = walk_heaps(*facts, *memory, settings.heap);
   if (!report) return failure(report.error());
   if (report->heaps.empty() && facts->mappings_known)
-    report->notes.push_back({"no_heap", "no heap was found: of allocators, this version knows glibc's malloc"});
+    report->notes.push_back(
+        {"no_heap",
+         "no heap was found: of allocators, this version knows the malloc of glibc and musl, jemalloc, "
+         "mimalloc and tcmalloc"});
   Looked looked{.snapshot = build_snapshot(std::move(*facts)), .report = std::move(*report)};
   auto& notes = looked.snapshot.notes;
   notes.insert(notes.end(), looked.report.notes.begin(), looked.report.notes.end());

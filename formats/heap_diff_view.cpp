@@ -136,6 +136,8 @@ void write_heap_diff(JsonWriter& json, const HeapDiff& diff, std::optional<std::
   json.begin_array();
   for (const auto& [base, now] : first_of(diff.sizes, top)) {
     json.begin_object();
+    json.key("allocator");
+    json.string(now.allocator);
     json.key("size");
     json.number(now.size);
     json.key("least_request");

@@ -43,6 +43,8 @@ void write_heap_fields(JsonWriter& json, const HeapTotals& heap) {
 
 void write_size_of_blocks(JsonWriter& json, const SizeTotals& size) {
   json.begin_object();
+  json.key("allocator");
+  json.string(size.allocator);
   json.key("size");
   json.number(size.size);
   json.key("least_request");

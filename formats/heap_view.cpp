@@ -120,6 +120,9 @@ Table heap_sizes_table(const HeapReport& report, std::optional<std::size_t> top)
                    {"live_blocks", "Live blocks", CellKind::Count},     {"live_bytes", "Live", CellKind::Size},
                    {"cached_blocks", "Cached blocks", CellKind::Count}, {"cached_bytes", "Cached", CellKind::Size},
                    {"free_blocks", "Free blocks", CellKind::Count},     {"free_bytes", "Free", CellKind::Size}};
+  const bool several = std::ranges::any_of(
+      report.sizes, [&](const SizeTotals& size) { return size.allocator != report.sizes.front().allocator; });
+  if (several) table.columns.insert(table.columns.begin(), {"allocator", "Allocator", CellKind::Text});
   for (const SizeTotals* size : by_live_bytes(report, top)) {
     Row row;
     row.cells = {text(fmt::format("{}-{}", size->least_request, size->most_request)),
@@ -130,6 +133,7 @@ Table heap_sizes_table(const HeapReport& report, std::optional<std::size_t> top)
                  number(size->cached.bytes),
                  number(size->free.blocks),
                  number(size->free.bytes)};
+    if (several) row.cells.insert(row.cells.begin(), text(std::string(size->allocator)));
     table.rows.push_back(std::move(row));
   }
   return table;

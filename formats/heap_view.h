@@ -11,7 +11,7 @@ inline constexpr std::string_view heap_schema = "vmscan.heap/1";
 
 /// A row for each heap, then their total.
 Table heap_table(const HeapReport& report);
-/// A row for each size, most live bytes first, at most `top`.
+/// A row for each size, most live bytes first, at most `top`; with its allocator where there are several.
 Table heap_sizes_table(const HeapReport& report, std::optional<std::size_t> top);
 /// A row for each C++ class, most bytes first, at most `top`.
 Table heap_types_table(const HeapReport& report, std::optional<std::size_t> top);

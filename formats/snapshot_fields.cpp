@@ -281,6 +281,7 @@ std::vector<Field> Assign::heap_fields() {
 
 std::vector<Field> Assign::size_fields() {
   std::vector<Field> fields = {
+      {"allocator", [](Builder& b, const Scalar& v) { text(b, v, last_size(b).allocator); }},
       {"size", count<last_size, &SizeTotals::size>},
       {"least_request", count<last_size, &SizeTotals::least_request>},
       {"most_request", count<last_size, &SizeTotals::most_request>},

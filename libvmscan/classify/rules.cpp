@@ -9,7 +9,7 @@ namespace {
 
 using enum RegionType;
 
-constexpr std::array<Rule, 25> table{{
+constexpr std::array<Rule, 26> table{{
     {"kernel_code", Image, "code that the kernel maps into every process", claim_kernel_code},
     {"kernel_data", Shareable, "data that the kernel shows to every process", claim_kernel_data},
     {"elf_load", Image, "segments of one ELF file with a common bias, their gaps and .bss", claim_elf_loads},
@@ -23,6 +23,7 @@ constexpr std::array<Rule, 25> table{{
     {"kept_stack", Stack, "the C library keeps it for the next thread", claim_kept_stacks},
     {"thread_stack_pointer", Stack, "a thread's stack pointer lies in it and a guard lies below", claim_thread_stacks},
     {"malloc_arena", Heap, "malloc's own structures say so: an arena", claim_arenas},
+    {"allocator_structures", Heap, "the own structures of an allocator other than glibc's say so", claim_allocators},
     {"malloc_block", Heap, "malloc's own structures say so: a block with a mapping of its own", claim_mapped_blocks},
     {"stack_shape", Stack, "a guess: a guard, and the size of a thread's stack", claim_stack_shapes},
     {"brk_heap", Heap, "the kernel calls it [heap]: grown by brk", claim_brk_heap},

@@ -33,11 +33,12 @@ void sort_by_growth(Changes& changes) {
 }
 
 std::vector<SizeChange> pair_sizes(const std::vector<SizeTotals>& base, const std::vector<SizeTotals>& now) {
-  using Key = std::tuple<std::uint64_t, std::uint64_t, std::uint64_t>;
+  using Key = std::tuple<std::string, std::uint64_t, std::uint64_t, std::uint64_t>;
   std::map<Key, SizeChange> pairs;
   const auto pair_of = [&](const SizeTotals& size) -> SizeChange& {
-    auto& pair = pairs[{size.size, size.least_request, size.most_request}];
+    auto& pair = pairs[{size.allocator, size.size, size.least_request, size.most_request}];
     for (SizeTotals* side : {&pair.base, &pair.now}) {
+      side->allocator = size.allocator;
       side->size = size.size;
       side->least_request = size.least_request;
       side->most_request = size.most_request;

@@ -172,6 +172,8 @@ class Finder {
   }
 
   void add_main_heap(GlibcArena& arena) {
+    // Until the first block is made, an empty bin stands for the top: another allocator may serve the program.
+    if (arena.top == arena.address + found_.layout.top) return;
     const Mapping* mapping = memory_.mapping_of(arena.top);
     if (mapping == nullptr) return;
     const auto size = memory_.word(arena.top + word_);

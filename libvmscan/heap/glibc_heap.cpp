@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <limits>
 
-#include "libvmscan/heap/block_looks.h"
 #include "libvmscan/heap/glibc_walk.h"
-#include "libvmscan/heap/heap_walk.h"
+#include "libvmscan/heap/page_cache.h"
 
 namespace vmscan {
 namespace {
@@ -14,13 +13,6 @@ constexpr int most_attempts = 3;
 
 std::string name_of(const GlibcArena& arena) {
   return arena.number == 0 ? "main arena" : fmt::format("arena {}", arena.number);
-}
-
-Bytes in_ram(const Facts& facts, const std::vector<Range>& ranges) {
-  if (!facts.pages_known) return {};
-  std::uint64_t sum = 0;
-  for (const Range& range : ranges) sum += facts.pages.count(range).in_ram();
-  return sum;
 }
 
 Range range_of_heaps(const GlibcHeaps& found) {
@@ -52,7 +44,7 @@ HeapTotals walk_arena_once(GlibcWalk& walk, const GlibcArena& arena, std::size_t
     totals.size += heap.range.size();
     walk_glibc_heap(walk, arena, heap, index, totals);
   }
-  totals.in_ram = in_ram(walk.memory.facts(), totals.ranges);
+  totals.in_ram = bytes_in_ram(walk.memory.facts(), totals.ranges);
   return totals;
 }
 
@@ -101,7 +93,7 @@ void add_mapped(GlibcWalk& walk, std::vector<HeapTotals>& heaps) {
     if ((of_size || here) && walk.report.blocks.size() < options.most_blocks)
       walk.report.blocks.push_back({block.chunk + walk.found.layout.header(), size, BlockState::Live, heaps.size()});
   }
-  totals.in_ram = in_ram(walk.memory.facts(), totals.ranges);
+  totals.in_ram = bytes_in_ram(walk.memory.facts(), totals.ranges);
   if (walk.found.mapped && walk.found.mapped->blocks != blocks.size())
     walk.report.notes.push_back(
         {"heap_mapped_blocks", fmt::format("malloc counts {} blocks with mappings of their own, {} were found",
@@ -110,19 +102,6 @@ void add_mapped(GlibcWalk& walk, std::vector<HeapTotals>& heaps) {
 }
 
 }  // namespace
-
-Result<HeapReport> walk_heaps(const Facts& facts, const MemoryReader& reader, const HeapOptions& options) {
-  const TargetMemory memory(facts, reader);
-  HeapReport report = walk_glibc(memory, options);
-  look_at_blocks(memory, options.contents, report);
-  if (memory.refusal()) return std::unexpected(*memory.refusal());
-  if (report.heaps.empty() && !holds_data_of_libc(memory))
-    return fail(ErrorCode::Unsupported,
-                fmt::format("{}: it holds no memory of the C library, where malloc keeps its heaps: a core or a dump "
-                            "with all memory has it",
-                            memory.facts().target.name));
-  return report;
-}
 
 HeapReport walk_glibc(const TargetMemory& memory, const HeapOptions& options) {
   HeapReport report;

@@ -5,6 +5,10 @@
 #include <algorithm>
 
 #include "libvmscan/heap/glibc_walk.h"
+#include "libvmscan/heap/jemalloc.h"
+#include "libvmscan/heap/mallocng.h"
+#include "libvmscan/heap/mimalloc.h"
+#include "libvmscan/heap/tcmalloc.h"
 
 namespace vmscan {
 namespace {
@@ -21,6 +25,50 @@ void add_arena(const GlibcArena& arena, std::vector<HeapPart>& parts) {
   }
 }
 
+template <class Item>
+std::vector<Range> ranges_of(const std::vector<Item>& items) {
+  std::vector<Range> ranges;
+  for (const Item& item : items) ranges.push_back(item.range);
+  return joined(std::move(ranges));
+}
+
+void add_ranges(const std::vector<Range>& ranges, std::string_view details, const std::string& evidence,
+                std::vector<HeapPart>& parts) {
+  for (const Range& range : ranges)
+    parts.push_back(
+        {.range = range, .kind = HeapPart::Kind::Allocator, .details = std::string(details), .evidence = evidence});
+}
+
+void add_jemalloc(const TargetMemory& memory, std::vector<HeapPart>& parts) {
+  const JemallocHeaps found = find_jemalloc(memory);
+  const std::string evidence = fmt::format("jemalloc's tree of extents at {:#x}", found.root);
+  add_ranges(ranges_of(found.extents), "jemalloc", evidence, parts);
+  add_ranges(found.metadata, "jemalloc metadata", evidence, parts);
+}
+
+void add_mallocng(const TargetMemory& memory, std::vector<HeapPart>& parts) {
+  const MallocngHeaps found = find_mallocng(memory);
+  std::vector<Range> ranges;
+  for (const MallocngGroup& group : found.groups)
+    if (group.mapped != 0) ranges.push_back(group.range());
+  const std::string evidence = fmt::format("musl's malloc_context at {:#x}", found.context);
+  add_ranges(joined(std::move(ranges)), "mallocng", evidence, parts);
+  add_ranges(joined(found.areas), "mallocng metadata", evidence, parts);
+}
+
+void add_mimalloc(const TargetMemory& memory, std::vector<HeapPart>& parts) {
+  MimallocHeaps found = find_mimalloc(memory);
+  add_ranges(joined(std::move(found.segments)), "mimalloc",
+             fmt::format("cookies of mimalloc's segments with the key {:#x}", found.key), parts);
+}
+
+void add_tcmalloc(const TargetMemory& memory, std::vector<HeapPart>& parts) {
+  const TcmallocHeaps found = find_tcmalloc(memory);
+  const std::string evidence = fmt::format("tcmalloc's page map at {:#x}", found.root);
+  add_ranges(ranges_of(found.spans), "tcmalloc", evidence, parts);
+  add_ranges(found.metadata, "tcmalloc metadata", evidence, parts);
+}
+
 }  // namespace
 
 void find_heap_parts(Facts& facts, const MemoryReader& reader, std::uint64_t most_bytes) {
@@ -35,6 +83,10 @@ void find_heap_parts(Facts& facts, const MemoryReader& reader, std::uint64_t mos
                          .kind = HeapPart::Kind::Block,
                          .details = "block of malloc",
                          .evidence = fmt::format("glibc's header of a mapped block at {:#x}", block.chunk)});
+    add_jemalloc(memory, parts);
+    add_mallocng(memory, parts);
+    add_mimalloc(memory, parts);
+    add_tcmalloc(memory, parts);
   }
   std::sort(parts.begin(), parts.end(),
             [](const HeapPart& a, const HeapPart& b) { return a.range.begin < b.range.begin; });

@@ -88,10 +88,14 @@ struct ThreadStack {
 
 /// Memory of an allocator, by what its own structures say.
 struct HeapPart {
-  enum class Kind : std::uint8_t { Arena, Block };  // Block: one block with a mapping of its own
-  Range range;                                      // with what is reserved for its growth
+  enum class Kind : std::uint8_t {
+    Arena,      // of glibc's malloc
+    Block,      // of glibc's malloc, with a mapping of its own
+    Allocator,  // of another allocator
+  };
+  Range range;  // with what is reserved for its growth
   Kind kind = Kind::Arena;
-  std::string details;  // "arena 3"
+  std::string details;  // "arena 3", "jemalloc"
   std::string evidence;
 };
 

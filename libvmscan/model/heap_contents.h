@@ -21,8 +21,8 @@ struct BlockSum {
 /// One heap of an allocator. Bytes are what the blocks take from it, their headers included, so that
 /// live + cached + free + overhead + unread = size.
 struct HeapTotals {
-  std::string allocator;  // "glibc"
-  std::string name;       // "main arena", "arena 3", "mapped blocks"
+  std::string allocator;  // "glibc", "jemalloc", "mimalloc", "tcmalloc", "mallocng"
+  std::string name;       // "main arena", "arena 3", "mapped blocks", "jemalloc arena 0"
   std::vector<Range> ranges;
   std::uint64_t size = 0;  // bytes of all ranges
   Bytes in_ram;
@@ -43,6 +43,7 @@ struct HeapTotals {
 
 /// Blocks of one size, which the allocator gives for requests of least_request to most_request bytes.
 struct SizeTotals {
+  std::string allocator = "glibc";
   std::uint64_t size = 0;  // bytes that the block takes, its header included
   std::uint64_t least_request = 0, most_request = 0;
   BlockSum live = {}, cached = {}, free = {};
@@ -58,7 +59,7 @@ struct ObjectTotals {
 /// Sums over all heaps of a process: what a snapshot keeps of them.
 struct HeapContents {
   std::vector<HeapTotals> heaps;
-  std::vector<SizeTotals> sizes;    // by size; the end of each heap, which has any size, is not among them
+  std::vector<SizeTotals> sizes;  // by allocator and size; the end of each heap, which has any size, is not among them
   std::vector<ObjectTotals> types;  // when they were asked for; most bytes first
 
   /// All heaps together.

@@ -1,0 +1,101 @@
+#include "libvmscan/heap/allocator.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace vmscan {
+namespace {
+
+constexpr std::size_t most_sizes = 100'000;  // mapped blocks may have any size
+
+BlockSum& sum_of(HeapTotals& totals, BlockState state) {
+  return state == BlockState::Live ? totals.live : state == BlockState::Cached ? totals.cached : totals.free;
+}
+
+BlockSum& sum_of(SizeTotals& totals, BlockState state) {
+  return state == BlockState::Live ? totals.live : state == BlockState::Cached ? totals.cached : totals.free;
+}
+
+}  // namespace
+
+std::size_t AllocatorWalk::add_heap(std::string name) {
+  report_.heaps.push_back({.allocator = std::string(name_), .name = std::move(name), .ranges = {}, .in_ram = {}});
+  return report_.heaps.size() - 1;
+}
+
+void AllocatorWalk::add(std::size_t heap, const SizeClass& kind, BlockState state, std::uint64_t blocks) {
+  if (blocks == 0) return;
+  const BlockSum sum{blocks, blocks * kind.size};
+  sum_of(report_.heaps[heap], state) += sum;
+  if (state == BlockState::Free)
+    report_.heaps[heap].largest_free = std::max(report_.heaps[heap].largest_free, kind.size);
+  const auto known = sizes_.find(kind.size);
+  if (known == sizes_.end() && sizes_.size() >= most_sizes) return;
+  SizeTotals& totals = known != sizes_.end() ? known->second : sizes_[kind.size];
+  if (totals.size == 0) {
+    totals.allocator = name_;
+    totals.size = kind.size;
+    totals.least_request = kind.least_request;
+    totals.most_request = kind.most_request;
+  }
+  totals.least_request = std::min(totals.least_request, kind.least_request);
+  totals.most_request = std::max(totals.most_request, kind.most_request);
+  sum_of(totals, state) += sum;
+}
+
+void AllocatorWalk::cache(std::size_t heap, const SizeClass& kind, std::uint64_t blocks) {
+  const auto take = [&](auto& totals) {
+    const BlockSum sum{blocks, blocks * kind.size};
+    totals.live.blocks -= sum.blocks;
+    totals.live.bytes -= sum.bytes;
+    totals.cached += sum;
+  };
+  HeapTotals& totals = report_.heaps[heap];
+  const auto size = sizes_.find(kind.size);
+  if (size == sizes_.end()) return;
+  blocks = std::min({blocks, totals.live.blocks, totals.live.bytes / kind.size, size->second.live.blocks});
+  take(totals);
+  take(size->second);
+}
+
+bool AllocatorWalk::wants(const SizeClass& kind, Range where) const {
+  if (options_.list_request)
+    return *options_.list_request >= kind.least_request && *options_.list_request <= kind.most_request;
+  return options_.list_address && where.contains(*options_.list_address);
+}
+
+void AllocatorWalk::list(std::size_t heap, const SizeClass& kind, Address address, Range where, BlockState state) {
+  if (!wants(kind, where)) return;
+  if (report_.blocks.size() >= options_.most_blocks) {
+    report_.blocks_complete = false;
+    return;
+  }
+  report_.blocks.push_back({.address = address, .size = kind.size, .state = state, .heap = heap});
+}
+
+void AllocatorWalk::finish(std::size_t first, Rest rest) {
+  for (std::size_t i = first; i < report_.heaps.size(); ++i) {
+    HeapTotals& totals = report_.heaps[i];
+    totals.ranges = joined(std::move(totals.ranges));
+    totals.size = 0;
+    for (const Range& range : totals.ranges) totals.size += range.size();
+    totals.in_ram = bytes_in_ram(memory_.facts(), totals.ranges);
+    const std::uint64_t told =
+        totals.live.bytes + totals.cached.bytes + totals.free.bytes + totals.overhead + totals.unread;
+    if (told > totals.size) {  // structures that contradict each other
+      totals.live = totals.cached = totals.free = {};
+      totals.overhead = 0;
+      totals.unread = totals.size;
+      ++totals.broken;
+      report_.notes.push_back({"heap_broken", fmt::format("{}: what its structures say of its blocks is more than "
+                                                          "there is: its {} bytes are unread",
+                                                          totals.name, totals.size)});
+      continue;
+    }
+    (rest == Rest::Overhead ? totals.overhead : totals.unread) += totals.size - told;
+  }
+  for (auto& [size, totals] : sizes_) report_.sizes.push_back(std::move(totals));
+}
+
+}  // namespace vmscan

@@ -1,0 +1,238 @@
+#include <algorithm>
+#include <array>
+#include <bit>
+
+#include "libvmscan/heap/jemalloc.h"
+#include "libvmscan/heap/leaf_map.h"
+#include "libvmscan/model/range_list.h"
+
+namespace vmscan {
+namespace {
+
+constexpr std::uint64_t page_bytes = 4096, root_bytes = leaf_bytes, leaf_span = leaf_words * page_bytes;
+constexpr std::uint64_t leaf_alignment = 64;
+constexpr std::uint64_t address_mask = (std::uint64_t{1} << 48) - 1;
+constexpr std::size_t edata_bytes = 128, bitmap_offset = 64;
+constexpr std::uint32_t size_classes = 232;  // SC_NSIZES; an extent that is not in use has this one, too
+constexpr std::uint64_t base_step = 2 << 20;
+constexpr std::size_t most_extents = 1 << 22, most_bases = 1 << 12;
+constexpr std::size_t most_looks_for_bases = 1 << 16;
+constexpr std::uint64_t most_tried_bytes = 256 << 20;  // of leaves that are tried
+
+/// Where the fields of edata's bits begin: 5.3, 5.1 and 5.2, 5.0.
+struct Layout {
+  unsigned state_shift, state_bits, size_class_shift;
+  unsigned free_shift() const { return size_class_shift + 8; }
+};
+constexpr std::array<Layout, 3> layouts{{{17, 3, 20}, {16, 2, 18}, {15, 2, 17}}};
+
+struct Entry {
+  Address edata = 0;
+  std::uint32_t size_class = 0;
+  bool slab = false;
+};
+
+std::optional<Entry> entry_of(std::uint64_t word) {
+  const Entry entry{.edata = word & address_mask & ~std::uint64_t{edata_bytes - 1},
+                    .size_class = static_cast<std::uint32_t>(word >> 48),
+                    .slab = (word & 1) != 0};
+  if (entry.edata == 0 || entry.size_class > size_classes) return std::nullopt;
+  return entry;
+}
+
+std::uint64_t state_of(const Layout& layout, std::uint64_t bits) {
+  return bits >> layout.state_shift & ((1U << layout.state_bits) - 1);
+}
+
+class Finder {
+ public:
+  explicit Finder(const TargetMemory& memory) : memory_(memory), cache_(memory) {}
+
+  JemallocHeaps find() {
+    if (memory_.word_bytes() != 8 || memory_.page_bytes() != page_bytes) return {};
+    const auto plausible = [&](std::uint64_t, std::uint64_t word) {
+      const auto entry = entry_of(word);
+      return (word & address_mask) == 0 || (entry && memory_.writable(entry->edata));
+    };
+    const auto judge = [&](Range data, Address place, Address leaf) { return root_of(data, place, leaf); };
+    found_.root = find_root(memory_, root_bytes, leaf_alignment, plausible, judge).first;
+    if (found_.root == 0) return {};
+    read_tree();
+    untangle(found_.extents, [](JemallocExtent&, std::uint64_t) {});
+    found_.metadata = joined(std::move(found_.metadata));
+    return std::move(found_);
+  }
+
+ private:
+  /// The root, if `place` holds its pointer to a leaf: the first extents in it tell which one of the root's it is.
+  Address root_of(Range data, Address place, Address leaf) {
+    Address root = 0;
+    std::array<std::size_t, layouts.size()> proof{}, doubt{};
+    std::size_t seen = 0, wrong = 0;
+    for_each_piece(
+        memory_, {leaf, leaf + leaf_bytes},
+        [&](Address at, std::span<const std::byte> bytes) {
+          if (tried_bytes_ > most_tried_bytes) return false;
+          tried_bytes_ += bytes.size();
+          for (std::size_t i = 0; i + 8 <= bytes.size(); i += 8) {
+            const std::uint64_t word = memory_.word_at(bytes, i);
+            if ((word & address_mask) == 0) continue;
+            const auto index = (at + i - leaf) / 8;
+            if (!judge(data, place, index, word, root, proof, doubt)) ++wrong;
+            if (++seen >= 64 || wrong > 2) return false;
+          }
+          return true;
+        },
+        small_piece);
+    if (root == 0 || wrong * 10 > seen) return 0;
+    const auto best = static_cast<std::size_t>(std::max_element(proof.begin(), proof.end()) - proof.begin());
+    if (proof[best] < 2 || proof[best] <= doubt[best]) return 0;
+    layout_ = layouts[best];
+    return root;
+  }
+
+  /// One entry of a leaf that is tried. Returns whether it makes sense.
+  bool judge(Range data, Address place, std::uint64_t index, std::uint64_t word, Address& root,
+             std::array<std::size_t, layouts.size()>& proof, std::array<std::size_t, layouts.size()>& doubt) {
+    const auto entry = entry_of(word);
+    if (!entry || !memory_.writable(entry->edata)) return false;
+    const auto bytes = cache_.at(entry->edata, edata_bytes);
+    if (bytes.empty()) return false;
+    const Address address = memory_.word_at(bytes, 8) & ~(page_bytes - 1);
+    const std::uint64_t size = memory_.word_at(bytes, 16) & ~(page_bytes - 1);
+    const auto range = Range::make(address, size);
+    if (size == 0 || !range || !memory_.mapped(*range)) return false;
+    const std::uint64_t number = address / leaf_span;
+    const Address page = number * leaf_span + index * page_bytes;
+    if (!range->contains(page) || number > place / 8) return false;
+    const Address here = place - 8 * number;
+    if ((root != 0 && here != root) || !data.contains({here, here + root_bytes})) return false;
+    root = here;
+    // What a leaf says of the last page, or of an extent that nobody uses, may be older than the extent.
+    for (std::size_t i = 0; i < layouts.size() && page == range->begin; ++i)
+      if (state_of(layouts[i], memory_.word_at(bytes, 0)) == 0)
+        ++(agrees(layouts[i], *entry, bytes, size) ? proof : doubt)[i];
+    return true;
+  }
+
+  /// Whether the bits of an edata, read so, say what its leaf and its bitmap say.
+  bool agrees(const Layout& layout, const Entry& entry, std::span<const std::byte> bytes, std::uint64_t size) const {
+    const std::uint64_t bits = memory_.word_at(bytes, 0);
+    if (((bits >> layout.size_class_shift) & 0xff) != entry.size_class || ((bits >> 12 & 1) != 0) != entry.slab)
+      return false;
+    if (!entry.slab) return true;
+    const std::uint64_t each = jemalloc_size_class(entry.size_class).size, free = bits >> layout.free_shift() & 0x3ff;
+    if (each == 0 || each > size || size / each > 512) return false;
+    std::uint64_t counted = 0;  // words behind the last region hold anything
+    for (std::uint64_t i = 0; i * 64 < size / each; ++i)
+      counted += static_cast<std::uint64_t>(std::popcount(memory_.word_at(bytes, bitmap_offset + 8 * i)));
+    return free == counted;
+  }
+
+  void read_tree() {
+    const Range root{found_.root, found_.root + root_bytes};
+    for_each_leaf(memory_, root, leaf_alignment, [&](std::uint64_t number, Address leaf) {
+      add_base(leaf);
+      read_leaf(number, leaf);
+    });
+  }
+
+  void read_leaf(std::uint64_t number, Address leaf) {
+    Address behind = 0;  // the end of the extent that was seen last
+    for_each_piece(memory_, {leaf, leaf + leaf_bytes}, [&](Address at, std::span<const std::byte> bytes) {
+      for (std::size_t i = 0; i + 8 <= bytes.size(); i += 8) {
+        const std::uint64_t word = memory_.word_at(bytes, i);
+        if (word == 0) continue;
+        const Address page = number * leaf_span + (at + i - leaf) / 8 * page_bytes;
+        if (page < behind) continue;
+        if (const auto extent = extent_at(page, word)) {
+          behind = extent->range.end;
+          found_.extents.push_back(*extent);
+          if (found_.extents.size() >= most_extents) return false;
+        }
+      }
+      return true;
+    });
+  }
+
+  std::optional<JemallocExtent> extent_at(Address page, std::uint64_t word) {
+    const auto entry = entry_of(word);
+    if (!entry) return std::nullopt;
+    const auto bytes = cache_.at(entry->edata, edata_bytes);
+    if (bytes.empty()) return std::nullopt;
+    const std::uint64_t bits = memory_.word_at(bytes, 0);
+    JemallocExtent extent{.range = {}, .data = memory_.word_at(bytes, 8), .edata = entry->edata};
+    const auto range = Range::make(extent.data & ~(page_bytes - 1), memory_.word_at(bytes, 16) & ~(page_bytes - 1));
+    // Entries that were left behind when extents were joined are normal: pages inside another extent.
+    if (!range || range->empty() || range->begin != page || !memory_.mapped(*range)) return std::nullopt;
+    const std::uint64_t state = state_of(layout_, bits);
+    extent.range = *range;
+    extent.arena = static_cast<std::uint32_t>(bits & 0xfff);
+    extent.slab = (bits >> 12 & 1) != 0;
+    extent.state = state > 3 ? JemallocExtent::State::Dirty : static_cast<JemallocExtent::State>(state);
+    extent.size_class = static_cast<std::uint32_t>(bits >> layout_.size_class_shift & 0xff);
+    extent.free_regions = static_cast<std::uint32_t>(bits >> layout_.free_shift() & 0x3ff);
+    add_base(entry->edata);
+    return extent;
+  }
+
+  /// The block of metadata that holds `inside`, and those that are linked behind it.
+  void add_base(Address inside) {
+    const auto known = std::find_if(found_.metadata.rbegin(), found_.metadata.rend(),
+                                    [&](const Range& each) { return each.contains(inside); });
+    if (known != found_.metadata.rend()) return;
+    Address begin = inside - inside % base_step;
+    for (int back = 0; back < 64 && begin != 0 && looks_for_bases_ < most_looks_for_bases; ++back, begin -= base_step) {
+      ++looks_for_bases_;
+      const auto base = base_at(begin);
+      if (!base) continue;
+      if (base->contains(inside)) follow_bases(begin);
+      return;
+    }
+  }
+
+  std::optional<Range> base_at(Address begin) {
+    const auto bytes = cache_.at(begin, 40);  // size, next, then an edata: bits, address, size
+    if (bytes.empty()) return std::nullopt;
+    const auto range = Range::make(begin, memory_.word_at(bytes, 0));
+    const Address rest = memory_.word_at(bytes, 24);
+    const auto unused = Range::make(rest, memory_.word_at(bytes, 32));
+    if (!range || range->empty() || range->size() % base_step != 0 || !memory_.mapped(*range) || !unused ||
+        rest < range->begin || unused->end != range->end)
+      return std::nullopt;
+    return range;
+  }
+
+  void follow_bases(Address begin) {
+    while (begin != 0 && found_.bases.size() < most_bases) {
+      const auto base = base_at(begin);
+      if (!base || std::find(found_.bases.begin(), found_.bases.end(), begin) != found_.bases.end()) return;
+      found_.bases.push_back(begin);
+      found_.metadata.push_back(*base);
+      begin = cache_.word(begin + 8).value_or(0);
+    }
+  }
+
+  const TargetMemory& memory_;
+  PageCache cache_;
+  JemallocHeaps found_;
+  Layout layout_ = layouts[0];
+  std::size_t looks_for_bases_ = 0;
+  std::uint64_t tried_bytes_ = 0;
+};
+
+}  // namespace
+
+SizeClass jemalloc_size_class(std::uint32_t index) {
+  const auto size = [](std::uint32_t i) -> std::uint64_t {
+    if (i == 0) return 8;
+    if (i <= 4) return std::uint64_t{16} * i;
+    const unsigned group = (i - 5) / 4, step = (i - 5) % 4 + 1;
+    return group > 56 ? 0 : (std::uint64_t{64} << group) + (std::uint64_t{16} << group) * step;
+  };
+  return {.size = size(index), .least_request = index == 0 ? 0 : size(index - 1) + 1, .most_request = size(index)};
+}
+
+JemallocHeaps find_jemalloc(const TargetMemory& memory) { return Finder(memory).find(); }
+
+}  // namespace vmscan

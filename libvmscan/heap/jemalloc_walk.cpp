@@ -1,0 +1,139 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "libvmscan/heap/jemalloc.h"
+#include "libvmscan/model/range_list.h"
+
+namespace vmscan {
+namespace {
+
+constexpr std::uint64_t most_arena_bytes = 1 << 20;  // of an arena's first block of metadata, where its ring begins
+constexpr std::uint64_t most_regions = 512;          // of a slab (SC_SLAB_MAXREGS)
+constexpr std::size_t most_caches = 1 << 16;
+// tcache_slow_t, tcache_t and cache_bin_t of 5.3.
+constexpr std::size_t bins_offset = 32, arena_offset = 40, bin_bytes = 24;
+constexpr std::uint32_t most_bins = 76;
+
+class Walker {
+ public:
+  Walker(AllocatorWalk& walk, const JemallocHeaps& found) : walk_(walk), found_(found), cache_(walk.memory()) {}
+
+  void run() {
+    const std::size_t first = walk_.report().heaps.size();
+    std::size_t first_block = walk_.report().blocks.size();
+    for (const JemallocExtent& extent : found_.extents) heaps_[extent.arena] = 0;
+    for (auto& [arena, heap] : heaps_) heap = walk_.add_heap(fmt::format("jemalloc arena {}", arena));
+    for (const JemallocExtent& extent : found_.extents) add_extent(extent);
+    find_caches();
+    if (!found_.metadata.empty()) walk_.heap(walk_.add_heap("jemalloc metadata")).ranges = found_.metadata;
+    walk_.finish(first, AllocatorWalk::Rest::Overhead);
+    for (auto& blocks = walk_.report().blocks; first_block < blocks.size(); ++first_block)
+      if (set_aside_.contains(blocks[first_block].address)) blocks[first_block].state = BlockState::Cached;
+    if (caches_.empty() && !found_.extents.empty())
+      walk_.report().notes.push_back(
+          {"heap_caches_unknown", "jemalloc's thread caches were not found: blocks in them count as live"});
+  }
+
+ private:
+  void add_extent(const JemallocExtent& extent) {
+    const std::size_t index = heaps_[extent.arena];
+    HeapTotals& heap = walk_.heap(index);
+    heap.ranges.push_back(extent.range);
+    const std::uint64_t size = extent.range.size();
+    if (extent.state != JemallocExtent::State::Active) {
+      heap.free.add(size);
+      heap.largest_free = std::max(heap.largest_free, size);
+      return;
+    }
+    const SizeClass kind = jemalloc_size_class(extent.size_class);
+    if (kind.size == 0 || kind.size > size || (extent.slab && size / kind.size > most_regions)) {
+      ++heap.broken;
+      heap.unread += size;
+    } else if (extent.slab) {
+      const std::uint64_t blocks = size / kind.size, free = std::min<std::uint64_t>(extent.free_regions, blocks);
+      walk_.add(index, kind, BlockState::Live, blocks - free);
+      walk_.add(index, kind, BlockState::Free, free);
+      if (walk_.wants(kind, extent.range)) list_regions(index, extent, kind, blocks);
+    } else {
+      walk_.add(index, kind, BlockState::Live);
+      walk_.list(index, kind, extent.data, extent.range, BlockState::Live);
+    }
+  }
+
+  void list_regions(std::size_t heap, const JemallocExtent& extent, const SizeClass& kind, std::uint64_t blocks) {
+    for (std::uint64_t i = 0; i < blocks; ++i) {
+      const auto free = cache_.word(extent.edata + 64 + i / 64 * 8);
+      if (!free) return;
+      const Address begin = extent.range.begin + i * kind.size;
+      walk_.list(heap, kind, begin, {begin, begin + kind.size},
+                 (*free >> i % 64 & 1) != 0 ? BlockState::Free : BlockState::Live);
+    }
+  }
+
+  /// An arena lies in its first block of metadata, and points to the ring of its caches.
+  void find_caches() {
+    for (const Address base : found_.bases)
+      for_each_piece(walk_.memory(), {base, base + most_arena_bytes}, [&](Address, std::span<const std::byte> bytes) {
+        for (std::size_t i = 0; i + 8 <= bytes.size(); i += 8) follow_ring(walk_.memory().word_at(bytes, i));
+        return true;
+      });
+  }
+
+  bool is_metadata(Address address) const {
+    return std::any_of(found_.metadata.begin(), found_.metadata.end(),
+                       [&](const Range& each) { return each.contains(address); });
+  }
+
+  void follow_ring(Address cache) {
+    if (cache == 0 || cache % 8 != 0 || is_metadata(cache)) return;
+    while (caches_.size() < most_caches && !caches_.contains(cache) && walk_.memory().writable(cache)) {
+      const Address bins = cache_.word(cache + bins_offset).value_or(0);
+      if (bins < 8 || bins % 8 != 0 || cache_.word(bins - 8) != cache ||
+          !is_metadata(cache_.word(cache + arena_offset).value_or(0)))
+        return;
+      caches_.insert(cache);
+      for (std::uint32_t i = 0; i < most_bins; ++i) empty_bin(bins + i * bin_bytes, i);
+      cache = cache_.word(cache).value_or(0);
+    }
+  }
+
+  /// Counts what a stack of free regions holds: from its head, which grows down, to its end.
+  void empty_bin(Address bin, std::uint32_t size_class) {
+    const auto bytes = cache_.at(bin, bin_bytes);
+    if (bytes.empty()) return;
+    const Address head = walk_.memory().word_at(bytes, 0);
+    const std::uint16_t full = static_cast<std::uint16_t>(walk_.memory().half_at(bytes, 16) >> 16),
+                        empty = static_cast<std::uint16_t>(walk_.memory().half_at(bytes, 20));
+    const auto room = static_cast<std::uint16_t>(empty - full), held = static_cast<std::uint16_t>(empty - head);
+    if (head == 0 || held > room || held % 8 != 0) return;
+    for (std::uint16_t i = 0; i < held; i += 8)
+      if (const auto region = cache_.word(head + i)) set_aside(*region, size_class);
+  }
+
+  void set_aside(Address region, std::uint32_t size_class) {
+    const JemallocExtent* extent = item_at(found_.extents, region);
+    if (extent == nullptr || extent->state != JemallocExtent::State::Active || extent->size_class != size_class ||
+        !set_aside_.insert(region).second)
+      return;
+    walk_.cache(heaps_[extent->arena], jemalloc_size_class(size_class));
+  }
+
+  AllocatorWalk& walk_;
+  const JemallocHeaps& found_;
+  PageCache cache_;
+  std::map<std::uint32_t, std::size_t> heaps_;  // index in the report by arena
+  std::unordered_set<Address> caches_, set_aside_;
+};
+
+}  // namespace
+
+void walk_jemalloc(const TargetMemory& memory, const HeapOptions& options, HeapReport& report) {
+  const JemallocHeaps found = find_jemalloc(memory);
+  if (found.extents.empty()) return;
+  AllocatorWalk walk(memory, options, report, "jemalloc");
+  Walker(walk, found).run();
+}
+
+}  // namespace vmscan

@@ -1,0 +1,80 @@
+// Maps that allocators keep over all pages of the address space, in two levels: a root in an image's .bss, an array of
+// pointers to leaves, and leaves of 2^18 words, one for each page.
+#pragma once
+
+#include <iterator>
+#include <set>
+#include <unordered_set>
+#include <utility>
+
+#include "libvmscan/heap/page_cache.h"
+
+namespace vmscan {
+
+inline constexpr std::uint64_t leaf_words = 1 << 18, leaf_bytes = leaf_words * 8;
+
+/// Whether a leaf may be there: 2 MiB of writable memory.
+inline bool possible_leaf(const TargetMemory& memory, Address leaf, std::uint64_t alignment) {
+  const auto range = Range::make(leaf, leaf_bytes);
+  return leaf % alignment == 0 && range && memory.writable(leaf) && memory.mapped(*range);
+}
+
+/// False when the first word that is not 0 in the first page of what may be a leaf cannot stand there: most pointers
+/// lead to something else, and are told apart by that without reading more.
+template <class Plausible>
+bool begins_like_leaf(PageCache& cache, Address leaf, Plausible plausible) {
+  const std::uint64_t page = cache.memory().page_bytes();
+  const auto bytes = cache.at(leaf, static_cast<std::size_t>(page - leaf % page));
+  for (std::size_t i = 0; i + 8 <= bytes.size(); i += 8)
+    if (const std::uint64_t word = cache.memory().word_at(bytes, i); word != 0) return plausible(i / 8, word);
+  return true;
+}
+
+/// Looks through the data of images that have room for a root of `root_bytes` for a pointer to a leaf. For each that
+/// may be one, `plausible(index, word)` says whether a word may stand in it, and `judge(data, place, leaf)` returns the
+/// root's address or 0. Returns the first, with the data that it lies in.
+template <class Plausible, class Judge>
+std::pair<Address, Range> find_root(const TargetMemory& memory, std::uint64_t root_bytes, std::uint64_t alignment,
+                                    Plausible plausible, Judge judge) {
+  constexpr std::size_t most_attempts = 1 << 14;
+  std::size_t attempts = 0;
+  std::unordered_set<Address> seen;
+  PageCache cache(memory);
+  Address root = 0;
+  for (const Range& data : memory.image_data([](const TargetMemory&, std::string_view) { return true; })) {
+    if (data.size() < root_bytes) continue;
+    for_each_piece(memory, data, [&](Address at, std::span<const std::byte> bytes) {
+      for (std::size_t i = 0; i + 8 <= bytes.size() && root == 0 && attempts < most_attempts; i += 8) {
+        const Address leaf = memory.word_at(bytes, i);
+        if (leaf == 0 || leaf % alignment != 0 || !seen.insert(leaf).second) continue;
+        if (!possible_leaf(memory, leaf, alignment) || !begins_like_leaf(cache, leaf, plausible)) continue;
+        ++attempts;
+        root = judge(data, at + i, leaf);
+      }
+      return root == 0;
+    });
+    if (root != 0) return {root, data};
+  }
+  return {};
+}
+
+/// Calls `see(number, leaf)` for each leaf of a root; those that overlap another are left out.
+template <class See>
+void for_each_leaf(const TargetMemory& memory, Range root, std::uint64_t alignment, See see) {
+  std::set<Address> leaves;
+  for_each_piece(memory, root, [&](Address at, std::span<const std::byte> bytes) {
+    for (std::size_t i = 0; i + 8 <= bytes.size(); i += 8) {
+      const Address leaf = memory.word_at(bytes, i);
+      if (leaf == 0 || !possible_leaf(memory, leaf, alignment)) continue;
+      const auto next = leaves.lower_bound(leaf);
+      if ((next != leaves.end() && *next - leaf < leaf_bytes) ||
+          (next != leaves.begin() && leaf - *std::prev(next) < leaf_bytes))
+        continue;
+      leaves.insert(leaf);
+      see((at + i - root.begin) / 8, leaf);
+    }
+    return true;
+  });
+}
+
+}  // namespace vmscan
