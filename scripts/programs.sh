@@ -17,6 +17,9 @@ need_programs() {
   need mono-runtime mono "Mono"
   need mono-mcs mcs "compiler for Mono"
   need musl-tools musl-gcc "programs on another C library"
+  need libjemalloc2 '/usr/lib/*/libjemalloc.so.2' "allocator"
+  need libmimalloc2.0 '/usr/lib/*/libmimalloc.so.2.0' "allocator"
+  need libtcmalloc-minimal4 '/usr/lib/*/libtcmalloc_minimal.so.4' "allocator"
   if [[ $(uname -m) == x86_64 ]]; then
     need gcc-multilib '/usr/lib/gcc/x86_64-linux-gnu/*/32/libgcc.a' "32-bit programs"
     need g++-multilib '/usr/lib/gcc/x86_64-linux-gnu/*/32/libstdc++.a' "32-bit programs"

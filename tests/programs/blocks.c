@@ -1,6 +1,6 @@
 // blocks [THREADS [BLOCKS]]: threads with BLOCKS allocations each, of mixed sizes, of which a third is freed again in no
 // order. It keeps its own record of what lives, outside of malloc, and says after the step how many blocks there are of each
-// size (`size`, bytes with the header), what the allocator counts (mallinfo2), and where one of them is.
+// size (`size`: what malloc_usable_size says, and a word), what glibc counts (mallinfo2), and where one of them is.
 #include "target.h"
 
 #include <malloc.h>
@@ -60,9 +60,11 @@ static void tell_truth(size_t** counts) {
     if (kept[i] != NULL) ++(*counts)[malloc_usable_size(kept[i]) + sizeof(size_t)];
   for (size_t size = 0; size < 2 * largest; ++size)
     if ((*counts)[size]) tell("size", 0, 0, "size=%zu count=%zu", size, (*counts)[size]);
+#ifdef __GLIBC__
   const struct mallinfo2 info = mallinfo2();
   tell("info", 0, 0, "arena=%zu uordblks=%zu fordblks=%zu hblks=%zu hblkhd=%zu", info.arena, info.uordblks, info.fordblks,
        info.hblks, info.hblkhd);
+#endif
   for (size_t i = 0; i < threads * blocks; ++i)
     if (kept[i] != NULL) {
       tell("block", kept[i], malloc_usable_size(kept[i]), "%s", "");

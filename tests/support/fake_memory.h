@@ -1,6 +1,7 @@
 // Memory made of bytes that a test puts down, as a MemoryReader and as facts.
 #pragma once
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <vector>
@@ -16,15 +17,15 @@ class FakeMemory : public MemoryReader {
   Facts& facts() { return facts_; }
   std::size_t word_bytes() const { return facts_.target.pointer_bits == 32U ? 4 : 8; }
 
-  /// Zeros, mapped read-write; `path` makes it the data of a file.
-  void map(Address begin, std::size_t size, std::string path = {}) {
+  /// Zeros, mapped read-write; `path` makes it the data of a file. Only the first `there` bytes can be read.
+  void map(Address begin, std::size_t size, std::string path = {}, std::size_t there = ~std::size_t{0}) {
     Mapping mapping;
     mapping.range = {begin, begin + size};
     mapping.read = mapping.write = true;
     mapping.path = path;
     mapping.inode = path.empty() || path.starts_with('[') ? 0 : 77;
     facts_.mappings.push_back(mapping);
-    bytes_[begin].resize(size);
+    bytes_[begin].resize(std::min(size, there));
   }
   /// Address space that may not be touched.
   void reserve(Address begin, std::size_t size) { facts_.mappings.emplace_back().range = {begin, begin + size}; }

@@ -1,0 +1,91 @@
+// Heaps of jemalloc, mimalloc, mallocng and tcmalloc whose structures hold anything: looking at them ends soon, and
+// what they say adds up. The input is laid over heaps that are in order: records of 2 bytes place, 1 byte kind, 8 bytes
+// value.
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+
+#include "libvmscan/classify/build_snapshot.h"
+#include "libvmscan/heap/heap_parts.h"
+#include "libvmscan/heap/heap_walk.h"
+#include "libvmscan/model/laws.h"
+#include "tests/support/fake_allocators.h"
+
+using namespace vmscan;
+using namespace vmscan::tests;
+
+namespace {
+
+void require(bool holds, const char* what) {
+  if (holds) return;
+  std::fprintf(stderr, "broken: %s\n", what);
+  std::abort();
+}
+
+FakeMemory intact() {
+  FakeMemory memory;
+  FakeJemalloc jemalloc(memory);
+  const Address slab = jemalloc.extent(1, 8, 0, true, 2, 0b101);
+  jemalloc.extent(3, 7, 0, true);
+  jemalloc.extent(8, 35, 0, false);
+  jemalloc.extent(4, 232, 1, false);
+  const Address cached[] = {slab + 128, slab + 384};
+  jemalloc.cache(8, cached);
+  FakeMimalloc mimalloc(memory);
+  const Address small = mimalloc.page(1, 64, 1018, 100, 90);
+  mimalloc.page(40, 40 * 0x10000, 1, 1, 1);
+  mimalloc.finish();
+  memory.put_word(mimalloc.place(1) + 16, small + 64 * 3);
+  memory.put_word(mimalloc.place(1) + 40, (small + 64 * 5) | 1);
+  FakeMallocng musl(memory);
+  const Address outer = musl.group(7, 15, 0b1000000, 0b0100000, 1), slot = outer + 16 + 496;
+  memory.put(slot - 3, 1 | 6 << 5, 1);
+  memory.put(slot - 2, 31, 2);
+  musl.group(9, 2, 0b111, 0, 0, slot);
+  musl.group(1, 63, 0, 0, 5);
+  FakeTcmalloc tcmalloc(memory);
+  for (std::uint64_t i = 1; i < 10; ++i) tcmalloc.span(1 + i % 2, i, 10);
+  tcmalloc.span(40, 0, 1);
+  tcmalloc.span(10, 0, 0, 1);
+  tcmalloc.cache(3, 7);
+  memory.facts().target.pid = 1;
+  return memory;
+}
+
+/// Where a record is written: each structure in turn.
+Address place(unsigned kind, std::uint64_t offset) {
+  constexpr Address begins[] = {
+      FakeJemalloc::data,    FakeJemalloc::base,         FakeJemalloc::leaf,  FakeJemalloc::thread, FakeMimalloc::data,
+      FakeMimalloc::segment, FakeMallocng::data,         FakeMallocng::area,  FakeMallocng::groups, FakeTcmalloc::data,
+      FakeTcmalloc::leaf,    FakeTcmalloc::span_structs, FakeTcmalloc::thread};
+  return begins[kind % std::size(begins)] + offset % 0x1000;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static const FakeMemory pristine = intact();
+  FakeMemory memory = pristine;
+  for (; size >= 11; data += 11, size -= 11) {
+    std::uint64_t value = 0;
+    for (int i = 0; i < 8; ++i) value |= std::uint64_t{data[3 + i]} << (8 * i);
+    memory.put(place(data[2], data[0] + 256U * data[1]) & ~Address{3}, value, 8);
+  }
+  find_heap_parts(memory.facts(), memory, 0);
+  HeapOptions options;
+  options.list_request = 60;
+  options.most_blocks = 50;
+  const auto report = walk_heaps(memory.facts(), memory, options);
+  require(report.has_value(), "nothing was refused");
+  for (const HeapTotals& heap : report->heaps)
+    require(heap.live.bytes + heap.cached.bytes + heap.free.bytes + heap.overhead + heap.unread == heap.size,
+            "the parts of a heap add up");
+  require(report->blocks.size() <= options.most_blocks, "no more blocks are listed than asked for");
+  require(memory.reads() < 3'000'000, "reading is bounded");
+  const Snapshot snapshot = build_snapshot(memory.facts());
+  for (const std::string& law : broken_laws(snapshot)) {
+    std::fprintf(stderr, "broken law: %s\n", law.c_str());
+    std::abort();
+  }
+  return 0;
+}

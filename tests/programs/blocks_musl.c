@@ -1,0 +1,2 @@
+// The same with musl, whose malloc_usable_size is what was asked for.
+#include "blocks.c"

@@ -1,0 +1,2 @@
+// The same with musl and without shared libraries.
+#include "blocks.c"
