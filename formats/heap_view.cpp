@@ -91,7 +91,8 @@ void write_blocks(JsonWriter& json, const HeapReport& report, std::optional<std:
     json.key("heap");
     json.string(report.heaps[block.heap].name);
     json.key("looks_like");
-    block.look == BlockLook::Unknown ? json.null() : json.string(block_look_names[static_cast<std::size_t>(block.look)]);
+    block.look == BlockLook::Unknown ? json.null()
+                                     : json.string(block_look_names[static_cast<std::size_t>(block.look)]);
     json.key("text");
     block.text.empty() ? json.null() : json.string(block.text);
     json.end_object();
@@ -155,16 +156,14 @@ Table heap_types_table(const HeapReport& report, std::optional<std::size_t> top)
 
 Table heap_blocks_table(const HeapReport& report, std::optional<std::size_t> top) {
   Table table;
-  table.columns = {{"address", "Address", CellKind::Address},
-                   {"size", "Bytes", CellKind::Count},
-                   {"state", "State", CellKind::Text},
-                   {"heap", "Heap", CellKind::Text},
-                   {"looks_like", "Looks like", CellKind::Text},
-                   {"text", "Type or text", CellKind::Text}};
+  table.columns = {{"address", "Address", CellKind::Address},    {"size", "Bytes", CellKind::Count},
+                   {"state", "State", CellKind::Text},           {"heap", "Heap", CellKind::Text},
+                   {"looks_like", "Looks like", CellKind::Text}, {"text", "Type or text", CellKind::Text}};
   for (std::size_t i = 0; i < std::min(report.blocks.size(), top.value_or(report.blocks.size())); ++i) {
     const HeapBlock& block = report.blocks[i];
     Row row;
-    row.cells = {number(block.address), number(block.size),
+    row.cells = {number(block.address),
+                 number(block.size),
                  text(std::string(block_state_names[static_cast<std::size_t>(block.state)])),
                  text(report.heaps[block.heap].name),
                  text(std::string(block_look_names[static_cast<std::size_t>(block.look)])),
