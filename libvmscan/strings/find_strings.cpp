@@ -32,7 +32,7 @@ class QuickFinder {
           if ((starts.wide[i] & all & -all) != 0)
             add_wide(begin, found);
           else
-            add_text(begin, found);
+            found.push_back(text_at(begin));
         }
     });
   }
@@ -40,12 +40,9 @@ class QuickFinder {
   std::size_t count() const {
     std::size_t count = 0;
     each_start([&](std::size_t at, const RunStarts& starts) {
-      count += starts.sure;
-      for (std::size_t i = 0; i < starts.count; ++i) {
-        if (starts.doubtful[i] == 0) continue;
-        count += count_text(at + i, starts.doubtful[i] & starts.text[i]);
-        count -= count_lost(at + i, starts.doubtful[i] & starts.wide[i]);
-      }
+      count += starts.found;
+      for (std::size_t i = 0; i < starts.count; ++i)
+        if (starts.shared[i] != 0) count -= count_lost(at + i, starts.shared[i]);
     });
     return count;
   }
@@ -72,11 +69,6 @@ class QuickFinder {
     return {begin, characters * 2, characters, StringEncoding::Utf16le};
   }
 
-  void add_text(std::size_t begin, std::vector<FoundString>& found) const {
-    const FoundString run = text_at(begin);
-    if (run.characters >= least_) found.push_back(run);
-  }
-
   void add_wide(std::size_t begin, std::vector<FoundString>& found) const {
     FoundString run = wide_at(begin);
     if (!found.empty() && found.back().offset + found.back().size > begin) {
@@ -84,18 +76,6 @@ class QuickFinder {
       if (found.back().characters < least_) found.pop_back();
     }
     if (run.characters >= least_) found.push_back(run);
-  }
-
-  /// Of runs of bytes that begin at these bits of word i, those that have enough characters. Of a longer run, 64 bytes
-  /// tell: they hold 16 characters.
-  std::size_t count_text(std::size_t i, Word starts) const {
-    std::size_t count = 0;
-    for (; starts != 0; starts &= starts - 1) {
-      const std::size_t begin = i * 64 + static_cast<std::size_t>(std::countr_zero(starts));
-      const Word text = bits_from(masks_.text, begin), run = text & ~(text + 1);
-      count += bit_count(run & ~bits_from(masks_.inner, begin)) >= least_ ? 1 : 0;
-    }
-    return count;
   }
 
   /// How many strings are lost because their end is shared: of the two the longer keeps the character, so that the

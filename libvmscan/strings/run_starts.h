@@ -18,20 +18,40 @@ struct Place {
 inline Word behind(const Word* word, std::size_t by) { return word[0] >> by | word[1] << (64 - by); }
 inline Word before(const Word* word, std::size_t by) { return word[0] << by | word[-1] >> (64 - by); }
 
+/// The bits of a word, and of the next one.
+struct TwoWords {
+  Word low, high;
+  TwoWords operator&(const TwoWords& other) const { return {low & other.low, high & other.high}; }
+  TwoWords operator|(const TwoWords& other) const { return {low | other.low, high | other.high}; }
+  TwoWords down() const { return {low >> 1 | high << 63, high >> 1}; }
+};
+
+/// Where at least `length` characters of text follow one another. They have up to four bytes each, so that two words
+/// tell it for 16 characters.
+[[gnu::always_inline]] inline Word long_enough(const Place& at, std::size_t length) {
+  const TwoWords inner{at.text[0] & at.inner[0], at.text[1] & at.inner[1]};
+  const TwoWords first{at.text[0] & ~at.inner[0], at.text[1] & ~at.inner[1]};
+  TwoWords enough = first;  // characters that begin here: one, two, ...
+  for (std::size_t k = 1; k < length; ++k) {
+    TwoWords next = enough;  // the same, before the character and at its other bytes
+    for (int bytes = 0; bytes < 3; ++bytes) next = enough | (inner & next.down());
+    enough = first & next.down();
+  }
+  return enough.low;
+}
+
 /// `Least` is 0 when it is known only at run time.
 template <std::size_t Least>
 [[gnu::always_inline]] inline void start_word(const Place& at, std::size_t least, std::size_t i, RunStarts& out) {
   const std::size_t length = Least == 0 ? least : Least;
-  Word text = *at.text, wide = *at.wide, inner = *at.inner, shared = *at.text;
+  Word wide = *at.wide, shared = *at.text;
   for (std::size_t k = 1; k < length; ++k) {
-    text &= behind(at.text, k);
     wide &= behind(at.wide, 2 * k);
-    inner |= behind(at.inner, k);
     shared &= before(at.text, k);
   }
-  out.text[i] = text & ~before(at.text, 1);
+  out.text[i] = long_enough(at, length) & ~before(at.text, 1);
   out.wide[i] = wide & ~before(at.wide, 2);
-  out.doubtful[i] = (out.text[i] & inner) | (out.wide[i] & shared);
+  out.shared[i] = out.wide[i] & shared;
 }
 
 inline Word count_bits(Word bits) {  // without a multiplication, which not every vector unit has
@@ -70,10 +90,9 @@ void fill_starts(const TextMasks& masks, std::size_t begin, std::size_t least, R
 
 inline void find_run_starts(const TextMasks& masks, std::size_t begin, std::size_t least, RunStarts& starts) {
   least == 3 ? fill_starts<3>(masks, begin, least, starts) : fill_starts<0>(masks, begin, least, starts);
-  Word sure = 0;
-  for (std::size_t i = 0; i < starts.count; ++i)
-    sure += count_bits((starts.text[i] & ~starts.doubtful[i]) | starts.wide[i]);
-  starts.sure = static_cast<std::size_t>(sure);
+  Word found = 0;
+  for (std::size_t i = 0; i < starts.count; ++i) found += count_bits(starts.text[i]) + count_bits(starts.wide[i]);
+  starts.found = static_cast<std::size_t>(found);
 }
 
 }  // namespace

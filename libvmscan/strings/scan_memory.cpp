@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -16,9 +17,10 @@ constexpr std::size_t hole_step = 4096;  // how far a hole reaches at least: the
 /// What could be read of a piece, without a hole in it, and what it tells for itself.
 struct Part {
   Address address = 0;
-  std::size_t offset = 0, size = 0;            // in the buffer of the piece
-  std::size_t inner_begin = 0, inner_end = 0;  // from the start of the part
+  std::size_t offset = 0, size = 0;            // in what was read
+  std::size_t inner_begin = 0, inner_end = 0;  // from the start of the part; both 0: no such places
   Rendered rendered;                           // of what lies in between
+  std::size_t kept = 0;                        // where in Slot::kept the rest of it lies: head and tail
 };
 
 struct Piece {
@@ -28,17 +30,30 @@ struct Piece {
 
 struct Slot {
   Piece piece;
-  std::vector<std::uint8_t> buffer;
   std::vector<Part> parts;
+  std::vector<std::uint8_t> kept;  // the bytes that must be searched together with what lies around the piece
   std::uint64_t unreadable_bytes = 0;
   std::optional<Error> error;
   std::exception_ptr thrown;
   bool ready = false;
 };
 
-/// What a thread works with: room that is used again for each piece.
+/// What a thread works with: room that is used again for each piece, so that it stays in the cache of its processor.
 struct Tools {
-  explicit Tools(const ScanOptions& options) : finder(options.encodings, options.min_characters) {}
+  explicit Tools(const ScanOptions& options)
+      : buffer(std::max<std::size_t>(options.piece_bytes, 1) + alignment),
+        finder(options.encodings, options.min_characters) {}
+
+  /// Begins at a page, which the kernel copies faster, and no vector that is loaded from it lies in two cache lines.
+  std::span<std::uint8_t> room() {
+    void* at = buffer.data();
+    std::size_t size = buffer.size();
+    std::align(alignment, 1, at, size);
+    return {static_cast<std::uint8_t*>(at), size};
+  }
+
+  static constexpr std::size_t alignment = 4096;
+  std::vector<std::uint8_t> buffer;
   StringFinder finder;
   InnerStrings inner;
 };
@@ -51,9 +66,9 @@ class Searcher {
 
   void search(Slot& slot, Tools& tools) const {
     slot.parts.clear();
+    slot.kept.clear();
     slot.unreadable_bytes = 0;
-    slot.buffer.resize(options_.piece_bytes);
-    read(slot);
+    read(slot, tools.room());
     for (Part& part : slot.parts) search(slot, part, tools);
   }
 
@@ -65,12 +80,12 @@ class Searcher {
   }
 
  private:
-  void read(Slot& slot) const {
+  void read(Slot& slot, std::span<std::uint8_t> room) const {
     const std::size_t size = static_cast<std::size_t>(slot.piece.range.size());
     bool touches = false;  // the last part
     for (std::size_t at = 0; at < size;) {
       const Address address = slot.piece.range.begin + at;
-      const auto buffer = std::as_writable_bytes(std::span(slot.buffer)).subspan(at, size - at);
+      const auto buffer = std::as_writable_bytes(room).subspan(at, size - at);
       const auto got = memory_.read_some(address, buffer);
       if (!got && got.error().code != ErrorCode::Io) {
         slot.error = got.error();
@@ -81,7 +96,7 @@ class Searcher {
         if (touches)
           slot.parts.back().size += read;
         else
-          slot.parts.push_back({address, at, read, 0, 0, {}});
+          slot.parts.push_back({address, at, read, 0, 0, {}, 0});
       }
       touches = read > 0;
       at += read;
@@ -92,13 +107,17 @@ class Searcher {
     }
   }
 
-  void search(const Slot& slot, Part& part, Tools& tools) const {
-    const auto bytes = std::span(slot.buffer).subspan(part.offset, part.size);
+  void search(Slot& slot, Part& part, Tools& tools) const {
+    const auto bytes = std::span<const std::uint8_t>(tools.room()).subspan(part.offset, part.size);
     InnerStrings& inner = tools.inner;
     tools.finder.find_inner(bytes, options_.count_only, inner);
     part.inner_begin = inner.begin;
     part.inner_end = inner.end;
     render({part.address, bytes, inner.strings, slot.piece.region, false}, inner.count, part.rendered);
+    part.kept = slot.kept.size();
+    const auto head = bytes.first(part.inner_begin), tail = bytes.subspan(part.inner_end);
+    slot.kept.insert(slot.kept.end(), head.begin(), head.end());
+    slot.kept.insert(slot.kept.end(), tail.begin(), tail.end());
   }
 
   const MemoryReader& memory_;
@@ -121,9 +140,8 @@ class Merger {
     totals_.unreadable_bytes += slot.unreadable_bytes;
     for (Part& part : slot.parts) {
       totals_.read_bytes += part.size;
-      const auto bytes = std::span<const std::uint8_t>(slot.buffer).subspan(part.offset, part.size);
       if (!carry_.empty() && (end_ != part.address || region_ != slot.piece.region) && !finish()) return false;
-      if (!add(part, bytes, slot.piece.region)) return false;
+      if (!add(part, std::span<const std::uint8_t>(slot.kept).subspan(part.kept), slot.piece.region)) return false;
     }
     return true;
   }
@@ -136,14 +154,15 @@ class Merger {
   }
 
  private:
-  bool add(Part& part, std::span<const std::uint8_t> bytes, std::size_t region) {
+  /// `kept`: begins with head and tail of the part.
+  bool add(Part& part, std::span<const std::uint8_t> kept, std::size_t region) {
     if (part.inner_end == 0) {
-      carry(part.address, bytes, region);
+      carry(part.address, kept.first(part.size), region);
       return split();
     }
-    carry(part.address, bytes.first(part.inner_begin), region);
+    carry(part.address, kept.first(part.inner_begin), region);
     if (!finish() || !send(part.rendered)) return false;
-    carry(part.address + part.inner_end, bytes.subspan(part.inner_end), region);
+    carry(part.address + part.inner_end, kept.subspan(part.inner_begin, part.size - part.inner_end), region);
     return true;
   }
 

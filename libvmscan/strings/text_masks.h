@@ -26,12 +26,11 @@ struct TextMaskOptions {
 /// Where runs of a least length (2 to 16) begin, for some words of the masks, in ASCII, UTF-8 and UTF-16LE.
 struct RunStarts {
   static constexpr std::size_t most = 256;
-  std::size_t count = 0;     // words
-  std::uint64_t text[most];  // runs of bytes
-  std::uint64_t wide[most];  // runs of UTF-16LE
-  std::uint64_t
-      doubtful[most];    // of `text`: perhaps too few characters; of `wide`: shares its first byte with a run of bytes
-  std::size_t sure = 0;  // bits of `text` that are not doubtful, and all bits of `wide`
+  std::size_t count = 0;       // words
+  std::uint64_t text[most];    // runs of bytes
+  std::uint64_t wide[most];    // runs of UTF-16LE
+  std::uint64_t shared[most];  // of `wide`: the first byte is the last of a run of bytes
+  std::size_t found = 0;       // bits of `text` and `wide`
 };
 
 /// One implementation, for one instruction set.

@@ -17,6 +17,15 @@ class Avx2Block {
     const __m256i a = _mm256_sub_epi8(low_, base), b = _mm256_sub_epi8(high_, base);
     return bits(_mm256_cmpeq_epi8(_mm256_min_epu8(a, size), a), _mm256_cmpeq_epi8(_mm256_min_epu8(b, size), b));
   }
+  Word at_least(int value) const {
+    const __m256i least = _mm256_set1_epi8(static_cast<char>(value));
+    return bits(_mm256_cmpeq_epi8(_mm256_max_epu8(low_, least), low_),
+                _mm256_cmpeq_epi8(_mm256_max_epu8(high_, least), high_));
+  }
+  Word continuation() const {  // as signed: -128 to -65
+    const __m256i end = _mm256_set1_epi8(-64);
+    return bits(_mm256_cmpgt_epi8(end, low_), _mm256_cmpgt_epi8(end, high_));
+  }
   Word equals(int value) const {
     const __m256i wanted = _mm256_set1_epi8(static_cast<char>(value));
     return bits(_mm256_cmpeq_epi8(low_, wanted), _mm256_cmpeq_epi8(high_, wanted));

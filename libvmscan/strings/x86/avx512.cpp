@@ -13,6 +13,8 @@ class Avx512Block {
     return _mm512_cmple_epu8_mask(_mm512_sub_epi8(bytes_, _mm512_set1_epi8(static_cast<char>(low))),
                                   _mm512_set1_epi8(static_cast<char>(high - low)));
   }
+  Word at_least(int value) const { return _mm512_cmpge_epu8_mask(bytes_, _mm512_set1_epi8(static_cast<char>(value))); }
+  Word continuation() const { return _mm512_cmplt_epi8_mask(bytes_, _mm512_set1_epi8(-64)); }  // as signed: -128 to -65
   Word equals(int value) const { return _mm512_cmpeq_epi8_mask(bytes_, _mm512_set1_epi8(static_cast<char>(value))); }
 
  private:

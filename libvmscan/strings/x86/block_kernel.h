@@ -16,7 +16,8 @@ struct Classes {
   Word ascii = 0, zero = 0;
   Word latin = 0;         // A0 to FF
   Word continuation = 0;  // 80 to BF
-  Word leads = 0;         // C2 to F0: behind all others nothing printable follows
+  Word two = 0, c2 = 0;   // C2 to DF: first of two bytes; C2 alone
+  Word longer = 0;        // E0 to FF: first of three or four bytes, or nothing
 };
 
 // Shifts over the border of a block.
@@ -28,9 +29,11 @@ template <class Block>
   Classes c;  // without a branch: in memory as it is, no processor guesses them well
   c.ascii = block.in_range(0x20, 0x7E) | block.equals('\t');
   c.zero = block.equals(0);
-  c.latin = block.in_range(0xA0, 0xFF);
-  c.continuation = block.in_range(0x80, 0xBF);
-  c.leads = block.in_range(0xC2, 0xF0);
+  c.latin = block.at_least(0xA0);
+  c.continuation = block.continuation();
+  c.longer = block.at_least(0xE0);
+  c.two = block.at_least(0xC2) & ~c.longer;
+  c.c2 = block.equals(0xC2);
   return c;
 }
 
@@ -39,18 +42,14 @@ struct Starts {
   Word two = 0, three = 0, four = 0;
 };
 
-/// `leads` are those with a continuation behind them, `latin` those with A0 to BF; `continuation` and `next` tell
-/// whether a third and fourth byte follow.
+/// Adds the longer sequences. `leads` are bytes from E0 on with two continuations behind them; `continuation` and
+/// `next` tell whether a third follows.
 template <class Block>
-[[gnu::noinline]] Starts find_starts(const std::uint8_t* at, Word leads, Word latin, Word continuation, Word next) {
+[[gnu::noinline]] void find_longer(const std::uint8_t* at, Word leads, Word continuation, Word next, Starts& s) {
   const Block block(at);
-  const Word two = leads & block.in_range(0xC2, 0xDF);
-  Starts s{two & (latin | ~block.equals(0xC2)), 0, 0};  // C2 80 to C2 9F are control characters
-  const Word longer = leads & ~two & down(continuation, next, 2);
-  if (longer == 0) return s;
   const Word four = block.equals(0xF0);
-  s.three = longer & ~four & ~block.equals(0xEE);  // EE: private use
-  s.four = longer & four & down(continuation, next, 3);
+  s.three = leads & block.in_range(0xE0, 0xEF) & ~block.equals(0xEE);  // EE: private use
+  s.four = leads & four & down(continuation, next, 3);
   // Leads behind which not every sequence is printable. All of the sequence is there, so it can be looked at.
   const Word doubtful = four | block.equals(0xE0) | block.equals(0xE2) | block.equals(0xED) | block.equals(0xEF);
   for (Word doubt = (s.three | s.four) & doubtful; doubt != 0; doubt &= doubt - 1) {
@@ -60,7 +59,6 @@ template <class Block>
     if (printable_utf8({at + i, size}) == size) continue;
     s.three &= ~bit, s.four &= ~bit;
   }
-  return s;
 }
 
 /// The masks as they are written, without looking into the vectors again and again.
@@ -100,9 +98,8 @@ class Filler {
 
   [[gnu::always_inline]] void finish(std::size_t i, const Classes& c, const Classes& next) {
     if (out_.text != nullptr) {
-      Word starts = 0, inner = 0;
-      const Word leads = c.leads & down(c.continuation, next.continuation, 1);
-      if (utf8_ && (leads | crossing_) != 0) inner = inner_of(i, leads, c, next, starts);
+      Word starts = 0;
+      const Word inner = utf8_ ? inner_of(i, c, next, starts) : 0;
       out_.inner[i] = inner;
       out_.text[i] = c.ascii | starts | inner;
     }
@@ -112,15 +109,17 @@ class Filler {
     if (out_.wide_be != nullptr) out_.wide_be[i] = c.zero & down(c.ascii | c.latin, next.ascii | next.latin, 1);
   }
 
-  /// The bytes of longer sequences but for the first ones, which become `starts`.
-  Word inner_of(std::size_t i, Word leads, const Classes& c, const Classes& next, Word& starts) {
-    Starts s;
-    if (leads != 0) {
+  /// The bytes of sequences but for the first ones, which become `starts`. Without a branch for those of two bytes:
+  /// one follows from two random bytes so often that pointers are full of them.
+  [[gnu::always_inline]] Word inner_of(std::size_t i, const Classes& c, const Classes& next, Word& starts) {
+    const Word followed = down(c.continuation, next.continuation, 1);
+    const Word printable = down(c.latin, next.latin, 1) | ~c.c2;  // C2 80 to C2 9F are control characters
+    Starts s{c.two & followed & printable, 0, 0};
+    if (const Word leads = c.longer & followed & down(c.continuation, next.continuation, 2)) {
       alignas(64) std::uint8_t last[64];
       const bool whole = size_ - i * 64 >= 64;
       if (!whole) copy_last(i, last);
-      s = find_starts<Block>(whole ? data_ + i * 64 : last, leads, leads & down(c.latin, next.latin, 1), c.continuation,
-                             next.continuation);
+      find_longer<Block>(whole ? data_ + i * 64 : last, leads, c.continuation, next.continuation, s);
     }
     starts = s.two | s.three | s.four;
     const Word longer = s.three | s.four;

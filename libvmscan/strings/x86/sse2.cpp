@@ -18,6 +18,14 @@ class Sse2Block {
       return _mm_cmpeq_epi8(_mm_min_epu8(offset, size), offset);
     });
   }
+  Word at_least(int value) const {
+    const __m128i least = _mm_set1_epi8(static_cast<char>(value));
+    return gather([&](__m128i part) { return _mm_cmpeq_epi8(_mm_max_epu8(part, least), part); });
+  }
+  Word continuation() const {  // as signed: -128 to -65
+    const __m128i end = _mm_set1_epi8(-64);
+    return gather([&](__m128i part) { return _mm_cmplt_epi8(part, end); });
+  }
   Word equals(int value) const {
     const __m128i wanted = _mm_set1_epi8(static_cast<char>(value));
     return gather([&](__m128i part) { return _mm_cmpeq_epi8(part, wanted); });
