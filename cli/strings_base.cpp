@@ -4,7 +4,6 @@
 
 #include <fstream>
 
-#include "cli/strings_flow.h"
 #include "formats/strings_lines.h"
 #include "formats/text.h"
 
@@ -58,18 +57,22 @@ bool is_lines(const std::string& path) {
   return file && start == begin;
 }
 
-Expected<void> exclude_lines(const std::string& path, StringSieve& sieve) {
+Expected<void> exclude_lines(const std::string& path, StringsFlow& flow) {
   LineFile file(path);
   return file.each([&](std::string_view line, std::uint64_t number) -> Expected<void> {
     const auto string = formats::parse_string_line(line);
     if (!string) return std::unexpected(bad_line(path, number));
-    if (const auto done = sieve.exclude(hash_text(string->text, string->encoding)); !done) return failure(done.error());
+    StringRecord record;
+    record.encoding = string->encoding;
+    record.hash = hash_text(string->text, string->encoding);
+    record.text_size = static_cast<std::uint32_t>(string->text.size());
+    if (const auto done = flow.exclude(record, string->text); !done) return failure(done.error());
     return {};
   });
 }
 
 Expected<void> exclude_memory(const Snapshot& snapshot, const MemoryReader& memory, const StringsArguments& arguments,
-                              const StringsSettings& settings, StringSieve& sieve) {
+                              const StringsSettings& settings, StringsFlow& flow) {
   ExtentChoice choice;
   choice.absent_too = arguments.all_pages;
   const auto extents = choose_extents(snapshot, memory, choice);
@@ -81,8 +84,10 @@ Expected<void> exclude_memory(const Snapshot& snapshot, const MemoryReader& memo
     append_records(batch, snapshot.regions[batch.region], out);
   };
   const Deliver deliver = [&](Rendered& found) {
-    for (std::string_view rest = found.text; !rest.empty() && excluded;)
-      excluded = sieve.exclude(head_of(take_record(rest)).hash);
+    for (std::string_view rest = found.text; !rest.empty() && excluded;) {
+      const std::string_view record = take_record(rest);
+      excluded = flow.exclude(head_of(record), text_of(record));
+    }
     return excluded.has_value() && !interrupted();
   };
   ScanTotals totals;
@@ -94,10 +99,10 @@ Expected<void> exclude_memory(const Snapshot& snapshot, const MemoryReader& memo
 
 }  // namespace
 
-Expected<void> exclude_base(const StringsArguments& arguments, const StringsSettings& settings, StringSieve& sieve,
+Expected<void> exclude_base(const StringsArguments& arguments, const StringsSettings& settings, StringsFlow& flow,
                             std::vector<Note>& notes) {
   const std::string& base = arguments.not_in;
-  if (is_lines(base)) return exclude_lines(base, sieve);
+  if (is_lines(base)) return exclude_lines(base, flow);
   auto targets = open_targets({TargetSpec::Kind::Any, base}, false);
   if (!targets) return std::unexpected(targets.error());
   OpenTarget& target = targets->front();
@@ -111,7 +116,7 @@ Expected<void> exclude_base(const StringsArguments& arguments, const StringsSett
   if (!snapshot->regions_known)
     return failure(exit_permission, fmt::format("--not-in {}: its memory map may not be read", formats::quote(base)));
   for (const Note& note : snapshot->notes) notes.push_back({note.code, "base: " + note.message});
-  return exclude_memory(*snapshot, *target.source->memory(), arguments, settings, sieve);
+  return exclude_memory(*snapshot, *target.source->memory(), arguments, settings, flow);
 }
 
 }  // namespace vmscan::cli

@@ -23,7 +23,7 @@ Examples:
   vmscan strings 1234 --duplicates --limit 20      what is there many times, the largest waste first
   vmscan strings 1234 --writable --jsonl -o then.jsonl; sleep 60
   vmscan strings 1234 --writable --not-in then.jsonl --duplicates
-                                                   texts that were not there before, with their counts
+                                                   what is there more often than before, the largest growth first
 
 Memory holds secrets: passwords, keys, what users typed. So does this output: look before you share it.
 --not-in is here and not in diff, which compares figures of saved snapshots: those hold no contents of memory.
@@ -84,12 +84,10 @@ class Run {
     formats::StringsSummary summary;
     summary.notes = snapshot.notes;
     catch_interrupts();
-    std::optional<StringSieve> sieve;
-    if (settings_.unique || !arguments_.not_in.empty()) sieve.emplace(settings_.unique, open_temporary_file);
-    if (!arguments_.not_in.empty())
-      if (const auto done = exclude_base(arguments_, settings_, *sieve, summary.notes); !done)
+    StringsFlow flow(settings_, snapshot, *output);
+    if (settings_.compared)
+      if (const auto done = exclude_base(arguments_, settings_, flow, summary.notes); !done)
         return report(done.error());
-    StringsFlow flow(settings_, snapshot, sieve ? &*sieve : nullptr, *output);
     const Result<void> done = scan(memory, extents, flow, summary.totals);
     if (!done && summary.totals.read_bytes == 0) return report(failure(done.error()).error());
     if (const auto finished = flow.finish(); !finished) return report(finished.error());

@@ -5,12 +5,13 @@ namespace {
 
 RecordOrder order_of(const StringsSettings& settings) {
   using enum StringsOrder;
-  RecordOrder order = settings.order == Length  ? by_length()
-                      : settings.order == Text  ? by_text()
-                      : settings.order == Type  ? by_type()
-                      : settings.order == Waste ? by_waste()
-                      : settings.order == Count ? by_count()
-                                                : by_address();
+  RecordOrder order = settings.order == Length   ? by_length()
+                      : settings.order == Text   ? by_text()
+                      : settings.order == Type   ? by_type()
+                      : settings.order == Waste  ? by_waste()
+                      : settings.order == Count  ? by_count()
+                      : settings.order == Growth ? by_growth()
+                                                 : by_address();
   return settings.reversed ? reversed(std::move(order)) : order;
 }
 
@@ -44,19 +45,31 @@ void append_records(const StringBatch& batch, const Region& region, Rendered& ou
   }
 }
 
-StringsFlow::StringsFlow(const StringsSettings& settings, const Snapshot& snapshot, StringSieve* sieve,
-                         StringsOutput& output)
+StringsFlow::StringsFlow(const StringsSettings& settings, const Snapshot& snapshot, StringsOutput& output)
     : settings_(settings),
       snapshot_(snapshot),
-      sieve_(sieve),
       output_(output),
-      direct_(sieve == nullptr && !settings.duplicates && (settings.in_order() || settings.count)),
+      direct_(!settings.unique && !settings.compared && !settings.duplicates &&
+              (settings.in_order() || settings.count)),
       view_(snapshot, settings.style),
-      duplicates_view_(snapshot, settings.style),
+      duplicates_view_(snapshot, settings.style, settings.compared),
       head_(settings.duplicates ? duplicates_view_.head() : view_.head()) {
-  if (settings.duplicates) counter_.emplace(open_temporary_file);
+  if (settings.duplicates)
+    counter_.emplace(open_temporary_file);
+  else if (settings.unique || settings.compared)
+    sieve_.emplace(settings.unique, open_temporary_file);
   if (settings.duplicates || (!settings.in_order() && !settings.count))
     sort_.emplace(order_of(settings), open_temporary_file);
+}
+
+Result<void> StringsFlow::exclude(StringRecord head, std::string_view text) {
+  if (!counter_) return sieve_->exclude(head.hash);
+  head.base_count = head.count;
+  head.count = 0;
+  head.types = 0;
+  head.region = 0;
+  head.address = ~Address{0};
+  return counter_->add(head, text);
 }
 
 void StringsFlow::render(const StringBatch& batch, Rendered& out) const {
@@ -86,7 +99,7 @@ bool StringsFlow::deliver(Rendered& found) {
   if (direct_) return output_.add(head_, found.text, found.strings);
   for (std::string_view rest = found.text; !rest.empty();) {
     const std::string_view record = take_record(rest);
-    if (!(sieve_ == nullptr ? collect(record) : judge(record))) return false;
+    if (!(sieve_ ? judge(record) : collect(record))) return false;
   }
   return true;
 }
@@ -118,10 +131,11 @@ bool StringsFlow::show(std::string_view record) {
 }
 
 Expected<void> StringsFlow::finish() {
-  if (!failure_ && sieve_ != nullptr) keep(sieve_->later([this](std::string_view record) { return collect(record); }));
+  if (!failure_ && sieve_) keep(sieve_->later([this](std::string_view record) { return collect(record); }));
   if (!failure_ && counter_)
     keep(counter_->each([this](std::string_view record) {
-      if (head_of(record).count < 2) return true;
+      const StringRecord string = head_of(record);
+      if (string.count < 2 || string.count <= string.base_count) return true;
       return settings_.count ? show(record) : keep(sort_->add(record));
     }));
   if (!failure_ && sort_) keep(sort_->each([this](std::string_view record) { return show(record); }));

@@ -19,8 +19,12 @@ void append_records(const StringBatch& batch, const Region& region, Rendered& ou
 
 class StringsFlow {
  public:
-  /// All must live as long as this. `sieve` may be null.
-  StringsFlow(const StringsSettings& settings, const Snapshot& snapshot, StringSieve* sieve, StringsOutput& output);
+  /// All must live as long as this.
+  StringsFlow(const StringsSettings& settings, const Snapshot& snapshot, StringsOutput& output);
+
+  /// A string of --not-in, before the first batch: equal ones are not shown, or of duplicates so many are no growth.
+  /// Errors: those of RecordSort.
+  Result<void> exclude(StringRecord head, std::string_view text);
 
   /// Whether strings can be counted without a look at them.
   bool only_counts() const { return settings_.count && direct_ && !settings_.match; }
@@ -41,12 +45,12 @@ class StringsFlow {
 
   const StringsSettings& settings_;
   const Snapshot& snapshot_;
-  StringSieve* sieve_;
   StringsOutput& output_;
   bool direct_;
   formats::StringsView view_;
   formats::DuplicatesView duplicates_view_;
   std::string head_;
+  std::optional<StringSieve> sieve_;
   std::optional<StringCounter> counter_;
   std::optional<RecordSort> sort_;
   std::optional<Failure> failure_;

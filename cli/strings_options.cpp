@@ -95,8 +95,8 @@ Expected<void> settle_style(const StringsArguments& arguments, StringsSettings& 
 /// "length", "text:desc".
 Expected<void> settle_order(const StringsArguments& arguments, StringsSettings& settings) {
   using enum StringsOrder;
-  constexpr std::array<std::string_view, 6> names{"address", "length", "text", "type", "wasted", "count"};
-  if (arguments.duplicates) settings.order = Waste;
+  constexpr std::array<std::string_view, 7> names{"address", "length", "text", "type", "wasted", "count", "grown"};
+  if (arguments.duplicates) settings.order = arguments.not_in.empty() ? Waste : Growth;
   if (arguments.sort.empty()) return {};
   const std::size_t colon = std::min(arguments.sort.find(':'), arguments.sort.size());
   const std::string name = formats::folded_name(arguments.sort.substr(0, colon)),
@@ -109,9 +109,12 @@ Expected<void> settle_order(const StringsArguments& arguments, StringsSettings& 
                                                 : fmt::format("choose of {}", fmt::join(names, ", "))));
   }
   settings.order = static_cast<StringsOrder>(known - names.begin());
-  const bool falls = settings.order == Length || settings.order == Waste || settings.order == Count;
-  if ((settings.order == Waste || settings.order == Count) && !arguments.duplicates)
+  const bool of_many = settings.order == Waste || settings.order == Count || settings.order == Growth;
+  const bool falls = settings.order == Length || of_many;
+  if (of_many && !arguments.duplicates)
     return failure(exit_usage, fmt::format("--sort {}: goes with --duplicates", name));
+  if (settings.order == Growth && arguments.not_in.empty())
+    return failure(exit_usage, "--sort grown: goes with --duplicates and --not-in");
   if (!direction.empty() && direction != "asc" && direction != "desc")
     return failure(exit_usage, fmt::format("--sort {}: asc or desc behind the colon", formats::quote(arguments.sort)));
   settings.reversed = !direction.empty() && (direction == "desc") != falls;
@@ -121,6 +124,7 @@ Expected<void> settle_order(const StringsArguments& arguments, StringsSettings& 
 Expected<void> settle_filters(const StringsArguments& arguments, StringsSettings& settings) {
   settings.unique = arguments.unique;
   settings.duplicates = arguments.duplicates;
+  settings.compared = !arguments.not_in.empty();
   settings.count = arguments.count;
   if (arguments.unique && arguments.duplicates)
     return failure(exit_usage, "--unique and --duplicates: choose one (--duplicates shows each string once, too)");
@@ -185,12 +189,14 @@ void StringsArguments::add_to(Parser& parser) {
   parser.option("--match", match, "REGEX", "only strings of which some part matches (RE2's syntax, linear time)");
   parser.flag("-i,--ignore-case", ignore_case, "--match takes upper and lower case for the same");
   parser.option("--not-in", not_in, "BASE",
-                "only strings that are not in BASE: a process, a core, or a file that strings --jsonl wrote earlier");
+                "only strings that are not in BASE: a process, a core, or a file that strings --jsonl wrote earlier; "
+                "with --duplicates those that are there more often than in BASE");
   parser.flag("-u,--unique", unique, "of equal strings only the first");
   parser.flag("-d,--duplicates", duplicates,
               "equal strings as one line: how many, bytes of each, bytes wasted by the copies, where they live");
   parser.option("-s,--sort", sort, "COL[:asc|desc]",
-                "address (default), length, text or type; of duplicates also wasted (default) or count");
+                "address (default), length, text or type; of duplicates also wasted (default) or count, and with "
+                "--not-in grown (default then)");
   parser.flag("-c,--count", count, "only how many there are");
   parser.option("-m,--limit", limit, "N", "stop after N strings");
   parser.group("Output");

@@ -26,7 +26,7 @@ struct StringsArguments {
   void add_to(Parser& parser);
 };
 
-enum class StringsOrder { Address, Length, Text, Type, Waste, Count };
+enum class StringsOrder { Address, Length, Text, Type, Waste, Count, Growth };
 
 /// Once they make sense.
 struct StringsSettings {
@@ -37,8 +37,8 @@ struct StringsSettings {
   std::optional<Range> range;
   std::optional<TextPattern> match;
   std::optional<std::uint64_t> limit;
-  bool unique = false, duplicates = false, count = false;
-  StringsOrder order = StringsOrder::Address;  // of duplicates: Waste
+  bool unique = false, duplicates = false, count = false, compared = false;  // compared: with --not-in
+  StringsOrder order = StringsOrder::Address;                                // of duplicates: Waste, or Growth
   bool reversed = false;
   formats::StringsStyle style;
   bool on_terminal = false;

@@ -14,9 +14,13 @@ namespace vmscan::formats {
 namespace {
 
 constexpr std::size_t types_width = 24;
-constexpr std::string_view table_line = "{:>10}  {:>6}  {:>13}  {:<8}  {}  ";
 
-std::uint64_t wasted(const StringRecord& string) { return (string.count - 1) * string.size; }
+/// The cells of a table before the text. `before` is empty when there is no base.
+std::string table_line(std::string_view count, std::string_view before, std::string_view bytes, std::string_view sum,
+                       std::string_view encoding, const std::string& types) {
+  const std::string base = before.empty() ? "" : fmt::format("{:>10}  ", before);
+  return fmt::format("{:>10}  {}{:>6}  {:>13}  {:<8}  {}  ", count, base, bytes, sum, encoding, types);
+}
 
 std::vector<RegionType> types_of(const StringRecord& string) {
   std::vector<RegionType> types;
@@ -46,9 +50,13 @@ std::string DuplicatesView::head() const {
     return out += '\n';
   }
   if (!style_.header) return {};
-  if (style_.format == StringsFormat::Csv) return "count,length,bytes,wasted_bytes,encoding,types,address,text\n";
+  if (style_.format == StringsFormat::Csv)
+    return fmt::format("count,length,bytes,wasted_bytes,{}encoding,types,address,text\n",
+                       compared_ ? "base_count,grown_bytes," : "");
   if (style_.format != StringsFormat::Table) return {};
-  return fmt::format(table_line, "Count", "Bytes", "Wasted", "Encoding", padded("Types")) + "Text\n";
+  return table_line("Count", compared_ ? "Before" : "", "Bytes", compared_ ? "Grown by" : "Wasted", "Encoding",
+                    padded("Types")) +
+         "Text\n";
 }
 
 void DuplicatesView::append(const StringRecord& string, std::string_view text, std::string& out) const {
@@ -68,13 +76,15 @@ void DuplicatesView::append_row(const StringRecord& string, std::string_view tex
     types += csv ? name_of(type) : title_of(type);
   }
   if (csv) {
-    out += fmt::format("{},{},{},{},{},{},{:#x},{}\n", string.count, string.characters, string.size, wasted(string),
-                       formats::name_of(string.encoding), types, string.address, csv_text(text));
+    out += fmt::format("{},{},{},{},", string.count, string.characters, string.size, string.wasted_bytes());
+    if (compared_) out += fmt::format("{},{},", string.base_count, string.grown_bytes());
+    out += fmt::format("{},{},{:#x},{}\n", formats::name_of(string.encoding), types, string.address, csv_text(text));
     return;
   }
   const std::size_t begin = out.size();
-  out += fmt::format(table_line, format_count(string.count), format_count(string.size), format_count(wasted(string)),
-                     formats::name_of(string.encoding), padded(types));
+  out += table_line(format_count(string.count), compared_ ? format_count(string.base_count) : "",
+                    format_count(string.size), format_count(compared_ ? string.grown_bytes() : string.wasted_bytes()),
+                    formats::name_of(string.encoding), padded(types));
   const std::size_t used = display_width(std::string_view(out).substr(begin));
   const std::size_t room = style_.width == 0 ? 0 : style_.width > used + 12 ? style_.width - used : 12;
   append_last_cell(text, false, string.continues, room, out);
@@ -91,7 +101,13 @@ void DuplicatesView::append_object(const StringRecord& string, std::string_view 
   json.key("bytes");
   json.number(std::uint64_t{string.size});
   json.key("wasted_bytes");
-  json.number(wasted(string));
+  json.number(string.wasted_bytes());
+  if (compared_) {
+    json.key("base_count");
+    json.number(string.base_count);
+    json.key("grown_bytes");
+    json.number(string.grown_bytes());
+  }
   json.key("encoding");
   json.string(formats::name_of(string.encoding));
   json.key("types");

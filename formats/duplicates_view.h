@@ -12,7 +12,9 @@ namespace vmscan::formats {
 class DuplicatesView {
  public:
   /// `snapshot` must live as long as this.
-  DuplicatesView(const Snapshot& snapshot, const StringsStyle& style) : snapshot_(snapshot), style_(style) {}
+  /// `compared`: with a base, of which the records tell.
+  DuplicatesView(const Snapshot& snapshot, const StringsStyle& style, bool compared)
+      : snapshot_(snapshot), style_(style), compared_(compared) {}
 
   std::string head() const;
   /// Appends a line. In JSON each line begins with a comma, which the caller takes off the first.
@@ -24,6 +26,7 @@ class DuplicatesView {
 
   const Snapshot& snapshot_;
   StringsStyle style_;
+  bool compared_;
 };
 
 }  // namespace vmscan::formats

@@ -27,12 +27,10 @@ bool same_text(const StringRecord& a, std::string_view a_text, Record b) {
   return a.hash == head.hash && a.encoding == head.encoding && a_text == text_of(b);
 }
 
-bool add_up(StringRecord& kept, std::string_view kept_text, Record record) {
+bool add_equal(StringRecord& kept, std::string_view kept_text, Record record) {
   if (!same_text(kept, kept_text, record)) return false;
   const StringRecord other = head_of(record);
-  kept.count += other.count;
-  kept.types |= other.types;
-  if (other.address < kept.address) kept.address = other.address, kept.region = other.region;
+  add_up(kept, other);
   return true;
 }
 
@@ -56,7 +54,11 @@ RecordOrder by_count() {
 }
 
 RecordOrder by_waste() {
-  return falling([](const StringRecord& head) { return (head.count - 1) * head.size; });
+  return falling([](const StringRecord& head) { return head.wasted_bytes(); });
+}
+
+RecordOrder by_growth() {
+  return falling([](const StringRecord& head) { return head.grown_bytes(); });
 }
 
 RecordOrder by_type() {
@@ -94,7 +96,7 @@ RecordOrder by_hash_combined() {
     const int texts = text_of(a).compare(text_of(b));
     return texts != 0 ? texts < 0 : head_a.address < head_b.address;
   };
-  order.combine = add_up;
+  order.combine = add_equal;
   return order;
 }
 

@@ -32,6 +32,7 @@ RecordOrder by_length();  // longest first
 RecordOrder by_text();    // by code points; then by encoding
 RecordOrder by_type();    // in the order of RegionType
 RecordOrder by_waste();   // the most bytes in copies first
+RecordOrder by_growth();  // the most bytes that the base has not first
 RecordOrder by_count();   // the most frequent first
 RecordOrder by_hash();    // equal strings stand side by side
 /// Equal strings become one record: their counts and types are added up, and the lowest address stays.

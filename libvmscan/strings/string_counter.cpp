@@ -32,9 +32,7 @@ Result<void> StringCounter::add(const StringRecord& head, std::string_view text)
     return {};
   }
   StringRecord kept = head_of(std::string_view(records_).substr(slot));
-  kept.count += head.count;
-  kept.types |= head.types;
-  if (head.address < kept.address) kept.address = head.address, kept.region = head.region;
+  add_up(kept, head);
   std::memcpy(records_.data() + slot, &kept, sizeof kept);
   return {};
 }

@@ -22,7 +22,8 @@ TextHash hash_text(std::string_view text, StringEncoding encoding);
 
 struct StringRecord {
   Address address = 0;
-  std::uint64_t count = 1;  // how many equal strings this stands for; the address is the lowest one
+  std::uint64_t count = 1;       // how many equal strings this stands for; the address is the lowest one
+  std::uint64_t base_count = 0;  // how many there were in what they are compared with
   TextHash hash;
   std::uint32_t region = 0;  // index into Snapshot::regions
   std::uint32_t size = 0;    // bytes in memory
@@ -32,8 +33,18 @@ struct StringRecord {
   StringEncoding encoding = StringEncoding::Ascii;
   bool continues = false;  // a part of a very long string
 
+  std::uint64_t wasted_bytes() const { return count == 0 ? 0 : (count - 1) * size; }
+  std::uint64_t grown_bytes() const { return count <= base_count ? 0 : (count - base_count) * size; }
   FoundString found() const { return {0, size, characters, encoding}; }
 };
+
+/// `other`: of an equal string, which `kept` then stands for, too.
+inline void add_up(StringRecord& kept, const StringRecord& other) {
+  kept.count += other.count;
+  kept.base_count += other.base_count;
+  kept.types |= other.types;
+  if (other.address < kept.address) kept.address = other.address, kept.region = other.region;
+}
 
 /// A record as it lies in a buffer: head and text.
 inline StringRecord head_of(std::string_view record) {

@@ -134,6 +134,24 @@ class Strings(CommandLine):
         self.fails(BAD, "line 2: not a string", "strings", self.target.pid, "--not-in", "broken.jsonl")
         self.fails(BAD, "holds no contents", "strings", self.target.pid, "--not-in", "small.json")
 
+    def test_what_is_there_more_often_than_before(self):
+        lines = self.found("--jsonl").splitlines(keepends=True)
+        for name, kept in (("none", -5), ("some", -2), ("all", None)):
+            self.file(f"{name}.jsonl", "".join(lines[:kept]).encode())
+        for name, before, grown in (("none", 0, 100), ("some", 3, 40)):
+            options = ("--duplicates", "--not-in", f"{name}.jsonl")
+            (string,) = json.loads(self.found(*options, "--json"))["strings"]
+            self.assertEqual((string["text"], string["count"], string["base_count"]), ("five times of vmscan", 5, before))
+            self.assertEqual((string["grown_bytes"], string["wasted_bytes"]), (grown, 80))
+            (row,) = csv.DictReader(io.StringIO(self.found(*options, "--csv")))
+            self.assertEqual((row["base_count"], row["grown_bytes"]), (str(before), str(grown)))
+            self.assertEqual(self.found(*options, "--count"), "1\n")
+        head, row = (line.split() for line in self.found("--duplicates", "--not-in", "some.jsonl").splitlines())
+        self.assertEqual(head[:5] + row[:4], ["Count", "Before", "Bytes", "Grown", "by", "5", "3", "20", "40"])
+        self.assertEqual(self.found("--duplicates", "--not-in", "all.jsonl"), "")
+        with vmscan.start("texts") as other:
+            self.assertEqual(self.found("--duplicates", "--not-in", other.pid), "")
+
     def test_a_string_is_the_same_in_all_ways_of_counting(self):
         pid = self.target.pid
         plain = int(self.text("strings", "-q", "--count", pid))
@@ -148,6 +166,7 @@ class Strings(CommandLine):
         self.fails(BAD, "goes with --match", "strings", pid, "-i")
         self.fails(BAD, "did you mean length", "strings", pid, "--sort", "lenght")
         self.fails(BAD, "goes with --duplicates", "strings", pid, "--sort", "count")
+        self.fails(BAD, "goes with --duplicates and --not-in", "strings", pid, "--duplicates", "--sort", "grown")
         self.fails(BAD, "choose one", "strings", pid, "--unique", "--duplicates")
         self.fails(BAD, "did you mean utf16le", "strings", pid, "-e", "utf16l")
         self.fails(BAD, "0xBEGIN-0xEND", "strings", pid, "--range", "5")

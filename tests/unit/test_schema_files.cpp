@@ -43,17 +43,17 @@ TEST_CASE("the schemas name the keys that the documents have") {
   const StringsStyle json{.format = StringsFormat::Json, .width = 0};
   const std::string tail = strings_tail({}, StringsFormat::Json);
   check_keys(schema_of("strings"), Json::parse(StringsView(snapshot, json).head() + tail));
-  check_keys(schema_of("duplicates"), Json::parse(DuplicatesView(snapshot, json).head() + tail));
+  check_keys(schema_of("duplicates"), Json::parse(DuplicatesView(snapshot, json, false).head() + tail));
 }
 
 TEST_CASE("the schemas of strings name the keys that a string has") {
   const Snapshot snapshot = tests::rich_snapshot();
   StringsStyle style;
   style.format = StringsFormat::JsonLines;
-  const auto check = [](const Json& schema, const std::string& line) {
+  const auto check = [](const Json& schema, const std::string& line, std::size_t optional = 0) {
     const Json string = Json::parse(line), definition = schema["$defs"]["string"];
     for (const auto& [key, value] : string.items()) CHECK(definition["properties"].contains(key));
-    CHECK(definition["required"].size() == string.size());
+    CHECK(definition["required"].size() + optional == string.size());
   };
   std::string line;
   const Address address = snapshot.regions.front().blocks.front().range.begin;
@@ -63,8 +63,11 @@ TEST_CASE("the schemas of strings name the keys that a string has") {
   StringRecord record;
   record.address = address;
   record.types = 8;
-  DuplicatesView(snapshot, style).append(record, "text", line);
-  check(schema_of("duplicates"), line);
+  for (const bool compared : {false, true}) {
+    line.clear();
+    DuplicatesView(snapshot, style, compared).append(record, "text", line);
+    check(schema_of("duplicates"), line, compared ? 2 : 0);
+  }
 }
 
 TEST_CASE("what the three schemas have in common is the same in each") {

@@ -82,6 +82,7 @@ TEST_CASE("equal strings are counted exactly, in much memory and in little") {
     std::uint64_t count = 0;
     Address first = ~Address{0};
     unsigned types = 0;
+    std::uint64_t base = 0;
     bool operator==(const Group&) const = default;
   };
   std::map<std::string, Group> expected;
@@ -90,14 +91,23 @@ TEST_CASE("equal strings are counted exactly, in much memory and in little") {
     ++group.count;
     group.first = std::min(group.first, sample.address);
     group.types |= head_of(sample).types;
+    group.base += 2;
   }
   for (const std::size_t memory : {tiny, std::size_t{1} << 24}) {
     StringCounter counter(std::tmpfile, memory);
-    for (const Sample& sample : all) REQUIRE(counter.add(head_of(sample), sample.text));
+    for (const Sample& sample : all) {
+      StringRecord twice = head_of(sample);  // in the base
+      twice.count = twice.types = 0;
+      twice.base_count = 2;
+      twice.address = ~Address{0};
+      REQUIRE(counter.add(twice, sample.text));
+      REQUIRE(counter.add(head_of(sample), sample.text));
+    }
     std::map<std::string, Group> found;
     REQUIRE(counter.each([&](std::string_view record) {
       const StringRecord head = vmscan::head_of(record);
-      CHECK(found.try_emplace(std::string(text_of(record)), Group{head.count, head.address, head.types}).second);
+      const Group group{head.count, head.address, head.types, head.base_count};
+      CHECK(found.try_emplace(std::string(text_of(record)), group).second);
       return true;
     }));
     CHECK(found == expected);
