@@ -1,8 +1,8 @@
 """What vmscan strings finds is what GNU strings finds in the same bytes, but for what the definition of a string says.
 
 The bytes: random ones, and the memory of real programs, mapped by a process that vmscan then searches. Compared is each
-string with its place. VMSCAN_TEST_GNU_MIB=N takes N MiB of random bytes, and of cores that gcore makes; without, it is 4 MiB
-and what is in RAM of the programs, copied page by page, which is much faster.
+string with its place. VMSCAN_TEST_GNU_MIB=N takes N MiB of random bytes and, of the programs, the whole cores that the kernel
+writes, which takes minutes; without, it is 4 MiB, and 12 MiB of what is in RAM of the programs, copied page by page.
 
 GNU strings prints runs of tab and 0x20 to 0x7E in one encoding; so does vmscan with `-e ascii`. With `-e utf16le` vmscan
 also takes U+00A0 to U+00FF for text. With all encodings together vmscan gives a byte to one string only, and ASCII is part
@@ -10,25 +10,24 @@ of UTF-8.
 """
 
 import bisect
+import collections
 import json
 import os
 import pathlib
 import random
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
-import time
-import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
+import cores
 import vmscan
 
 LEAST = 3
 LARGE_MIB = int(os.environ.get("VMSCAN_TEST_GNU_MIB", 0))
-MIB = LARGE_MIB or 12
+PART_MIB = 64 if LARGE_MIB else 12  # what is compared at once
 RANDOM_MIB = LARGE_MIB or 4
 LINE = re.compile(rb"^ *(\d+) (.*)$")
 NOT_ASCII = re.compile(r"[^\t\x20-\x7e]+")
@@ -87,14 +86,19 @@ class Spans:
         return at >= 0 and self.spans[at][1] >= end
 
 
-class GnuStrings(unittest.TestCase):
-    def compare(self, path):
+class GnuStrings(cores.CoreTest):
+    def setUp(self):
+        super().setUp()
+        self.counts = collections.Counter()
+
+    def compare_bytes(self, path):
         with vmscan.start("map_file", path) as target:
             narrow, wide = gnu(path, "s"), gnu(path, "l")
             found = {begin: text for begin, _, _, text in ours(target, "-e", "ascii")}
             self.assert_same(found, narrow)
             self.assert_same(ascii_parts(ours(target, "-e", "utf16le")), wide)
             self.compare_together(ours(target), narrow, wide)
+        self.counts["MiB"] += os.path.getsize(path) / (1 << 20)
 
     def assert_same(self, found, expected):
         if found != expected:  # millions: only what differs is worth showing
@@ -104,54 +108,54 @@ class GnuStrings(unittest.TestCase):
     def compare_together(self, found, narrow, wide):
         """Each string of GNU's two passes is found, or has lost the one character that it shares with a longer one."""
         texts, wides = Spans(found, wide=False), Spans(found, wide=True)
-        unexplained, shared = [], 0
+        unexplained = []
         for begin, text in narrow.items():
             end = begin + len(text)
             if texts.cover(begin, end):
                 continue
-            shared += 1
+            self.counts["shared"] += 1
             if not (wides.cover(end - 1, end + 1) and (len(text) == LEAST or texts.cover(begin, end - 1))):
                 unexplained.append(("ascii", begin, text))
         for begin, text in wide.items():
             end = begin + 2 * len(text)
             if wides.cover(begin, end):
                 continue
-            shared += 1
+            self.counts["shared"] += 1
             if not (begin + 1 in texts.ends and (len(text) == LEAST or wides.cover(begin + 2, end))):
                 unexplained.append(("utf16le", begin, text))
         self.assertEqual(unexplained[:10], [])
-        added = len(found) - len(narrow) - len(wide)
-        print(f"{len(narrow)} ASCII, {len(wide)} UTF-16; {shared} share a character; {added:+} in all (UTF-8 joins and adds)")
+        self.counts.update(ascii=len(narrow), wide=len(wide), added=len(found) - len(narrow) - len(wide))
 
-    def dump(self, pid, directory):
-        """The first MiBs of a process's memory that are not all zero, as a file."""
-        whole, part = f"{directory}/core.{pid}", f"{directory}/part"
+    def tell(self, kind):
+        count = self.counts
+        self.say(kind, f"{count['MiB']:.0f} MiB, {count['ascii']:,} ASCII, {count['wide']:,} UTF-16; {count['shared']:,} share a "
+                 f"character; {count['added']:+,} in all (UTF-8 joins and adds)")
+
+    def parts(self, path):
+        """The file but for MiBs that are all zero, in parts; strings are cut at their ends alike for both programs."""
+        part = f"{self.home}/part"
+        with open(path, "rb") as source:
+            more = True
+            while more:
+                with open(part, "wb") as target:
+                    while target.tell() < PART_MIB << 20 and (more := bool(piece := source.read(1 << 20))):
+                        if any(piece):
+                            target.write(piece)
+                if os.path.getsize(part):
+                    yield part
+
+    def compare_core(self, pid):
         if LARGE_MIB:
-            command = [vmscan.need("gcore"), "-o", f"{directory}/core", str(pid)]
+            with vmscan.stopped(pid):
+                whole = self.dump(pid)
         else:
-            command = [vmscan.PROGRAMS / "copy_memory", str(pid), "0", whole]
-        done = subprocess.run(command, capture_output=True, check=False)
-        if not os.path.exists(whole):
-            self.skipTest(f"no core: {done.stderr[-200:]}")
-        with open(whole, "rb") as source, open(part, "wb") as target:
-            while target.tell() < MIB << 20 and (piece := source.read(1 << 20)):
-                if any(piece):
-                    target.write(piece)
-        return part
-
-    def compare_core(self, command, seconds, pick=lambda pid: pid):
-        """A core of a process started by the command, after so many seconds."""
-        with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="vmscan-core-") as directory:
-            process = subprocess.Popen(
-                [*command, *([f"--user-data-dir={directory}/profile"] if "chromium" in command[0] else [])],
-                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            )
-            try:
-                time.sleep(seconds)
-                part = self.dump(pick(process.pid), directory)
-            finally:
-                vmscan.end_tree(process)
-            self.compare(part)
+            whole = f"{self.home}/memory"
+            subprocess.run([vmscan.PROGRAMS / "copy_memory", str(pid), "0", whole], check=True)
+        for part in self.parts(whole):
+            self.compare_bytes(part)
+            if not LARGE_MIB:
+                break
+        self.tell("kernel core" if LARGE_MIB else "memory")
 
     def test_random_bytes(self):
         with tempfile.NamedTemporaryFile(dir="/var/tmp") as file:
@@ -159,28 +163,24 @@ class GnuStrings(unittest.TestCase):
             for _ in range(RANDOM_MIB):
                 file.write(chance.randbytes(1 << 20))
             file.flush()
-            self.compare(file.name)
+            self.compare_bytes(file.name)
+        self.tell("random bytes")
 
     def test_python(self):
         script = "import json, http.client, email, sys; a = [str(i) for i in range(50000)]; sys.stdin.read()"
-        self.compare_core([sys.executable, "-c", script], 2)
+        self.compare_core(self.start(sys.executable, "-c", script, wait=2))
 
     def test_java(self):
-        self.compare_core([vmscan.need("jshell"), "-s", "-"], 6, lambda pid: vmscan.tree(pid)[-1])
+        self.compare_core(vmscan.tree(self.start(vmscan.need("jshell"), "-s", "-", wait=6))[-1])
 
     def test_chromium(self):
-        program = shutil.which("chromium")
-        if program is None:
-            self.skipTest("chromium is not installed")
         page = "data:text/html,<p>text</p><script>x=[];for(i=0;i<1e5;i++)x.push('item '+i)</script>"
-
-        def renderer(pid):
-            renderers = [p for p in vmscan.tree(pid) if b"--type=renderer" in pathlib.Path(f"/proc/{p}/cmdline").read_bytes()]
-            if not renderers:
-                self.skipTest("chromium did not start a renderer")
-            return renderers[-1]
-
-        self.compare_core([program, *vmscan.CHROMIUM, "--remote-debugging-port=0", page], 6, renderer)
+        pid = self.start(vmscan.need("chromium"), *vmscan.CHROMIUM, f"--user-data-dir={self.home}/profile",
+                         "--remote-debugging-port=0", page, wait=6)
+        for each in reversed(vmscan.tree(pid)):
+            if b"--type=renderer" in pathlib.Path(f"/proc/{each}/cmdline").read_bytes():
+                return self.compare_core(each)
+        self.skipTest("chromium started no renderer")
 
 
 if __name__ == "__main__":
