@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <limits>
 
@@ -63,11 +62,6 @@ class Stream {
   std::size_t given_ = 0;
 };
 
-std::string spool_directory() {
-  const char* chosen = std::getenv("TMPDIR");
-  return chosen != nullptr && *chosen != '\0' ? chosen : "/var/tmp";  // /tmp is often memory
-}
-
 Result<FileBytes> spool(const ReadNext& next, const std::string& directory) {
   auto spool = Spool::make(directory);
   if (!spool) return std::unexpected(spool.error());
@@ -90,7 +84,7 @@ Result<void> keep(Stream& content, bool unpacked, FileInput& input) {
     input.text = std::move(*text);
     return {};
   }
-  const std::string directory = spool_directory();
+  const std::string directory = temporary_directory();
   auto bytes = spool(content.whole(), directory);
   if (!bytes) return std::unexpected(bytes.error());
   input.bytes = std::move(*bytes);

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
@@ -56,8 +57,13 @@ class NewFile {
   std::unique_ptr<State> state_;
 };
 
-/// An empty file for what does not fit into memory, without a name, gone when it is closed; in TMPDIR or, without that,
-/// /var/tmp, which is on a disk more often than /tmp. Null when it cannot be made (errno).
+/// Where temporary files go: TMPDIR or, without that, /var/tmp, which is on a disk more often than /tmp.
+inline std::string temporary_directory() {
+  const char* chosen = std::getenv("TMPDIR");
+  return chosen != nullptr && *chosen != '\0' ? chosen : "/var/tmp";
+}
+/// An empty file there for what does not fit into memory, without a name, gone when it is closed. Null when it cannot
+/// be made (errno).
 std::FILE* open_temporary_file();
 
 /// Refuses early, before a long run, what write_file() or SeriesFile would refuse at its end.

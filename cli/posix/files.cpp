@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "cli/system.h"
+#include "libvmscan/source/posix/nameless_file.h"
 
 namespace vmscan::cli {
 namespace {
@@ -193,11 +194,8 @@ Expected<void> write_file(const std::string& path, std::string_view text, Existi
 }
 
 std::FILE* open_temporary_file() {
-  const char* const wanted = std::getenv("TMPDIR");
-  std::string path = fmt::format("{}/vmscan-XXXXXX", wanted != nullptr && *wanted != '\0' ? wanted : "/var/tmp");
-  const int fd = ::mkostemp(path.data(), O_CLOEXEC);
+  const int fd = open_nameless(temporary_directory());
   if (fd < 0) return nullptr;
-  ::unlink(path.c_str());
   std::FILE* const file = ::fdopen(fd, "w+b");
   if (file == nullptr) ::close(fd);
   return file;

@@ -1,15 +1,14 @@
 #include "libvmscan/source/spool.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 
+#include "libvmscan/source/posix/nameless_file.h"
 #include "libvmscan/source/posix/read_at.h"
 #include "libvmscan/source/zero_bytes.h"
 
@@ -19,15 +18,6 @@ namespace {
 constexpr std::size_t block_bytes = 4096;
 constexpr std::uint64_t look_at_disk_every = std::uint64_t{64} << 20;
 constexpr std::uint64_t left_free = std::uint64_t{512} << 20;  // other programs shall not run into a full disk
-
-int open_nameless(const std::string& directory) {
-  const int fd = ::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-  if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR)) return fd;  // not every file system has it
-  std::string name = directory + "/vmscan-XXXXXX";
-  const int named = ::mkostemp(name.data(), O_CLOEXEC);
-  if (named >= 0) ::unlink(name.c_str());
-  return named;
-}
 
 /// Bytes up to where the next block of the file begins.
 std::size_t to_boundary(std::uint64_t at, std::span<const std::byte> bytes) {
