@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 
 #include "formats/view_cells.h"
 
@@ -11,15 +10,6 @@ namespace vmscan::formats {
 namespace {
 
 std::uint64_t distance(Bytes base, Bytes now) { return *now >= *base ? *now - *base : *base - *now; }
-
-/// a * 10000 / b without overflow, or nothing when it does not fit.
-std::optional<std::uint64_t> ten_thousandths(std::uint64_t a, std::uint64_t b) {
-  constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max() / 10'000;
-  const std::uint64_t whole = a / b, rest = a % b;
-  if (whole >= most) return std::nullopt;
-  const std::uint64_t part = rest <= most ? rest * 10'000 / b : rest / (b / 10'000);  // b is large where rest is
-  return whole * 10'000 + part;
-}
 
 const Region& shown_region(const SnapshotDiff& diff, const RegionChange& change) {
   return change.now.empty() ? diff.base.regions[change.base[0]] : diff.now.regions[change.now[0]];
@@ -55,7 +45,8 @@ Cell delta_cell(Bytes base, Bytes now, bool count) {
 Cell percent_cell(Bytes base, Bytes now) {
   if (!base || !now || *base == 0) return {};
   const auto hundredths = ten_thousandths(distance(base, now), *base);
-  return {.number = hundredths ? Bytes{*hundredths} : Bytes{}, .text = {}, .negative = *now < *base};
+  const bool little = hundredths == 0 && *now != *base;
+  return {.number = hundredths ? Bytes{*hundredths} : Bytes{}, .text = little ? "<0.01" : "", .negative = *now < *base};
 }
 
 Cell cell_of(const SnapshotDiff& diff, const RegionChange& change, const Column& column) {

@@ -98,6 +98,7 @@ Table diff_totals_table(const SnapshotDiff& diff, const DiffViewOptions& options
     if (shown) add_lines(table, diff, type, options);
   }
   add_lines(table, diff, std::nullopt, options);
+  table.partial = !options.view.types.empty();
   return table;
 }
 

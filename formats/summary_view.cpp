@@ -75,6 +75,7 @@ Table summary_table(const Summary& summary, const ViewOptions& options) {
     table.rows.push_back(make_row(*row, table));
   }
   table.rows.push_back(make_total_row(summary.total, table));
+  table.partial = !options.types.empty() || options.top.has_value();
   return table;
 }
 

@@ -77,6 +77,7 @@ class TableWriter {
         return change_text(cell.text);
       case CellKind::Type:
         if (row.repeats_type) return {};
+        if (row.kind == Row::Kind::Total && table_.partial && !row.cells[index].text.empty()) return "All types";
         return row.type ? std::string(title_of(*row.type)) : escape_for_terminal(cell.text);
       case CellKind::Address:
         return cell.number.known() ? fmt::format("{:#x}", *cell.number) : "?";
@@ -95,9 +96,9 @@ class TableWriter {
 
   /// 0 is an empty cell, so that what is there stands out.
   std::string amount_text(const Cell& cell, CellKind kind) const {
-    if (cell.number == Bytes{0}) return {};
-    if (!cell.number.known()) return kind == CellKind::Percent ? "" : "?";
     const std::string_view sign = kind == CellKind::Size || kind == CellKind::Count ? "" : cell.negative ? "-" : "+";
+    if (cell.number == Bytes{0}) return cell.text.empty() ? std::string{} : fmt::format("{}{}", sign, cell.text);
+    if (!cell.number.known()) return kind == CellKind::Percent ? "" : "?";
     if (kind == CellKind::Percent) return fmt::format("{}{}", sign, format_hundredths(*cell.number));
     const bool counts = kind == CellKind::Count || cell.count;
     return fmt::format("{}{}", sign, counts ? format_count(cell.number) : format_size(cell.number, style_.units));
@@ -112,8 +113,10 @@ class TableWriter {
 
   void fit(std::vector<std::string>* left_out) {
     leave_out_unknown(left_out);
-    leave_out(left_out_first, narrow_text, left_out);
-    leave_out(left_out_last, narrowest_text, left_out);
+    leave_out(left_out_first, false, narrow_text, left_out);
+    leave_out(left_out_last, false, narrowest_text, left_out);
+    leave_out(left_out_first, true, narrowest_text, left_out);
+    leave_out(left_out_last, true, narrowest_text, left_out);
     shorten_texts(width_with(narrow_text) <= style_.width ? narrow_text : narrowest_text);
   }
 
@@ -132,19 +135,24 @@ class TableWriter {
   /// What is nowhere known (RAM, in a core) makes room first.
   void leave_out_unknown(std::vector<std::string>* left_out) {
     for (std::size_t i = layout_.size(); i-- > 0 && width_with(narrow_text) > style_.width;) {
-      if (says_something(layout_[i])) continue;
+      if (is_asked(layout_[i]) || says_something(layout_[i])) continue;
       if (left_out != nullptr) left_out->emplace_back(layout_[i].column->title);
       layout_.erase(layout_.begin() + static_cast<std::ptrdiff_t>(i));
     }
   }
 
-  /// Drops columns until it fits with texts of `text_width`.
-  void leave_out(std::span<const std::string_view> names, std::size_t text_width, std::vector<std::string>* left_out) {
+  bool is_asked(const Layout& layout) const {
+    return std::find(style_.asked.begin(), style_.asked.end(), layout.column->name) != style_.asked.end();
+  }
+
+  /// Drops columns, those that were asked for or the others, until it fits with texts of `text_width`.
+  void leave_out(std::span<const std::string_view> names, bool asked, std::size_t text_width,
+                 std::vector<std::string>* left_out) {
     for (const std::string_view name : names) {
       if (width_with(text_width) <= style_.width) break;
       const auto found = std::find_if(layout_.begin(), layout_.end(),
                                       [name](const Layout& layout) { return layout.column->name == name; });
-      if (found == layout_.end()) continue;
+      if (found == layout_.end() || is_asked(*found) != asked) continue;
       if (left_out != nullptr) left_out->emplace_back(found->column->title);
       layout_.erase(found);
     }

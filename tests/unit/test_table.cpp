@@ -36,16 +36,19 @@ Table small_table() {
 
 }  // namespace
 
-TEST_CASE("sizes round up, so that something is never shown as nothing") {
+TEST_CASE("sizes are rounded, but something is never shown as nothing") {
   CHECK(format_size(0, Units::K) == "0");
   CHECK(format_size(1, Units::K) == "1");
   CHECK(format_size(1024, Units::K) == "1");
   CHECK(format_size(1025, Units::K) == "2");
   CHECK(format_size(1'234'567, Units::K) == "1,206");
   CHECK(format_size(1'234'567, Units::B) == "1,234,567");
-  CHECK(format_size(1, Units::M) == "0.1");
+  CHECK(format_size(1, Units::M) == "<0.1");
+  CHECK(format_size(52'428, Units::M) == "<0.1");
+  CHECK(format_size(52'429, Units::M) == "0.1");  // half a tenth
   CHECK(format_size(1'048'575, Units::M) == "1.0");
-  CHECK(format_size(1'288'490'189, Units::G) == "1.3");
+  CHECK(format_size(1'288'490'189, Units::G) == "1.2");
+  CHECK(format_size(0, Units::G) == "0.0");
   CHECK(format_size(Bytes::max_value, Units::M) == "17,592,186,044,416.0");
   CHECK(format_size(Bytes::max_value, Units::K) == "18,014,398,509,481,984");
   CHECK(format_size({}, Units::K) == "?");
@@ -60,7 +63,19 @@ TEST_CASE("automatic units show three or four digits") {
   CHECK(format_size(1'258'291, Units::Auto) == "1.2 M");
   CHECK(format_size(832 * 1024, Units::Auto) == "832 K");
   CHECK(format_size(1024 * 1024 - 1, Units::Auto) == "1.0 M");
+  CHECK(format_size(102'348, Units::Auto) == "99.9 K");
+  CHECK(format_size(102'349, Units::Auto) == "100 K");
   CHECK(format_size(Bytes::max_value, Units::Auto) == "16.0 E");
+}
+
+TEST_CASE("parts of ten thousand round half up, however large the numbers are") {
+  CHECK(ten_thousandths(1, 3) == 3333);
+  CHECK(ten_thousandths(2, 3) == 6667);
+  CHECK(ten_thousandths(1, 20'000) == 1);
+  CHECK(ten_thousandths(1, 20'001) == 0);
+  CHECK(ten_thousandths(7, 2) == 35'000);
+  CHECK(ten_thousandths(std::uint64_t{1} << 62, std::uint64_t{1} << 63) == 5000);
+  CHECK_FALSE(ten_thousandths(Bytes::max_value, 1));
 }
 
 TEST_CASE("a table aligns numbers to the right, leaves zeros empty and marks what is unknown") {
@@ -130,6 +145,24 @@ TEST_CASE("a column of which nothing is known makes room before any other") {
   write_table(table, {.width = 80}, &left_out);
   REQUIRE_FALSE(left_out.empty());
   CHECK(left_out.front() == "Total WS");
+}
+
+TEST_CASE("columns that were asked for stay, the others make room") {
+  const Table table = summary_table(tests::rich_snapshot(), {.columns = *choose_columns(View::Summary, "+swap,pss")});
+  std::vector<std::string> left_out;
+  const auto header = lines_of(write_table(table, {.width = 80, .asked = {"pss", "swap"}}, &left_out)).front();
+  CHECK_THAT(header, Catch::Contains("PSS"));
+  CHECK_THAT(header, Catch::Contains("Swap"));
+  CHECK_FALSE(left_out.empty());
+}
+
+TEST_CASE("a total over more than the rows says so, but not in CSV") {
+  ViewOptions options;
+  options.types = {RegionType::Heap};
+  const Table table = summary_table(tests::rich_snapshot(), options);
+  CHECK(lines_of(write_table(table, {})).back().starts_with("All types"));
+  CHECK_THAT(write_csv(table), Catch::Contains("\ntotal,"));
+  CHECK(lines_of(write_table(summary_table(tests::rich_snapshot(), {}), {})).back().starts_with("Total"));
 }
 
 TEST_CASE("the important columns stay, however narrow the terminal is") {
