@@ -43,7 +43,11 @@ inline void add_up(StringRecord& kept, const StringRecord& other) {
   kept.count += other.count;
   kept.base_count += other.base_count;
   kept.types |= other.types;
-  if (other.address < kept.address) kept.address = other.address, kept.region = other.region;
+  if (other.address >= kept.address) return;
+  kept.address = other.address;
+  kept.region = other.region;
+  kept.size = other.size;  // what a file of lines told does not know it
+  kept.characters = other.characters;
 }
 
 /// A record as it lies in a buffer: head and text.
