@@ -120,6 +120,18 @@ int finish(const Input& input, const ConvertArguments& arguments) {
   return arguments.strict && partial ? exit_partial : exit_done;
 }
 
+/// Of what is no file of snapshots.
+std::string_view kind_of(const Input& input) {
+  switch (input.snapshots.back().target.kind) {
+    case TargetKind::Core:
+      return "ELF core, ";
+    case TargetKind::Minidump:
+      return "minidump, ";
+    default:
+      return "process, ";
+  }
+}
+
 int check(const Input& input, const ConvertArguments& arguments) {
   std::size_t regions = 0, blocks = 0, broken = 0;
   std::string first_broken;
@@ -135,8 +147,8 @@ int check(const Input& input, const ConvertArguments& arguments) {
   const std::size_t count = input.snapshots.size();
   const std::string line =
       fmt::format("{}: {}{} snapshot{}, {} regions, {} blocks\n", formats::escape_for_terminal(input.name),
-                  format == nullptr ? "" : fmt::format("{}, ", format->title), count, count == 1 ? "" : "s",
-                  formats::format_count(regions), formats::format_count(blocks));
+                  format != nullptr ? fmt::format("{}, ", format->title) : std::string(kind_of(input)), count,
+                  count == 1 ? "" : "s", formats::format_count(regions), formats::format_count(blocks));
   if (const auto written = write_stdout(line); !written) return report(written.error());
   if (broken != 0) report_note(broken == 1 ? first_broken : fmt::format("{} (and {} more)", first_broken, broken - 1));
   return arguments.strict && broken != 0 ? exit_partial : finish(input, arguments);

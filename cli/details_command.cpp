@@ -18,6 +18,15 @@ Examples:
   vmscan details 1234 --address 0x7f3a12345678     what is there, and its neighbours
   vmscan details 1234 --explain                    which rule gave each region its type, and why)";
 
+void tell_if_no_such_type(const Snapshot& snapshot, const ViewSettings& settings) {
+  const auto& types = settings.view.types;
+  const auto wanted = [&](RegionType type) { return std::find(types.begin(), types.end(), type) != types.end(); };
+  if (wanted(RegionType::Free)) return;
+  if (std::none_of(snapshot.regions.begin(), snapshot.regions.end(),
+                   [&](const Region& region) { return wanted(region.type); }))
+    report_note(no_such_type(snapshot, types));
+}
+
 }  // namespace
 
 int run_details(std::span<const std::string> arguments) {
@@ -48,14 +57,15 @@ int run_details(std::span<const std::string> arguments) {
   ViewOutput output(options, *settings);
   for (const Snapshot& snapshot : snapshots) {
     if (!snapshot.regions_known) continue;  // there is no region to show
+    if (!options.quiet && !settings->view.types.empty() && !settings->view.address)
+      tell_if_no_such_type(snapshot, *settings);
     if (settings->format == Format::Json)
       output.add_json(formats::details_json(snapshot, settings->view));
     else
       output.add_table(snapshot, formats::details_table(snapshot, settings->view), {}, snapshots.size() > 1);
   }
   if (const int failed = output.finish(); failed != exit_done) return std::max(exit_code, failed);
-  for (const Snapshot& snapshot : snapshots) exit_code = std::max(exit_code, tell_notes(snapshot, options, *settings));
-  return exit_code;
+  return std::max(exit_code, tell_notes(snapshots, options, *settings));
 }
 
 }  // namespace vmscan::cli

@@ -84,6 +84,9 @@ Expected<Sides> one_target(const TargetSpec& spec, const DiffSettings& settings)
   auto target = open_one(spec);
   if (!target) return std::unexpected(target.error());
   if (target->source != nullptr && settings.after) return one_process(std::move(*target), spec.text, settings);
+  if (settings.after)
+    return failure(exit_usage, fmt::format("{}: --after is for one live process, not for what was saved",
+                                           formats::quote(spec.text)));
   if (target->source != nullptr)
     return failure(exit_usage, fmt::format("{}: one process, nothing to compare it with: name a second target, or "
                                            "--after 30s to compare it with itself",
@@ -110,13 +113,18 @@ Expected<Sides> sides_of(const DiffArguments& arguments, const DiffSettings& set
   return two_targets((*specs)[0], (*specs)[1], settings);
 }
 
-std::string heading(const SnapshotDiff& diff, const DiffSettings& settings) {
-  constexpr std::size_t label = 6;
+/// With the names of the files that are compared.
+std::string heading(const SnapshotDiff& diff, const formats::DiffNames& names, const DiffSettings& settings) {
+  constexpr std::size_t label = 6, longest_name = 24;
   const std::size_t width = settings.view.style.width;
-  const auto line = [&](std::string_view name, const Snapshot& snapshot) {
-    return fmt::format("{:<{}}{}", name, label, title_line(snapshot, width > label ? width - label : width));
+  const auto line = [&](std::string_view side, const std::string& name, const Snapshot& snapshot) {
+    const std::string file = name == fmt::to_string(snapshot.target.pid.value_or(0)) || name == snapshot.target.name
+                                 ? std::string{}
+                                 : formats::shorten(formats::escape_for_terminal(name), longest_name) + "  ";
+    const std::size_t taken = label + formats::display_width(file);
+    return fmt::format("{:<{}}{}{}", side, label, file, title_line(snapshot, width > taken ? width - taken : width));
   };
-  return line("base", diff.base) + line("new", diff.now) +
+  return line("base", names.base, diff.base) + line("new", names.now, diff.now) +
          fmt::format("regions matched by {}: {}\n\n", name_of(diff.match), diff.match_reason);
 }
 
@@ -147,10 +155,10 @@ void add_heap_tables(const HeapDiff& diff, const DiffSettings& settings, ViewOut
     output.add_text(fmt::format("and {} other types (--top N shows more)\n", diff.types.size() - top));
 }
 
-void add_tables(const SnapshotDiff& diff, const std::vector<Verdict>& verdicts, const DiffSettings& settings,
-                ViewOutput& output) {
+void add_tables(const SnapshotDiff& diff, const formats::DiffNames& names, const std::vector<Verdict>& verdicts,
+                const DiffSettings& settings, ViewOutput& output) {
   const bool header = settings.view.style.header;
-  if (header) output.add_text(heading(diff, settings));
+  if (header) output.add_text(heading(diff, names, settings));
   if (const std::string gate = formats::verdict_lines(verdicts, settings.view.style); !gate.empty())
     output.add_text(gate + "\n");
   if (settings.totals) {
@@ -178,7 +186,7 @@ void add_view(const SnapshotDiff& diff, const formats::DiffNames& names, const s
               const DiffSettings& settings, ViewOutput& output) {
   switch (settings.view.format) {
     case Format::Table:
-      return add_tables(diff, verdicts, settings, output);
+      return add_tables(diff, names, verdicts, settings, output);
     case Format::Csv:
       return output.add_text(formats::write_csv(table_for_csv(diff, settings), settings.view.style.header));
     case Format::Json:
@@ -192,9 +200,7 @@ void add_view(const SnapshotDiff& diff, const formats::DiffNames& names, const s
 
 int tell_all_notes(const SnapshotDiff& diff, const DiffArguments& arguments, const DiffSettings& settings) {
   const bool shown = !arguments.view.quiet && settings.view.format != Format::Json;
-  int exit_code = exit_done;
-  for (const Snapshot* side : {&diff.base, &diff.now})
-    exit_code = std::max(exit_code, tell_notes(*side, arguments.view, settings.view));
+  const int exit_code = tell_notes(std::vector{&diff.base, &diff.now}, arguments.view, settings.view);
   for (const Note& note : diff.notes)
     if (shown) report_note(note.message);
   tell_unused(diff.ignored, arguments, settings);

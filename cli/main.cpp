@@ -70,6 +70,10 @@ int unknown_command(const std::string& name) {
   std::vector<std::string_view> names{"help"};
   for (const Command& command : table) names.push_back(command.name);
   const auto near = nearest(name, names);
+  const bool number = name.find_first_not_of("0123456789") == std::string::npos;
+  if (!name.empty() && (name == "self" || number || file_exists(name)))
+    return report({exit_usage, fmt::format("{} is no command: did you mean 'vmscan summary {}'?", formats::quote(name),
+                                           formats::escape_for_terminal(name))});
   const std::string hint = near ? fmt::format("did you mean '{}'?", *near) : "'vmscan help' lists them";
   return report({exit_usage, fmt::format("unknown command {}: {}", formats::quote(name), hint)});
 }

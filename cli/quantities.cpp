@@ -47,8 +47,9 @@ Expected<std::uint64_t> parse_count(std::string_view option, std::string_view te
 }
 
 Expected<Address> parse_address(std::string_view option, std::string_view text) {
-  const bool hex = text.starts_with("0x") || text.starts_with("0X");
-  if (const auto value = whole_number<Address>(hex ? text.substr(2) : text, hex ? 16 : 10)) return *value;
+  const bool marked = text.starts_with("0x") || text.starts_with("0X");
+  const bool hex = marked || text.find_first_of("abcdefABCDEF") != std::string_view::npos;  // as maps and gdb print it
+  if (const auto value = whole_number<Address>(marked ? text.substr(2) : text, hex ? 16 : 10)) return *value;
   return failure(exit_usage,
                  fmt::format("{} {}: not an address: write 0x7f12… or a decimal number", option, formats::quote(text)));
 }

@@ -82,6 +82,11 @@ class Sink {
     sink.grows_ = schedule.series || arguments.append;
     if (sink.path_.empty()) return sink;
     if (const auto checked = check_name(sink.path_); !checked) return std::unexpected(checked.error());
+    const bool grows = sink.grows_ || sink.path_.find(".jsonl") != std::string::npos;
+    if (std::error_code error;
+        grows && sink.existing_ == Existing::Refuse && std::filesystem::is_regular_file(sink.path_, error))
+      return failure(exit_usage,
+                     fmt::format("{}: the file exists: --force replaces it, --append adds to it", sink.path_));
     if (const auto checked = check_output(sink.path_, sink.existing_); !checked)
       return std::unexpected(checked.error());
     return sink;

@@ -68,6 +68,8 @@ class Run {
     const MemoryReader& memory = *target.source->memory();
     const auto extents = choose_extents(*snapshot, memory, choice_of(arguments_, settings_));
     if (!extents) return report(failure(extents.error()).error());
+    if (!arguments_.quiet && extents->list.empty() && extents->absent_bytes + extents->unreadable_bytes == 0)
+      report_note(nothing_chosen(*snapshot, settings_));
     return search(*snapshot, memory, *extents);
   }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "cli/quantities.h"
 #include "cli/system.h"
@@ -58,7 +59,10 @@ Expected<formats::StringsFormat> format_of(const StringsArguments& arguments) {
   if (arguments.json) return Json;
   if (arguments.jsonl) return JsonLines;
   if (arguments.csv) return Csv;
-  const std::string& name = arguments.format;
+  const std::string extension = arguments.extension();
+  const bool by_name = arguments.format.empty() && !arguments.count &&
+                       (extension == "csv" || extension == "json" || extension == "jsonl");
+  const std::string& name = by_name ? extension : arguments.format;
   if (name.empty() || name == "table") return Table;
   if (name == "csv") return Csv;
   if (name == "json") return Json;
@@ -160,11 +164,12 @@ Expected<void> settle_choice(const StringsArguments& arguments, StringsSettings&
   return {};
 }
 
+std::string_view file_name(std::string_view path) { return path.substr(path.find_last_of("/\\") + 1); }
+
 /// "libc" and "libc.so.6" are /usr/lib/libc.so.6, as is the whole path.
 bool is_module(const Region& region, std::string_view name) {
   if (region.type != RegionType::Image && region.type != RegionType::MappedFile) return false;
-  const std::string_view path = region.details;
-  return path == name || path.substr(path.find_last_of("/\\") + 1).starts_with(name);
+  return region.details == name || file_name(region.details).starts_with(name);
 }
 
 }  // namespace
@@ -199,21 +204,9 @@ void StringsArguments::add_to(Parser& parser) {
                 "--not-in grown (default then)");
   parser.flag("-c,--count", count, "only how many there are");
   parser.option("-m,--limit", limit, "N", "stop after N strings");
-  parser.group("Output");
-  parser.option("--format", format, "FORMAT",
-                "table (default), csv, json (one document), jsonl (a line each) or text (the strings alone)");
-  parser.flag("--json", json, "same as --format json");
+  add_format_to(parser, "table (default), csv, json (one document), jsonl (a line each) or text (the strings alone)");
   parser.flag("--jsonl", jsonl, "same as --format jsonl");
-  parser.flag("--csv", csv, "same as --format csv");
-  parser.option("-o,--output", output, "FILE", "write to a file, as a whole or not at all");
-  parser.flag("--force", force, "replace the file if it exists");
-  parser.option("--color", color, "WHEN", "auto (default), always, never");
-  parser.option("--width", width, "N", "fit the table into N columns; 0: whole texts");
-  parser.flag("--no-header", no_header, "rows only");
-  parser.group("Other");
-  parser.flag("--strict", strict, "exit code 5 when something could not be read");
-  parser.flag("-q,--quiet", quiet, "no notes on stderr");
-  parser.flag("-v,--verbose", verbose, "tell on stderr what each step cost");
+  add_file_to(parser, "fit the table into N columns; 0: whole texts");
 }
 
 Expected<StringsSettings> settle(const StringsArguments& arguments) {
@@ -239,6 +232,21 @@ Expected<StringsSettings> settle(const StringsArguments& arguments) {
         !checked)
       return std::unexpected(checked.error());
   return settings;
+}
+
+std::string nothing_chosen(const Snapshot& snapshot, const StringsSettings& settings) {
+  if (!settings.module.empty()) {
+    std::set<std::string_view> names;
+    for (const Region& region : snapshot.regions)
+      if (is_module(region, "")) names.insert(file_name(region.details));
+    const auto near = nearest(settings.module, std::vector(names.begin(), names.end()));
+    return fmt::format("--module {}: no image or mapped file begins so{}", formats::quote(settings.module),
+                       near            ? fmt::format(": did you mean {}?", formats::quote(*near))
+                       : names.empty() ? "; there are none"
+                                       : ": 'vmscan details --type image,mapped_file' lists them");
+  }
+  if (settings.address) return fmt::format("no memory is at {:#x} that could be searched", *settings.address);
+  return settings.types.empty() ? "there is no such memory" : no_such_type(snapshot, settings.types);
 }
 
 ExtentChoice choice_of(const StringsArguments& arguments, const StringsSettings& settings) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/failure.h"
+#include "cli/output_arguments.h"
 #include "cli/parser.h"
 #include "cli/target.h"
 #include "cli/text_pattern.h"
@@ -15,13 +16,12 @@
 namespace vmscan::cli {
 
 /// As they were typed.
-struct StringsArguments {
+struct StringsArguments : OutputArguments {
   TargetOptions targets;
-  std::string min_length, encoding, address, range, module, match, not_in, sort, limit, format, output, color, width;
+  std::string min_length, encoding, address, range, module, match, not_in, sort, limit;
   std::vector<std::string> types;
   bool writable = false, all_pages = false, ignore_case = false, unique = false, duplicates = false, count = false;
-  bool json = false, jsonl = false, csv = false, force = false, no_header = false, quiet = false, verbose = false,
-       strict = false;
+  bool jsonl = false;
 
   void add_to(Parser& parser);
 };
@@ -48,6 +48,9 @@ struct StringsSettings {
 };
 
 Expected<StringsSettings> settle(const StringsArguments& arguments);
+
+/// What to say when choice_of() takes no region of the snapshot: what there is instead.
+std::string nothing_chosen(const Snapshot& snapshot, const StringsSettings& settings);
 
 /// What is to be searched of a snapshot. `settings` must live as long as the choice.
 ExtentChoice choice_of(const StringsArguments& arguments, const StringsSettings& settings);

@@ -81,8 +81,7 @@ int run_summary(std::span<const std::string> arguments) {
   for (const Snapshot& snapshot : snapshots) add_view(snapshot, *settings, snapshots.size() > 1 || total, output);
   if (total && !snapshots.empty()) add_total(snapshots, *settings, options.quiet, output);
   if (const int failed = output.finish(); failed != exit_done) return std::max(exit_code, failed);
-  for (const Snapshot& snapshot : snapshots) exit_code = std::max(exit_code, tell_notes(snapshot, options, *settings));
-  return exit_code;
+  return std::max(exit_code, tell_notes(snapshots, options, *settings));
 }
 
 }  // namespace vmscan::cli

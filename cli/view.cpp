@@ -75,6 +75,13 @@ Expected<Format> format_of(const ViewArguments& arguments, formats::View view) {
   if (arguments.json && arguments.csv) return failure(exit_usage, "--json and --csv: choose one");
   if (arguments.json) return Format::Json;
   if (arguments.csv) return Format::Csv;
+  if (arguments.format.empty()) {
+    const std::string extension = arguments.extension();
+    if (extension == "json") return Format::Json;
+    if (extension == "csv") return Format::Csv;
+    if (extension == "md" && view == formats::View::Diff) return Format::Markdown;
+    if (extension == "xml" && view == formats::View::Diff) return Format::Junit;
+  }
   const std::string chosen = arguments.format.empty() ? "table" : arguments.format;
   return view == formats::View::Diff ? choose<Format>("--format", chosen, all)
                                      : choose<Format>("--format", chosen, choices);
@@ -114,17 +121,28 @@ std::string all_usage_columns() {
   return names;
 }
 
+/// Of "a,b,c" all columns were asked for, of "+a,b" those that are not shown anyway.
+void ask_for(std::string_view choice, formats::View view, ViewSettings& settings) {
+  const bool relative = choice.starts_with('+') || choice.starts_with('-');
+  const auto defaults = relative ? formats::default_columns(view) : std::vector<const formats::Column*>{};
+  for (const formats::Column* column : settings.view.columns)
+    if (!choice.empty() && std::find(defaults.begin(), defaults.end(), column) == defaults.end())
+      settings.style.asked.push_back(column->name);
+}
+
 Expected<void> settle_view(const ViewArguments& arguments, formats::View view, ViewSettings& settings) {
   const std::string choice = arguments.full && arguments.columns.empty() ? all_usage_columns() : arguments.columns;
   if (!choice.empty()) {
     auto columns = formats::choose_columns(view, choice);
     if (!columns) return failure(exit_usage, columns.error().message);
     settings.view.columns = std::move(*columns);
+    ask_for(arguments.columns, view, settings);
   }
   if (!arguments.sort.empty()) {
     const auto sort = formats::parse_sort(view, arguments.sort);
     if (!sort) return failure(exit_usage, sort.error().message);
     settings.view.sort = *sort;
+    settings.style.asked.push_back(sort->column->name);
   }
   if (!arguments.top.empty()) {
     const auto top = parse_count("--top", arguments.top);
@@ -134,6 +152,44 @@ Expected<void> settle_view(const ViewArguments& arguments, formats::View view, V
   for (const std::string& list : arguments.types)
     if (const auto added = add_types(list, settings.view.types); !added) return std::unexpected(added.error());
   return {};
+}
+
+std::string pid_prefix(const Snapshot& snapshot) {
+  return snapshot.target.pid ? fmt::format("pid {}: ", *snapshot.target.pid) : std::string{};
+}
+
+/// A note, and the snapshots that have it.
+struct ToldNote {
+  std::string message;
+  std::vector<const Snapshot*> of;
+
+  std::string line() const {
+    if (of.size() > 1) return fmt::format("{} of the targets: {}", of.size(), message);
+    const auto& pid = of.front()->target.pid;
+    const bool says_it = pid && message.starts_with(fmt::format("pid {} ", *pid));
+    return says_it ? message : pid_prefix(*of.front()) + message;
+  }
+};
+
+void add_note(std::vector<ToldNote>& notes, const std::string& message, const Snapshot& snapshot) {
+  const auto known =
+      std::find_if(notes.begin(), notes.end(), [&](const ToldNote& note) { return note.message == message; });
+  if (known == notes.end())
+    notes.push_back({message, {&snapshot}});
+  else if (known->of.back() != &snapshot)
+    known->of.push_back(&snapshot);
+}
+
+/// When no region knows what they are to be sorted by.
+std::optional<std::string> unknown_order(const Snapshot& snapshot, const ViewSettings& settings) {
+  const formats::Column* column = settings.view.sort.column;
+  if (column == nullptr || column->usage == nullptr || snapshot.regions.empty()) return std::nullopt;
+  if (std::any_of(snapshot.regions.begin(), snapshot.regions.end(),
+                  [&](const Region& region) { return (region.usage.*column->usage).known(); }))
+    return std::nullopt;
+  const bool savable = snapshot.target.kind == TargetKind::Process && from_smaps(column);
+  return fmt::format("--sort {}: {} is unknown{}", column->name, column->title,
+                     savable ? ": 'vmscan snapshot --full' saves it" : "");
 }
 
 /// Columns that had no room, themselves broken into lines that fit.
@@ -192,7 +248,8 @@ void ViewArguments::add_to(Parser& parser, formats::View view) {
                 "only this type (image, mapped_file, shareable, heap, managed_heap, stack, private_data, page_table, "
                 "unusable, free), or several: heap,stack");
   parser.option("--columns", columns, "LIST",
-                "columns: a,b,c or +a,b to add or -a,b to take away (write --columns=-a)");
+                "columns: a,b,c or +a,b to add or -a,b to take away (write --columns=-a); on a narrow terminal those "
+                "asked for stay longest");
   parser.option("--sort", sort, "COL[:asc|desc]", "order by a column");
   parser.option("--top", top, "N", regions ? "only the first N regions" : "only the first N types");
   parser.flag("--full", full, "PSS, Dirty, Referenced, Huge and Swap PSS too; reading these makes the target wait");
@@ -200,21 +257,9 @@ void ViewArguments::add_to(Parser& parser, formats::View view) {
 }
 
 void ViewArguments::add_output_to(Parser& parser, bool diff) {
-  parser.group("Output");
-  parser.option("--format", format, "FORMAT",
-                diff ? "table (default), csv, json, markdown or junit" : "table (default), csv or json");
-  parser.flag("--json", json, "same as --format json");
-  parser.flag("--csv", csv, "same as --format csv");
-  parser.option("-o,--output", output, "FILE", "write to a file, as a whole or not at all");
-  parser.flag("--force", force, "replace the file if it exists");
+  add_format_to(parser, diff ? "table (default), csv, json, markdown or junit" : "table (default), csv or json");
   parser.option("--units", units, "UNIT", "of sizes in a table: K (default), auto, B, M, G");
-  parser.option("--color", color, "WHEN", "auto (default), always, never");
-  parser.option("--width", width, "N", "fit tables into N columns; 0: as wide as they need");
-  parser.flag("--no-header", no_header, "rows only");
-  parser.group("Other");
-  parser.flag("--strict", strict, "exit code 5 when something could not be read");
-  parser.flag("-q,--quiet", quiet, "no notes on stderr");
-  parser.flag("-v,--verbose", verbose, "tell on stderr what each step cost");
+  add_file_to(parser, "fit tables into N columns; 0: as wide as they need");
 }
 
 Expected<ViewSettings> settle(const ViewArguments& arguments, formats::View view) {
@@ -308,16 +353,46 @@ bool is_partial(const Snapshot& snapshot) {
   });
 }
 
-int tell_notes(const Snapshot& snapshot, const ViewArguments& arguments, const ViewSettings& settings) {
-  const std::string who = snapshot.target.pid ? fmt::format("pid {}: ", *snapshot.target.pid) : std::string{};
-  for (const Note& note : snapshot.notes) {
-    if (note.code == "map_denied") continue;  // told as the failure that it is
-    if (!arguments.quiet && settings.format != Format::Json) report_note(who + note.message);
+int tell_notes(const std::vector<const Snapshot*>& snapshots, const ViewArguments& arguments,
+               const ViewSettings& settings) {
+  if (!arguments.quiet && settings.format != Format::Json) {
+    std::vector<ToldNote> notes;
+    for (const Snapshot* snapshot : snapshots) {
+      for (const Note& note : snapshot->notes)
+        if (note.code != "map_denied") add_note(notes, note.message, *snapshot);  // that is told as a failure
+      if (const auto unknown = unknown_order(*snapshot, settings)) add_note(notes, *unknown, *snapshot);
+    }
+    for (const ToldNote& note : notes) report_note(note.line());
   }
-  if (!snapshot.regions_known)
-    for (const Note& note : snapshot.notes)
-      if (note.code == "map_denied") return report({exit_permission, who + "permission denied: " + note.message});
-  return arguments.strict && is_partial(snapshot) ? exit_partial : exit_done;
+  int exit_code = exit_done;
+  for (const Snapshot* snapshot : snapshots) {
+    if (arguments.strict && is_partial(*snapshot)) exit_code = std::max<int>(exit_code, exit_partial);
+    if (snapshot->regions_known) continue;
+    for (const Note& note : snapshot->notes)
+      if (note.code == "map_denied")
+        exit_code = std::max(exit_code,
+                             report({exit_permission, pid_prefix(*snapshot) + "permission denied: " + note.message}));
+  }
+  return exit_code;
+}
+
+int tell_notes(const std::vector<Snapshot>& snapshots, const ViewArguments& arguments, const ViewSettings& settings) {
+  std::vector<const Snapshot*> pointers;
+  for (const Snapshot& snapshot : snapshots) pointers.push_back(&snapshot);
+  return tell_notes(pointers, arguments, settings);
+}
+
+std::string no_such_type(const Snapshot& snapshot, const std::vector<RegionType>& types) {
+  std::string wanted, present;
+  const auto add = [](std::string& list, std::string_view name) {
+    list += fmt::format("{}{}", list.empty() ? "" : ", ", name);
+  };
+  for (const RegionType type : types) add(wanted, name_of(type));
+  for (const auto& known : region_types)
+    if (std::any_of(snapshot.regions.begin(), snapshot.regions.end(),
+                    [&](const Region& region) { return region.type == known.type; }))
+      add(present, known.name);
+  return fmt::format("no region is of type {}; there are {}", wanted, present.empty() ? "none" : present);
 }
 
 }  // namespace vmscan::cli

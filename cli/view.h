@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/failure.h"
+#include "cli/output_arguments.h"
 #include "cli/parser.h"
 #include "cli/target.h"
 #include "formats/views.h"
@@ -16,12 +17,11 @@ namespace vmscan::cli {
 enum class Format { Table, Csv, Json, Markdown, Junit };
 
 /// The options as they were typed.
-struct ViewArguments {
+struct ViewArguments : OutputArguments {
   TargetOptions targets;
-  std::string format, output, columns, sort, top, units, color, width;
+  std::string columns, sort, top, units;
   std::vector<std::string> types;
-  bool json = false, csv = false, force = false, no_header = false, full = false, quiet = false, verbose = false,
-       strict = false;
+  bool full = false;
 
   void add_to(Parser& parser, formats::View view);
   /// Only the options on formats and notes; `diff`: with the formats that a diff has.
@@ -70,9 +70,17 @@ class ViewOutput {
 /// reported on stderr, and `exit_code` is the worst. One whose map may not be read is among them and a failure as well.
 std::vector<Snapshot> take_snapshots(const ViewArguments& arguments, const ViewSettings& settings, int& exit_code);
 
-/// Prints the notes on stderr, unless they are in the output already (JSON) or --quiet; returns exit_partial when
-/// --strict asks for whole results and something is missing.
-int tell_notes(const Snapshot& snapshot, const ViewArguments& arguments, const ViewSettings& settings);
+/// Prints the notes on stderr, one that several have once, unless they are in the output already (JSON) or --quiet;
+/// returns exit_partial when --strict asks for whole results and something is missing.
+int tell_notes(const std::vector<const Snapshot*>& snapshots, const ViewArguments& arguments,
+               const ViewSettings& settings);
+inline int tell_notes(const Snapshot& snapshot, const ViewArguments& arguments, const ViewSettings& settings) {
+  return tell_notes(std::vector{&snapshot}, arguments, settings);
+}
+int tell_notes(const std::vector<Snapshot>& snapshots, const ViewArguments& arguments, const ViewSettings& settings);
+
+/// What to say when no region is of the types that --type asks for: which there are.
+std::string no_such_type(const Snapshot& snapshot, const std::vector<RegionType>& types);
 
 /// Whether something of the snapshot could not be read, as --strict sees it.
 bool is_partial(const Snapshot& snapshot);

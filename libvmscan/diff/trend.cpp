@@ -96,6 +96,7 @@ std::int64_t Trend::duration_ms() const {
 
 std::string Trend::find_problem() {
   if (samples_.empty()) return "the series is empty";
+  if (samples_.size() == 1) return "one snapshot is no series";
   for (std::size_t i = 0; i < samples_.size(); ++i) {
     if (!samples_[i].captured_at_unix_ms) return fmt::format("the time of snapshot {} is unknown", i + 1);
     if (i == 0) continue;

@@ -163,6 +163,16 @@ class Arguments(CommandLine):
         self.fails(BAD, "unknown command 'detials': did you mean 'details'", "help", "detials")
         self.fails(BAD, "unknown command '--frobnicate'", "--frobnicate")
 
+    def test_a_target_without_a_command(self):
+        for target in ("1234", "self", "small.json"):
+            self.fails(BAD, f"'{target}' is no command: did you mean 'vmscan summary {target}'", target)
+
+    def test_a_series_that_exists(self):
+        self.file("day.jsonl", b"")
+        for options in ([], ["--count", "2"]):
+            said = "day.jsonl: the file exists: --force replaces it, --append adds to it"
+            self.fails(BAD, said, "snapshot", "self", *options, "-o", "day.jsonl")
+
     def test_no_command_shows_the_help_and_fails(self):
         done = self.run_it()
         self.assertEqual(done.returncode, BAD)
@@ -207,7 +217,7 @@ class Arguments(CommandLine):
         for text in ("5x", "x", "-1s", "0", "0s", "1e400", "nan", "inf", "0.1ms", "400d", "1s ", "s"):
             self.fails(BAD, "--interval .*not a duration", "snapshot", "self", f"--interval={text}")
             self.fails(BAD, "--duration .*not a duration", "snapshot", "self", f"--duration={text}")
-        for text in ("zz", "0x", "-1", "0x1g", "0x10000000000000000", "7f12"):
+        for text in ("zz", "0x", "-1", "0x1g", "0x10000000000000000", "7f12g"):
             self.fails(BAD, "--address .*not an address", "details", self.small, f"--address={text}")
         for text in ("x", "-1", "8.5"):
             self.fails(BAD, "--width .*not a whole number", "summary", self.small, f"--width={text}")

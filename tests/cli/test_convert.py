@@ -156,6 +156,7 @@ class Convert(CommandLine):
     def test_check_says_what_it_is_and_writes_nothing(self):
         self.convert(self.small, "small.csv", "-q")
         before = self.files()
+        self.assertRegex(self.text("convert", "--check", "-q", "self"), r"self: process, 1 snapshot, \d+ regions")
         self.assertRegex(self.text("convert", "--check", "small.csv"), r"small\.csv: VMMap's CSV, 1 snapshot, \d+ regions")
         self.file("cut.csv", (self.directory / "small.csv").read_bytes()[:-40])
         done = self.run_it("convert", "--check", "cut.csv", "--strict")

@@ -96,6 +96,7 @@ class Diff(Compared):
         self.fails(BAD, "one snapshot, nothing to compare it with", "diff", self.small)
         self.fails(BAD, "one process, nothing to compare it with", "diff", "self")
         self.fails(BAD, "diff takes two", "diff", self.small, self.small, self.small)
+        self.fails(BAD, "--after is for one live process", "diff", self.small, "--after", "1s")
         self.fails(BAD, "no target", "diff")
         self.file("empty.jsonl", b"")
         self.fails(BAD, "empty", "diff", "empty.jsonl", self.small)

@@ -43,6 +43,17 @@ class OutputFile(CommandLine):
                 self.assertEqual((self.directory / "out").read_bytes(), self.good(command, self.small, *options))
                 (self.directory / "out").unlink()
 
+    def test_its_name_chooses_the_format(self):
+        for command in ("summary", "details"):
+            for extension in ("csv", "json"):
+                self.good(command, self.small, "-o", f"{command}.{extension}")
+                expected = self.good(command, self.small, f"--{extension}")
+                self.assertEqual((self.directory / f"{command}.{extension}").read_bytes(), expected)
+        self.good("diff", self.small, self.small, "-o", "diff.md")
+        self.assertTrue((self.directory / "diff.md").read_bytes().startswith(b"#"))
+        self.good("summary", self.small, "--format", "table", "-o", "table.csv")
+        self.assertEqual((self.directory / "table.csv").read_bytes(), self.good("summary", self.small))
+
     def test_a_device_is_written_to_and_not_replaced(self):
         for arguments in (["summary", self.small], ["snapshot", self.small], ["snapshot", "-q", "self", "--count", "1"]):
             self.good(*arguments, "-o", "/dev/null")
@@ -69,6 +80,27 @@ class OutputFile(CommandLine):
 
 
 class Tables(CommandLine):
+    def test_what_was_asked_for_stays_on_a_narrow_terminal(self):
+        for options in (["--columns", "+swap"], ["--sort", "locked_ws", "--columns", "+locked_ws"]):
+            wanted = "Swap" if "+swap" in options else "Locked WS"
+            head = self.text("summary", self.small, "-q", *options, "--width", "70").splitlines()
+            self.assertTrue(any(wanted in line and "Type" in line for line in head), head)
+
+    def test_a_total_over_more_than_the_rows_is_called_so(self):
+        self.assertRegex(self.text("summary", self.small), r"\nTotal ")
+        self.assertRegex(self.text("summary", self.small, "--type", "heap"), r"\nAll types ")
+        self.assertRegex(self.text("summary", self.small, "--top", "1"), r"\nAll types ")
+        self.assertEqual(rows_of(self.text("summary", self.small, "--type", "heap", "--csv"))[-1]["type"], "total")
+
+    def test_a_type_that_is_not_there_is_said(self):
+        done = self.run_it("details", "--type", "managed_heap", self.small)
+        self.assertEqual(done.returncode, DONE)
+        self.assertRegex(done.stderr, r"\Avmscan: note: no region is of type managed_heap; there are image,[^\n]*\n\Z")
+
+    def test_a_column_that_a_snapshot_has_not_is_said(self):
+        done = self.run_it("summary", "--sort", "pss", self.small)
+        self.assertRegex(done.stderr, r"note: [^\n]*--sort pss: PSS is unknown: 'vmscan snapshot --full' saves it\n")
+
     def test_no_line_is_wider_than_asked(self):
         with vmscan.start("threads", 3) as target:
             saved = self.directory / "saved.json"

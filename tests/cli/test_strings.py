@@ -160,6 +160,22 @@ class Strings(CommandLine):
         different = {(s["text"], s["encoding"]) for s in map(json.loads, self.lines("strings", "-q", "--jsonl", pid))}
         self.assertEqual(int(self.text("strings", "-q", "--count", "--unique", pid)), len(different))
 
+    def test_what_chooses_nothing_is_said(self):
+        pid = self.target.pid
+        for options, said in (
+            (["--module", "libx.so.6"], r"--module 'libx.so.6': no image or mapped file begins so: did you mean 'libc.so.6'"),
+            (["--type", "managed_heap"], "no region is of type managed_heap; there are image,"),
+            (["--address", "1"], "no memory is at 0x1 that could be searched"),
+        ):
+            done = self.run_it("strings", *options, pid)
+            self.assertEqual(done.returncode, NOTHING)
+            self.assertRegex(done.stderr, r"\Avmscan: note: " + said)
+
+    def test_the_name_of_the_file_chooses_the_format(self):
+        self.good("strings", "-q", "--range", self.range, self.target.pid, "-o", "out.jsonl")
+        for line in (self.directory / "out.jsonl").read_text(encoding="utf-8").splitlines():
+            self.assertIn("text", json.loads(line))
+
     def test_bad_options(self):
         pid = self.target.pid
         self.fails(BAD, "missing \\)", "strings", pid, "--match", "(")

@@ -110,6 +110,7 @@ class Trend(CommandLine):
     def test_a_series_that_cannot_be_judged_fails_with_its_reason(self):
         series = [self.line(i, 0) for i in range(40)]
         cases = {
+            "one": (series[:1], "one snapshot is no series"),
             "19 samples": (series[:19], "19 samples behind the warm-up; a slope needs 20"),
             "two processes": (series[:20] + [self.line(i, 0, pid=7) for i in range(20, 40)], "of two processes"),
             "backwards": (series[20:] + series[:20], "snapshot 21 is not later than the one before it"),
@@ -122,6 +123,10 @@ class Trend(CommandLine):
                 self.assertEqual(done.returncode, BAD)
                 self.assertIn(reason, done.stdout.decode("utf-8"))
                 self.assertIsNone(self.json(path, "--fail-on", SLOPE, code=BAD)["gate"]["tripped"])
+
+    def test_one_snapshot_is_no_series_without_a_gate_either(self):
+        self.assertIn("one snapshot is no series", self.run_it("diff", self.small, "--trend").stderr)
+        self.assertEqual(self.run_it("diff", self.small, "--trend").returncode, BAD)
 
     def test_what_is_refused(self):
         path = self.leaking()

@@ -157,7 +157,7 @@ constexpr std::array<SettledNote, 9> settled_notes{{
      "not "
      "show: their Private is unknown"},
     {&Settled::backed_kib, "core_read_from_files",
-     "KiB that the core left out are read from files with the same build ids"},
+     "K that the core left out are read from files with the same build ids"},
     {&Settled::with_zeros, "core_pages_unknown",
      "private mappings that may not be written hold zeros, which may be pages or none: how much of them is Private, or "
      "Committed where they may not be read, is unknown"},
