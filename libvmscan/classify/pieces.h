@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "libvmscan/classify/image_loads.h"
 #include "libvmscan/model/facts.h"
+#include "libvmscan/model/image_loads.h"
 
 namespace vmscan {
 

@@ -57,7 +57,8 @@ struct ElfSection {  // SHF_ALLOC
 struct ElfImage {
   std::vector<ElfSegment> segments;
   std::vector<ElfSection> sections;
-  std::optional<Range> relro;  // PT_GNU_RELRO, before relocation
+  std::optional<Range> relro;    // PT_GNU_RELRO, before relocation
+  std::optional<Range> dynamic;  // PT_DYNAMIC, before relocation
   std::string build_id;        // lower-case hex
   unsigned pointer_bits = 64;
 };

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 
 #include "libvmscan/model/facts.h"
 #include "libvmscan/model/result.h"
+#include "libvmscan/source/file_bytes.h"
 
 namespace vmscan {
 
@@ -22,6 +24,9 @@ class MemoryReader {
   /// The parts of `ranges` (sorted, not overlapping) that can be read without changing the target: of a live process,
   /// what is in RAM. All of them, for a source that nothing changes. Errors: AccessDenied, Vanished, Io.
   Result<std::vector<Range>> present(std::span<const Range> ranges) const { return do_present(ranges); }
+  /// The file behind the mapping, when it is certain that it is the one that is mapped: for what memory does not hold
+  /// (yet), as reading it there would pull it in.
+  std::optional<FileBytes> mapped_file(const Mapping& mapping) const { return do_mapped_file(mapping); }
   /// Whether all of `buffer` could be filled.
   bool read_whole(Address address, std::span<std::byte> buffer) const {
     while (!buffer.empty()) {
@@ -38,6 +43,7 @@ class MemoryReader {
   virtual Result<std::vector<Range>> do_present(std::span<const Range> ranges) const {
     return std::vector<Range>(ranges.begin(), ranges.end());
   }
+  virtual std::optional<FileBytes> do_mapped_file(const Mapping&) const { return std::nullopt; }
 };
 
 /// Ways into the kernel that not every kernel has. All are probed; a test switches one off to prove the fallback.

@@ -64,6 +64,8 @@ class TargetMemory {
   /// The parts of `range` that can be read without changing the target: pages in RAM where the pages are known,
   /// otherwise what is mapped readable.
   std::vector<Range> readable(Range range) const;
+  /// The file behind the mapping: see MemoryReader.
+  std::optional<FileBytes> mapped_file(const Mapping& mapping) const { return reader_.mapped_file(mapping); }
   /// Writable data of the image files whose path `is` picks: their private mappings, with the .bss behind them.
   std::vector<Range> image_data(bool (*is)(const TargetMemory&, std::string_view path)) const;
 

@@ -40,6 +40,8 @@ class FakeMemory : public MemoryReader {
   }
   std::size_t reads() const { return reads_; }
 
+  std::optional<FileBytes> file;  // behind every mapping of a file
+
  private:
   std::byte* find(Address address) {
     auto it = bytes_.upper_bound(address);
@@ -58,6 +60,10 @@ class FakeMemory : public MemoryReader {
     const std::size_t count = std::min<std::size_t>(buffer.size(), it->second.size() - into);
     std::memcpy(buffer.data(), it->second.data() + into, count);
     return count;
+  }
+
+  std::optional<FileBytes> do_mapped_file(const Mapping& mapping) const override {
+    return mapping.inode != 0 ? file : std::nullopt;
   }
 
   Facts facts_;

@@ -86,6 +86,7 @@ void take_segment(const CachedFile& file, const Segment& segment, ElfImage& imag
                               segment.memsz, (segment.flags & elf::pf_r) != 0, (segment.flags & elf::pf_w) != 0,
                               (segment.flags & elf::pf_x) != 0});
   if (segment.type == elf::pt_gnu_relro) image.relro = *memory;
+  if (segment.type == elf::pt_dynamic) image.dynamic = *memory;
   if (segment.type == elf::pt_note && image.build_id.empty() && segment.filesz <= max_note_bytes) {
     std::vector<std::byte> notes(segment.filesz);
     if (file.read(segment.offset, notes)) image.build_id = build_id_in(notes);

@@ -15,6 +15,7 @@ inline constexpr std::uint16_t em_386 = 3, em_arm = 40, em_x86_64 = 62, em_aarch
 inline constexpr std::uint16_t pn_xnum = 0xffff;  // the real number of program headers is sh_info of section 0
 
 inline constexpr std::uint32_t pt_load = 1;
+inline constexpr std::uint32_t pt_dynamic = 2;
 inline constexpr std::uint32_t pt_note = 4;
 inline constexpr std::uint32_t pt_gnu_relro = 0x6474e552;
 inline constexpr std::uint32_t pf_x = 1, pf_w = 2, pf_r = 4;
@@ -22,6 +23,12 @@ inline constexpr std::uint32_t pf_x = 1, pf_w = 2, pf_r = 4;
 inline constexpr std::uint64_t shf_alloc = 2;
 inline constexpr std::uint64_t shf_tls = 0x400;
 inline constexpr std::uint32_t sht_nobits = 8;
+
+// Tags of the dynamic section, and of symbols (elf(5)); the GNU hash table is of binutils.
+inline constexpr std::uint64_t dt_null = 0, dt_hash = 4, dt_strtab = 5, dt_symtab = 6, dt_strsz = 10, dt_syment = 11;
+inline constexpr std::uint64_t dt_gnu_hash = 0x6ffffef5;
+inline constexpr std::uint16_t shn_undef = 0, shn_loreserve = 0xff00;
+inline constexpr std::uint8_t stt_tls = 6;
 
 inline constexpr std::uint32_t nt_gnu_build_id = 3;
 // Notes of a core (include/uapi/linux/elf.h); their owner is "CORE".
@@ -61,6 +68,17 @@ struct Section64 {
   std::uint32_t link, info;
   std::uint64_t addralign, entsize;
 };
+struct Symbol32 {
+  std::uint32_t name, value, size;
+  std::uint8_t info, other;
+  std::uint16_t shndx;
+};
+struct Symbol64 {
+  std::uint32_t name;
+  std::uint8_t info, other;
+  std::uint16_t shndx;
+  std::uint64_t value, size;
+};
 struct NoteHeader {
   std::uint32_t namesz, descsz, type;
 };
@@ -68,5 +86,6 @@ struct NoteHeader {
 static_assert(sizeof(Header32) == 52 && sizeof(Header64) == 64);
 static_assert(sizeof(Segment32) == 32 && sizeof(Segment64) == 56);
 static_assert(sizeof(Section32) == 40 && sizeof(Section64) == 64);
+static_assert(sizeof(Symbol32) == 16 && sizeof(Symbol64) == 24);
 
 }  // namespace vmscan::elf

@@ -3,8 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <unistd.h>
 
 #include <map>
 #include <string>
@@ -12,6 +10,7 @@
 
 #include "libvmscan/source/elf/elf_image.h"
 #include "libvmscan/source/linux/live_process.h"
+#include "libvmscan/source/linux/mapped_file.h"
 #include "libvmscan/source/posix/read_at.h"
 
 namespace vmscan {
@@ -35,29 +34,6 @@ std::map<FileKey, Candidate> find_candidates(const std::vector<Mapping>& mapping
   }
   std::erase_if(candidates, [](const auto& item) { return !item.second.executable && item.second.mappings < 2; });
   return candidates;
-}
-
-/// Whether `status` is the file of the mapping. On overlay file systems and btrfs stat shows another device than maps:
-/// there the inode has to do.
-bool is_mapped_file(const struct stat& status, const Mapping& mapping) {
-  if (!S_ISREG(status.st_mode) || status.st_ino != mapping.inode) return false;
-  const bool same_device = major(status.st_dev) == mapping.device_major && minor(status.st_dev) == mapping.device_minor;
-  const bool nameless_device = mapping.device_major == 0 || major(status.st_dev) == 0;
-  return same_device || nameless_device;
-}
-
-/// Nothing in /dev is opened, as that could have effects; elsewhere a pipe or device that has taken a file's name
-/// meanwhile is opened without waiting, seen for what it is, and closed.
-Fd open_mapped_file(const ProcDir& proc, const Mapping& mapping) {
-  const std::string inside = "root" + mapping.path;
-  const std::string link = fmt::format("map_files/{:x}-{:x}", mapping.range.begin, mapping.range.end);
-  for (const std::string& name : {inside, link}) {
-    struct stat status {};
-    Fd fd(::openat(proc.fd(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
-    if (!fd.valid() || ::fstat(fd.get(), &status) != 0 || !is_mapped_file(status, mapping)) continue;
-    return fd;
-  }
-  return Fd();
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 #include "libvmscan/source/linux/process_memory.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -10,9 +12,11 @@
 #include <cstring>
 #include <thread>
 
+#include "libvmscan/source/linux/mapped_file.h"
 #include "libvmscan/source/linux/page_walker.h"
 #include "libvmscan/source/linux/pagemap_scan.h"
 #include "libvmscan/source/linux/zero_page.h"
+#include "libvmscan/source/posix/read_at.h"
 
 namespace vmscan {
 namespace {
@@ -78,6 +82,16 @@ Result<std::vector<Range>> ProcessMemory::do_present(std::span<const Range> rang
       found.push_back(run.range);
   }
   return found;
+}
+
+std::optional<FileBytes> ProcessMemory::do_mapped_file(const Mapping& mapping) const {
+  if (mapping.inode == 0 || !mapping.path.starts_with('/') || mapping.path.starts_with("/dev/")) return std::nullopt;
+  const Fd fd = open_mapped_file(proc_, mapping);
+  struct stat status {};
+  if (!fd.valid() || ::fstat(fd.get(), &status) != 0) return std::nullopt;
+  const int own = ::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0);
+  if (own < 0) return std::nullopt;
+  return bytes_of_descriptor(own, static_cast<std::uint64_t>(status.st_size));
 }
 
 }  // namespace vmscan

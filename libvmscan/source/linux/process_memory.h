@@ -21,6 +21,8 @@ class ProcessMemory : public MemoryReader {
   /// By /proc/PID/pagemap; the shared zero page, where nothing is to be found, counts as absent.
   Result<std::vector<Range>> do_present(std::span<const Range> ranges) const override;
 
+  std::optional<FileBytes> do_mapped_file(const Mapping& mapping) const override;
+
   bool gone() const;
 
   const ProcDir& proc_;

@@ -1,4 +1,4 @@
-#include "libvmscan/classify/image_loads.h"
+#include "libvmscan/model/image_loads.h"
 
 #include <algorithm>
 #include <set>

@@ -1,0 +1,159 @@
+#include "libvmscan/source/elf/image_symbols.h"
+
+#include <algorithm>
+#include <array>
+
+#include "libvmscan/source/elf/elf_layout.h"
+
+namespace vmscan {
+namespace {
+
+constexpr std::size_t most_dynamic_bytes = 1 << 14;
+constexpr std::size_t most_chained = 1 << 12;  // symbols in one bucket
+constexpr std::size_t longest_name = 4096;
+
+std::uint32_t gnu_hash_of(std::string_view name) {
+  std::uint32_t hash = 5381;
+  for (const char c : name) hash = hash * 33 + static_cast<unsigned char>(c);
+  return hash;
+}
+
+std::uint32_t sysv_hash_of(std::string_view name) {
+  std::uint32_t hash = 0;
+  for (const char c : name) {
+    hash = (hash << 4) + static_cast<unsigned char>(c);
+    hash = (hash ^ (hash & 0xf0000000) >> 24) & 0x0fffffff;
+  }
+  return hash;
+}
+
+/// Where the loaded bytes of an address before relocation are in the file.
+std::optional<std::uint64_t> file_offset(const ElfImage& image, Address address, std::uint64_t size) {
+  for (const ElfSegment& segment : image.segments) {
+    if (address < segment.address) continue;
+    const std::uint64_t inside = address - segment.address;
+    if (inside < segment.file_size && size <= segment.file_size - inside) return segment.offset + inside;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::vector<LoadedImage> loaded_images(const TargetMemory& memory) {
+  const Facts& facts = memory.facts();
+  std::vector<LoadedImage> images;
+  for (const ImageLoad& load : find_image_loads(facts.mappings, facts.images, facts.target.page_size))
+    images.push_back({&facts.mappings[load.members.front()], load.image, load.bias, load.span});
+  return images;
+}
+
+ImageSymbols::ImageSymbols(const TargetMemory& memory, const LoadedImage& loaded)
+    : memory_(memory),
+      loaded_(loaded),
+      file_(memory.mapped_file(*loaded.mapping)),
+      word_(loaded.image->pointer_bits == 32U ? 4 : 8) {
+  read_dynamic();
+}
+
+/// All of `out` from one place: the bytes in memory and in the file may differ by relocation, but only whole words do.
+bool ImageSymbols::read(Address address, std::span<std::byte> out) const {
+  const auto at = Range::make(loaded_.bias + address, out.size());
+  if (!at || !loaded_.span.contains(*at)) return false;
+  const std::vector<Range> in_ram = memory_.readable(*at);
+  if (in_ram.size() == 1 && in_ram.front() == *at && memory_.read(at->begin, out) == out.size()) return true;
+  const auto offset = file_ ? file_offset(*loaded_.image, address, out.size()) : std::nullopt;
+  return offset && file_->read_whole(*offset, out);
+}
+
+std::optional<std::uint64_t> ImageSymbols::number(Address address, std::size_t size) const {
+  std::array<std::byte, 8> bytes;
+  const std::span<std::byte> out = std::span(bytes).first(size);
+  return read(address, out) ? std::optional(load_little_endian(out, 0, size)) : std::nullopt;
+}
+
+/// An address of the dynamic section before relocation: glibc relocates the section in place, musl does not.
+std::optional<Address> ImageSymbols::moved(std::uint64_t address) const {
+  if (loaded_.span.contains(address)) return address - loaded_.bias;
+  if (loaded_.span.contains(loaded_.bias + address)) return address;
+  return std::nullopt;
+}
+
+void ImageSymbols::read_dynamic() {
+  if (!loaded_.image->dynamic) return;
+  const Range section = *loaded_.image->dynamic;
+  const std::uint64_t entry = 2 * word_;
+  const std::uint64_t entries = std::min<std::uint64_t>(section.size(), most_dynamic_bytes) / entry;
+  for (std::uint64_t i = 0; i < entries; ++i) {
+    const auto tag = number(section.begin + i * entry, word_), value = number(section.begin + i * entry + word_, word_);
+    if (!tag || !value || *tag == elf::dt_null) return;
+    if (*tag == elf::dt_symtab) symbols_ = moved(*value);
+    if (*tag == elf::dt_strtab) names_ = moved(*value);
+    if (*tag == elf::dt_strsz) names_bytes_ = *value;
+    if (*tag == elf::dt_hash) hash_ = moved(*value);
+    if (*tag == elf::dt_gnu_hash) gnu_hash_ = moved(*value);
+  }
+}
+
+std::optional<Range> ImageSymbols::find(std::string_view name) const {
+  if (!symbols_ || !names_ || name.empty() || name.size() > longest_name) return std::nullopt;
+  return gnu_hash_ ? find_gnu(name) : find_sysv(name);
+}
+
+/// Header: buckets, first symbol with a hash, words and shift of the filter; then the filter, the buckets with the
+/// first symbol of each chain, and the hashes of the symbols, with bit 0 set where a chain ends. The filter is left
+/// out.
+std::optional<Range> ImageSymbols::find_gnu(std::string_view name) const {
+  const auto buckets = number(*gnu_hash_, 4), first = number(*gnu_hash_ + 4, 4), filter = number(*gnu_hash_ + 8, 4);
+  if (!buckets || !first || !filter || *buckets == 0) return std::nullopt;
+  const std::uint32_t hash = gnu_hash_of(name);
+  const Address table = *gnu_hash_ + 16 + *filter * word_, hashes = table + *buckets * 4;
+  const auto begin = number(table + hash % *buckets * 4, 4);
+  if (!begin || *begin < *first) return std::nullopt;
+  for (std::uint64_t index = *begin; index < *begin + most_chained; ++index) {
+    const auto other = number(hashes + (index - *first) * 4, 4);
+    if (!other) return std::nullopt;
+    if ((*other | 1) == (hash | 1))
+      if (const auto symbol = symbol_called(name, index)) return symbol;
+    if (*other & 1) break;
+  }
+  return std::nullopt;
+}
+
+/// Header: buckets, symbols; then the buckets with the first symbol of each chain, and the next symbol of each symbol.
+std::optional<Range> ImageSymbols::find_sysv(std::string_view name) const {
+  if (!hash_) return std::nullopt;
+  const auto buckets = number(*hash_, 4), symbols = number(*hash_ + 4, 4);
+  if (!buckets || !symbols || *buckets == 0) return std::nullopt;
+  const Address table = *hash_ + 8, chains = table + *buckets * 4;
+  auto index = number(table + sysv_hash_of(name) % *buckets * 4, 4);
+  for (std::size_t step = 0; index && *index != 0 && *index < *symbols && step < most_chained; ++step) {
+    if (const auto symbol = symbol_called(name, *index)) return symbol;
+    index = number(chains + *index * 4, 4);
+  }
+  return std::nullopt;
+}
+
+std::optional<Range> ImageSymbols::symbol_called(std::string_view name, std::uint64_t index) const {
+  const bool narrow = word_ == 4;
+  const std::size_t bytes = narrow ? sizeof(elf::Symbol32) : sizeof(elf::Symbol64);
+  std::array<std::byte, sizeof(elf::Symbol64)> buffer{};
+  if (!read(*symbols_ + index * bytes, std::span(buffer).first(bytes))) return std::nullopt;
+  const auto info = std::to_integer<std::uint8_t>(buffer[narrow ? 12 : 4]);
+  const auto section = static_cast<std::uint16_t>(load_little_endian(buffer, narrow ? 12 : 4, 4) >> 16);
+  const std::uint64_t value = load_little_endian(buffer, narrow ? 4 : 8, word_);
+  const std::uint64_t size = load_little_endian(buffer, narrow ? 8 : 16, word_);
+  if (section == elf::shn_undef || section >= elf::shn_loreserve || (info & 0xf) == elf::stt_tls) return std::nullopt;
+  if (!has_name(name, static_cast<std::uint32_t>(load_little_endian(buffer, 0, 4)))) return std::nullopt;
+  const auto found = Range::make(loaded_.bias + value, size);
+  return found && loaded_.span.contains(found->begin) && found->end <= loaded_.span.end ? found : std::nullopt;
+}
+
+bool ImageSymbols::has_name(std::string_view name, std::uint32_t at) const {
+  if (at >= names_bytes_ || name.size() >= names_bytes_ - at) return false;
+  std::vector<std::byte> bytes(name.size() + 1);
+  if (!read(*names_ + at, bytes) || bytes.back() != std::byte{0}) return false;
+  return std::equal(name.begin(), name.end(), bytes.begin(),
+                    [](char a, std::byte b) { return static_cast<unsigned char>(a) == std::to_integer<unsigned>(b); });
+}
+
+}  // namespace vmscan

@@ -1,0 +1,54 @@
+// Exported symbols of images that are loaded in a target, stripped files included: the tables that the dynamic linker
+// uses are part of what is loaded. Layout: System V ABI, elf(5); the GNU hash table as binutils writes it.
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "libvmscan/model/image_loads.h"
+#include "libvmscan/source/target_memory.h"
+
+namespace vmscan {
+
+/// One load of one ELF file, as find_image_loads() sees it. Valid as long as the facts.
+struct LoadedImage {
+  const Mapping* mapping = nullptr;  // one of the file, for its path
+  const ElfImage* image = nullptr;
+  Address bias = 0;  // added to the addresses in the file, modulo 2^64
+  Range span;
+};
+
+std::vector<LoadedImage> loaded_images(const TargetMemory& memory);
+
+/// Reads what is in RAM from memory and the rest from the file, so that nothing is pulled in; without either, the
+/// symbol is not found. Bounded whatever the tables say.
+class ImageSymbols {
+ public:
+  ImageSymbols(const TargetMemory& memory, const LoadedImage& loaded);
+
+  /// Where the symbol is in the target, with the size that the table gives it (0: none given). Nothing when the image
+  /// does not define it, for a thread's own variable, and for an address outside of the image. Of several versions of a
+  /// symbol, one.
+  std::optional<Range> find(std::string_view name) const;
+
+ private:
+  bool read(Address address, std::span<std::byte> out) const;
+  std::optional<std::uint64_t> number(Address address, std::size_t size) const;
+  std::optional<Address> moved(std::uint64_t address) const;
+  void read_dynamic();
+  std::optional<Range> find_gnu(std::string_view name) const;
+  std::optional<Range> find_sysv(std::string_view name) const;
+  std::optional<Range> symbol_called(std::string_view name, std::uint64_t index) const;
+  bool has_name(std::string_view name, std::uint32_t at) const;
+
+  const TargetMemory& memory_;
+  LoadedImage loaded_;
+  std::optional<FileBytes> file_;
+  std::size_t word_;
+  // Addresses before relocation.
+  std::optional<Address> symbols_, names_, hash_, gnu_hash_;
+  std::uint64_t names_bytes_ = 0;
+};
+
+}  // namespace vmscan
