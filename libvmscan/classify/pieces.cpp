@@ -21,6 +21,11 @@ std::vector<Address> cuts_of(const Facts& facts, const std::vector<ImageLoad>& l
     cuts.push_back(pages.begin);
     cuts.push_back(pages.end);
   }
+  for (const RuntimePart& part : facts.runtimes) {
+    const Range pages = nearest_pages(part.range, facts.target.page_size);
+    cuts.push_back(pages.begin);
+    cuts.push_back(pages.end);
+  }
   for (const ImageLoad& load : loads)
     for (const Range& segment : load.segments) {
       cuts.push_back(segment.begin);

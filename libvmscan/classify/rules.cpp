@@ -9,7 +9,7 @@ namespace {
 
 using enum RegionType;
 
-constexpr std::array<Rule, 26> table{{
+constexpr std::array<Rule, 28> table{{
     {"kernel_code", Image, "code that the kernel maps into every process", claim_kernel_code},
     {"kernel_data", Shareable, "data that the kernel shows to every process", claim_kernel_data},
     {"elf_load", Image, "segments of one ELF file with a common bias, their gaps and .bss", claim_elf_loads},
@@ -21,10 +21,12 @@ constexpr std::array<Rule, 26> table{{
     {"initial_stack", Stack, "holds what the kernel gives a program at its start", claim_initial_stack},
     {"thread_list", Stack, "the C library has it in its list of threads", claim_listed_stacks},
     {"kept_stack", Stack, "the C library keeps it for the next thread", claim_kept_stacks},
+    {"runtime_structure", ManagedHeap, "the runtime's own structures say so", claim_runtimes},
     {"thread_stack_pointer", Stack, "a thread's stack pointer lies in it and a guard lies below", claim_thread_stacks},
     {"malloc_arena", Heap, "malloc's own structures say so: an arena", claim_arenas},
     {"allocator_structures", Heap, "the own structures of an allocator other than glibc's say so", claim_allocators},
     {"malloc_block", Heap, "malloc's own structures say so: a block with a mapping of its own", claim_mapped_blocks},
+    {"runtime_shape", ManagedHeap, "mapped where and how only this runtime does it", claim_runtime_shapes},
     {"stack_shape", Stack, "a guess: a guard, and the size of a thread's stack", claim_stack_shapes},
     {"brk_heap", Heap, "the kernel calls it [heap]: grown by brk", claim_brk_heap},
     {"brk_place", Heap, "the first memory behind the executable, where the kernel starts the brk heap",

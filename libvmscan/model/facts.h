@@ -59,7 +59,7 @@ struct ElfImage {
   std::vector<ElfSection> sections;
   std::optional<Range> relro;    // PT_GNU_RELRO, before relocation
   std::optional<Range> dynamic;  // PT_DYNAMIC, before relocation
-  std::string build_id;        // lower-case hex
+  std::string build_id;          // lower-case hex
   unsigned pointer_bits = 64;
 };
 
@@ -100,6 +100,15 @@ struct HeapPart {
   std::string evidence;
 };
 
+/// Memory of a managed runtime.
+struct RuntimePart {
+  Range range;
+  std::string details;    // runtime and part: "V8 old space"; parts that touch and have the same are one region
+  std::string block;      // what its blocks are, within the region; may be empty
+  std::string evidence;   // the structure that says so, or what looks like it
+  bool by_shape = false;  // no structure says so, only where and how it is mapped
+};
+
 struct Facts {
   Target target;
   std::optional<std::int64_t> captured_at_unix_ms;
@@ -131,6 +140,7 @@ struct Facts {
   std::vector<Thread> threads;
   std::vector<ThreadStack> stacks;
   std::vector<HeapPart> heaps;
+  std::vector<RuntimePart> runtimes;  // sorted, never overlapping
   std::vector<Note> notes;
 };
 

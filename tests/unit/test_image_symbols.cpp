@@ -90,6 +90,7 @@ class Image {
   void put_gnu() {
     const Address at = base() + hashes;
     put_numbers({1, 1, 1, 6});
+    memory_.put_word(at + 16, ~std::uint64_t{0});  // a filter that lets everything pass
     const Address bucket = at + 16 + word_;
     memory_.put(bucket, 1, 4);
     const std::string_view known[] = {"first", "undefined", "own", "second"};

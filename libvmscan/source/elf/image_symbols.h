@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -21,32 +22,49 @@ struct LoadedImage {
 
 std::vector<LoadedImage> loaded_images(const TargetMemory& memory);
 
-/// Reads what is in RAM from memory and the rest from the file, so that nothing is pulled in; without either, the
-/// symbol is not found. Bounded whatever the tables say.
+/// The bytes of a loaded image: what is in RAM from memory and the rest from the file, so that nothing is pulled in.
+class ImageBytes {
+ public:
+  ImageBytes(const TargetMemory& memory, const LoadedImage& loaded) : memory_(memory), loaded_(loaded) {}
+
+  const LoadedImage& loaded() const { return loaded_; }
+  /// All of `out`, from memory or from the file, or nothing. Words that were relocated are so only in memory.
+  bool read(Address address, std::span<std::byte> out) const;
+  /// A number of `size` (4 or 8) bytes.
+  std::optional<std::uint64_t> number(Address address, std::size_t size) const;
+  /// The text at `address` up to its 0 byte, if it has at most 255 bytes.
+  std::optional<std::string> text(Address address) const;
+
+ private:
+  std::optional<std::uint64_t> file_offset(Address address, std::uint64_t size) const;
+
+  const TargetMemory& memory_;
+  LoadedImage loaded_;
+  mutable bool file_asked_ = false;
+  mutable std::optional<FileBytes> file_;
+};
+
+/// Bounded whatever the tables say.
 class ImageSymbols {
  public:
   ImageSymbols(const TargetMemory& memory, const LoadedImage& loaded);
 
+  const ImageBytes& bytes() const { return bytes_; }
   /// Where the symbol is in the target, with the size that the table gives it (0: none given). Nothing when the image
   /// does not define it, for a thread's own variable, and for an address outside of the image. Of several versions of a
   /// symbol, one.
   std::optional<Range> find(std::string_view name) const;
 
  private:
-  bool read(Address address, std::span<std::byte> out) const;
-  std::optional<std::uint64_t> number(Address address, std::size_t size) const;
-  std::optional<Address> moved(std::uint64_t address) const;
   void read_dynamic();
+  std::optional<Address> relocated(std::uint64_t address) const;
   std::optional<Range> find_gnu(std::string_view name) const;
   std::optional<Range> find_sysv(std::string_view name) const;
   std::optional<Range> symbol_called(std::string_view name, std::uint64_t index) const;
   bool has_name(std::string_view name, std::uint32_t at) const;
 
-  const TargetMemory& memory_;
-  LoadedImage loaded_;
-  std::optional<FileBytes> file_;
+  ImageBytes bytes_;
   std::size_t word_;
-  // Addresses before relocation.
   std::optional<Address> symbols_, names_, hash_, gnu_hash_;
   std::uint64_t names_bytes_ = 0;
 };

@@ -9,6 +9,7 @@
 #include <span>
 
 #include "libvmscan/heap/heap_parts.h"
+#include "libvmscan/heap/runtimes/runtimes.h"
 #include "libvmscan/source/linux/live_memory.h"
 #include "libvmscan/source/linux/quiet_watch.h"
 #include "libvmscan/source/linux/step_timer.h"
@@ -156,6 +157,8 @@ Result<LiveProcess::Outcome> LiveProcess::collect_memory(const CollectOptions& o
   find_thread_stacks(facts, memory_);
   note_missing_stacks(threads.denied, facts);
   timer.step(fmt::format("{} stacks", facts.stacks.size()));
+  find_runtime_parts(facts, memory_);
+  timer.step(fmt::format("{} parts of managed runtimes", facts.runtimes.size()));
   find_heap_parts(facts, memory_, options.heap_search_bytes);
   timer.step(fmt::format("{} parts of heaps", facts.heaps.size()));
   return Outcome::Done;

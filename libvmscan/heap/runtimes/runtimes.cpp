@@ -1,0 +1,134 @@
+#include "libvmscan/heap/runtimes/runtimes.h"
+
+#include <algorithm>
+#include <array>
+
+namespace vmscan {
+namespace {
+
+constexpr std::size_t most_data_bytes = 32 << 20;  // of one run of an image's data
+
+constexpr std::array recognisers{find_hotspot, find_go, find_cpython, find_v8, find_v8_sandbox, find_cppgc};
+
+/// Keeps what overlaps nothing before it: hostile structures may say anything. What a structure says comes first.
+void keep_apart(std::vector<RuntimePart>& parts) {
+  std::stable_sort(parts.begin(), parts.end(), [](const RuntimePart& a, const RuntimePart& b) {
+    return std::pair(a.by_shape, a.range.begin) < std::pair(b.by_shape, b.range.begin);
+  });
+  std::vector<RuntimePart> kept;
+  for (RuntimePart& part : parts) {
+    const auto after = std::partition_point(
+        kept.begin(), kept.end(), [&](const RuntimePart& each) { return each.range.begin < part.range.begin; });
+    const bool before_overlaps = after != kept.begin() && std::prev(after)->range.overlaps(part.range);
+    if (before_overlaps || (after != kept.end() && after->range.overlaps(part.range))) continue;
+    kept.insert(after, std::move(part));
+  }
+  parts = std::move(kept);
+}
+
+}  // namespace
+
+RuntimeScan::RuntimeScan(const TargetMemory& target) : memory(target), images(loaded_images(target)) {
+  exported.reserve(images.size());
+  for (const LoadedImage& image : images) exported.emplace_back(target, image);
+  for (const Mapping& mapping : target.facts().mappings)
+    if (mapping.inode == 0 && !mapping.shared && mapping.path.empty()) reservations_.push_back(mapping.range);
+  std::sort(reservations_.begin(), reservations_.end(), [](Range a, Range b) { return a.begin < b.begin; });
+  std::size_t last = 0;
+  for (std::size_t i = 1; i < reservations_.size(); ++i) {
+    if (reservations_[i].begin <= reservations_[last].end)
+      reservations_[last].end = std::max(reservations_[last].end, reservations_[i].end);
+    else
+      reservations_[++last] = reservations_[i];
+  }
+  if (!reservations_.empty()) reservations_.resize(last + 1);
+}
+
+Range RuntimeScan::reservation_with(Address address) const {
+  const auto it =
+      std::partition_point(reservations_.begin(), reservations_.end(), [&](Range each) { return each.end <= address; });
+  return it != reservations_.end() && it->contains(address) ? *it : Range{};
+}
+
+/// Two pages at a time at most, so that what begins in one may end in the next.
+const std::byte* RuntimeScan::bytes(Address address, std::size_t size) {
+  const auto wanted = Range::make(address, size);
+  if (!wanted || size > window_.size() / 2) return nullptr;
+  if (address < window_begin_ || address - window_begin_ >= window_bytes_ ||
+      size > window_bytes_ - (address - window_begin_)) {
+    constexpr std::uint64_t page = 4096;
+    const Address begin = address / page * page;
+    const auto pages = Range::make(begin, window_.size());
+    const std::vector<Range> in_ram = memory.readable(pages ? *pages : *wanted);
+    const auto run = std::find_if(in_ram.begin(), in_ram.end(), [&](Range each) { return each.contains(*wanted); });
+    window_bytes_ = 0;
+    if (run == in_ram.end()) return nullptr;
+    const std::uint64_t needed = wanted->end - run->begin <= page ? page : 2 * page;
+    window_begin_ = run->begin;
+    window_bytes_ = memory.read(
+        run->begin, std::span(window_).first(static_cast<std::size_t>(std::min<std::uint64_t>(run->size(), needed))));
+    if (address - window_begin_ > window_bytes_ || size > window_bytes_ - (address - window_begin_)) return nullptr;
+  }
+  return window_.data() + (address - window_begin_);
+}
+
+std::optional<std::uint64_t> RuntimeScan::word(Address address) {
+  const std::byte* found = bytes(address, memory.word_bytes());
+  return found != nullptr ? std::optional(memory.word_at({found, memory.word_bytes()}, 0)) : std::nullopt;
+}
+
+std::optional<std::uint32_t> RuntimeScan::half(Address address) {
+  const std::byte* found = bytes(address, 4);
+  return found != nullptr ? std::optional(memory.half_at({found, 4}, 0)) : std::nullopt;
+}
+
+bool RuntimeScan::object(Address address) const {
+  return address % memory.word_bytes() == 0 && memory.writable(address);
+}
+
+std::vector<Address> RuntimeScan::objects_pointed_to(Range image) const {
+  std::vector<Address> found;
+  std::vector<std::byte> data;
+  const std::size_t word = memory.word_bytes();
+  for (const Range& run : memory.readable(image)) {
+    if (!memory.writable(run.begin)) continue;
+    data.resize(static_cast<std::size_t>(std::min<std::uint64_t>(run.size(), most_data_bytes)));
+    data.resize(memory.read(run.begin, data));
+    for (std::size_t i = 0; i + word <= data.size(); i += word) {
+      const Address address = memory.word_at(data, i);
+      if (address != 0 && !image.contains(address) && object(address)) found.push_back(address);
+    }
+  }
+  std::sort(found.begin(), found.end());
+  found.erase(std::unique(found.begin(), found.end()), found.end());
+  return found;
+}
+
+void RuntimeScan::add(Range range, std::string_view details, std::string evidence, std::string_view block) {
+  if (range.empty()) return;
+  parts.push_back({.range = range,
+                   .details = std::string(details),
+                   .block = std::string(block),
+                   .evidence = std::move(evidence),
+                   .by_shape = false});
+}
+
+void RuntimeScan::add_by_shape(Range range, std::string_view details, std::string evidence) {
+  const std::size_t before = parts.size();
+  add(range, details, std::move(evidence));
+  for (std::size_t i = before; i < parts.size(); ++i) parts[i].by_shape = true;
+}
+
+void find_runtime_parts(Facts& facts, const MemoryReader& reader) {
+  std::vector<RuntimePart> parts;
+  {
+    const TargetMemory memory(facts, reader);
+    RuntimeScan scan(memory);
+    for (const auto find : recognisers) find(scan);
+    parts = std::move(scan.parts);
+  }
+  keep_apart(parts);
+  facts.runtimes = std::move(parts);
+}
+
+}  // namespace vmscan

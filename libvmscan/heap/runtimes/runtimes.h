@@ -1,0 +1,60 @@
+// Memory of managed runtimes, found in the structures that they keep. A recogniser is one file; a note at its top says
+// how its facts were found.
+#pragma once
+
+#include <array>
+#include <string_view>
+#include <vector>
+
+#include "libvmscan/source/elf/image_symbols.h"
+#include "libvmscan/source/target_memory.h"
+
+namespace vmscan {
+
+/// Fills Facts::runtimes: sorted, never overlapping. Reads only what is in RAM.
+void find_runtime_parts(Facts& facts, const MemoryReader& reader);
+
+/// What a recogniser works on, and where it puts what it finds.
+class RuntimeScan {
+ public:
+  explicit RuntimeScan(const TargetMemory& target);
+
+  const TargetMemory& memory;
+  const std::vector<LoadedImage> images;
+  std::vector<ImageSymbols> exported;  // by these
+  std::vector<RuntimePart> parts;      // in any order
+
+  /// `size` bytes (at most 4096) at `address` if they are in RAM, otherwise null. Valid up to the next call; costs no
+  /// reading for what lies in the page that was read last.
+  const std::byte* bytes(Address address, std::size_t size);
+  /// Numbers of the target; nothing where it is not in RAM.
+  std::optional<std::uint64_t> word(Address address);
+  std::optional<std::uint32_t> half(Address address);
+  /// Whether `address` is a multiple of the word size within readable and writable memory: where an object of a C or
+  /// C++ program may be.
+  bool object(Address address) const;
+  /// Objects outside of the image to which words of its writable data point; sorted, each once.
+  std::vector<Address> objects_pointed_to(Range image) const;
+  /// The private mappings without file and name that touch each other and hold the address: what was reserved at once,
+  /// or happens to lie beside it. Empty when there are none.
+  Range reservation_with(Address address) const;
+  /// Adds all of `range`, unless it is empty.
+  void add(Range range, std::string_view details, std::string evidence, std::string_view block = {});
+  /// The same where no structure says so.
+  void add_by_shape(Range range, std::string_view details, std::string evidence);
+
+ private:
+  std::vector<Range> reservations_;  // by address
+  std::array<std::byte, 8192> window_;
+  Address window_begin_ = 0;
+  std::size_t window_bytes_ = 0;
+};
+
+void find_cpython(RuntimeScan& scan);
+void find_v8(RuntimeScan& scan);
+void find_v8_sandbox(RuntimeScan& scan);
+void find_cppgc(RuntimeScan& scan);
+void find_hotspot(RuntimeScan& scan);
+void find_go(RuntimeScan& scan);
+
+}  // namespace vmscan
