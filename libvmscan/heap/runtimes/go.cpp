@@ -87,29 +87,26 @@ class Finder {
 
   /// The levels are five slices {pointer, length, capacity} in a row, with capacities of their own.
   void add_summaries(Range image, std::vector<Address>& around) {
-    constexpr std::size_t words = 3 * std::size(summary_levels);
-    std::vector<std::byte> data;
-    for (const Range& run : memory_.readable(image)) {
-      if (!memory_.writable(run.begin)) continue;
-      data.resize(static_cast<std::size_t>(std::min<std::uint64_t>(run.size(), 32 << 20)));
-      data.resize(memory_.read(run.begin, data));
-      for (std::size_t i = 0; i + 8 * words <= data.size(); i += 8) {
-        const auto level = [&](std::size_t n, std::size_t part) {
-          return memory_.word_at(data, i + 8 * (3 * n + part));
-        };
-        bool all = true;
-        for (std::size_t n = 0; n < std::size(summary_levels) && all; ++n)
-          all = level(n, 2) == summary_levels[n] && level(n, 1) <= level(n, 2) && memory_.mapping_of(level(n, 0));
-        if (!all) continue;
-        for (std::size_t n = 0; n < std::size(summary_levels); ++n) {
-          const auto range = Range::make(level(n, 0), 8 * summary_levels[n]);
-          if (!range || !memory_.mapped(*range)) continue;
-          scan_.add(*range, "Go metadata", fmt::format("pageAlloc.summary at {:#x}", run.begin + i),
-                    "summary of free pages");
-          around.push_back(range->begin);
-        }
+    constexpr std::size_t bytes = 24 * std::size(summary_levels);
+    scan_.for_each_data_run(image, [&](Address at, std::span<const std::byte> data) {
+      for (std::size_t i = 0; i + bytes <= data.size(); i += 8)
+        if (memory_.word_at(data, i + 16) == summary_levels[0]) add_levels(at + i, data.subspan(i, bytes), around);
+    });
+  }
+
+  void add_levels(Address at, std::span<const std::byte> slices, std::vector<Address>& around) {
+    std::vector<Range> levels;
+    for (std::size_t n = 0; n < std::size(summary_levels); ++n) {
+      const std::uint64_t capacity = memory_.word_at(slices, 24 * n + 16);
+      const auto range = Range::make(memory_.word_at(slices, 24 * n), 8 * capacity);
+      if (capacity != summary_levels[n] || memory_.word_at(slices, 24 * n + 8) > capacity || !range ||
+          !memory_.mapped(*range))
         return;
-      }
+      levels.push_back(*range);
+    }
+    for (const Range& level : levels) {
+      scan_.add(level, "Go metadata", fmt::format("pageAlloc.summary at {:#x}", at), "summary of free pages");
+      around.push_back(level.begin);
     }
   }
 

@@ -6,8 +6,6 @@
 namespace vmscan {
 namespace {
 
-constexpr std::size_t most_data_bytes = 32 << 20;  // of one run of an image's data
-
 constexpr std::array recognisers{find_hotspot, find_go, find_cpython, find_v8, find_v8_sandbox, find_cppgc};
 
 /// Keeps what overlaps nothing before it: hostile structures may say anything. What a structure says comes first.
@@ -88,17 +86,13 @@ bool RuntimeScan::object(Address address) const {
 
 std::vector<Address> RuntimeScan::objects_pointed_to(Range image) const {
   std::vector<Address> found;
-  std::vector<std::byte> data;
   const std::size_t word = memory.word_bytes();
-  for (const Range& run : memory.readable(image)) {
-    if (!memory.writable(run.begin)) continue;
-    data.resize(static_cast<std::size_t>(std::min<std::uint64_t>(run.size(), most_data_bytes)));
-    data.resize(memory.read(run.begin, data));
+  for_each_data_run(image, [&](Address, std::span<const std::byte> data) {
     for (std::size_t i = 0; i + word <= data.size(); i += word) {
       const Address address = memory.word_at(data, i);
       if (address != 0 && !image.contains(address) && object(address)) found.push_back(address);
     }
-  }
+  });
   std::sort(found.begin(), found.end());
   found.erase(std::unique(found.begin(), found.end()), found.end());
   return found;

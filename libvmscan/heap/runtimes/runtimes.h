@@ -2,7 +2,9 @@
 // how its facts were found.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -33,6 +35,20 @@ class RuntimeScan {
   /// Whether `address` is a multiple of the word size within readable and writable memory: where an object of a C or
   /// C++ program may be.
   bool object(Address address) const;
+  /// What is in RAM of the image's writable data, a run at a time: `look(address, bytes)`.
+  template <class Look>
+  void for_each_data_run(Range image, Look look) const {
+    constexpr std::uint64_t most_bytes = 32 << 20;  // of one run
+    std::vector<std::byte> bytes;
+    for (const Mapping& mapping : memory.facts().mappings) {
+      if (!mapping.write || mapping.shared || !image.overlaps(mapping.range)) continue;
+      for (const Range& run : memory.readable(mapping.range.intersect(image))) {
+        bytes.resize(static_cast<std::size_t>(std::min(run.size(), most_bytes)));
+        bytes.resize(memory.read(run.begin, bytes));
+        look(run.begin, std::span<const std::byte>(bytes));
+      }
+    }
+  }
   /// Objects outside of the image to which words of its writable data point; sorted, each once.
   std::vector<Address> objects_pointed_to(Range image) const;
   /// The private mappings without file and name that touch each other and hold the address: what was reserved at once,
