@@ -16,6 +16,8 @@ need_programs() {
   need g++-mingw-w64-x86-64-posix x86_64-w64-mingw32-gcc-posix "compiler for Windows"
   need mono-runtime mono "Mono"
   need mono-mcs mcs "compiler for Mono"
+  need ruby ruby "Ruby"
+  need luajit luajit "LuaJIT"
   need musl-tools musl-gcc "programs on another C library"
   need libjemalloc2 '/usr/lib/*/libjemalloc.so.2' "allocator"
   need libmimalloc2.0 '/usr/lib/*/libmimalloc.so.2.0' "allocator"

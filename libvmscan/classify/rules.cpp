@@ -22,6 +22,8 @@ constexpr std::array<Rule, 28> table{{
     {"thread_list", Stack, "the C library has it in its list of threads", claim_listed_stacks},
     {"kept_stack", Stack, "the C library keeps it for the next thread", claim_kept_stacks},
     {"runtime_structure", ManagedHeap, "the runtime's own structures say so", claim_runtimes},
+    {"runtime_allocator", Heap, "the own structures of the runtime's allocator for C++ say so",
+     claim_runtime_allocators},
     {"thread_stack_pointer", Stack, "a thread's stack pointer lies in it and a guard lies below", claim_thread_stacks},
     {"malloc_arena", Heap, "malloc's own structures say so: an arena", claim_arenas},
     {"allocator_structures", Heap, "the own structures of an allocator other than glibc's say so", claim_allocators},

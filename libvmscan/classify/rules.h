@@ -44,6 +44,7 @@ void claim_kept_stacks(Pieces& pieces, const Rule& rule);
 void claim_thread_stacks(Pieces& pieces, const Rule& rule);
 void claim_stack_shapes(Pieces& pieces, const Rule& rule);
 void claim_runtimes(Pieces& pieces, const Rule& rule);  // runtime_rules.cpp
+void claim_runtime_allocators(Pieces& pieces, const Rule& rule);
 void claim_runtime_shapes(Pieces& pieces, const Rule& rule);
 void claim_arenas(Pieces& pieces, const Rule& rule);  // heap_rules.cpp
 void claim_mapped_blocks(Pieces& pieces, const Rule& rule);

@@ -12,9 +12,9 @@ bool claimable(const Pieces& pieces, const Piece& piece) {
 }
 
 /// Claims part by part; what touches the piece before it, with the same details, joins its region.
-void claim_parts(Pieces& pieces, const Rule& rule, bool by_shape) {
+void claim_parts(Pieces& pieces, const Rule& rule, bool by_shape, bool native) {
   for (const RuntimePart& part : pieces.facts.runtimes) {
-    if (part.by_shape != by_shape) continue;
+    if (part.by_shape != by_shape || part.native != native) continue;
     const Range range = nearest_pages(part.range, pieces.facts.target.page_size);
     const auto first = std::partition_point(pieces.pieces.begin(), pieces.pieces.end(),
                                             [&](const Piece& piece) { return piece.range.end <= range.begin; });
@@ -35,7 +35,8 @@ void claim_parts(Pieces& pieces, const Rule& rule, bool by_shape) {
 
 }  // namespace
 
-void claim_runtimes(Pieces& pieces, const Rule& rule) { claim_parts(pieces, rule, false); }
-void claim_runtime_shapes(Pieces& pieces, const Rule& rule) { claim_parts(pieces, rule, true); }
+void claim_runtimes(Pieces& pieces, const Rule& rule) { claim_parts(pieces, rule, false, false); }
+void claim_runtime_allocators(Pieces& pieces, const Rule& rule) { claim_parts(pieces, rule, false, true); }
+void claim_runtime_shapes(Pieces& pieces, const Rule& rule) { claim_parts(pieces, rule, true, false); }
 
 }  // namespace vmscan

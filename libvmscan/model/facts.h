@@ -107,6 +107,7 @@ struct RuntimePart {
   std::string block;      // what its blocks are, within the region; may be empty
   std::string evidence;   // the structure that says so, or what looks like it
   bool by_shape = false;  // no structure says so, only where and how it is mapped
+  bool native = false;    // of the runtime's allocator for C++, which no collector looks after
 };
 
 struct Facts {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 #include <optional>
+#include <ranges>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -54,6 +55,10 @@ class TargetMemory {
     return static_cast<std::uint32_t>(load_little_endian(bytes, offset, 4));
   }
 
+  /// All mappings that are not empty, by address.
+  auto mappings() const {
+    return std::views::transform(mappings_, [](const Mapping* mapping) -> const Mapping& { return *mapping; });
+  }
   /// The mapping with the address; null when there is none.
   const Mapping* mapping_of(Address address) const;
   /// Whether a structure that the program changes may be there: readable, writable, and of a file only where the

@@ -190,8 +190,10 @@ class StartsPrograms(unittest.TestCase):
 
 
 def pipes_for_debugging(test):
-    """Chromium with --remote-debugging-pipe stays until its pipes, descriptors 3 and 4, are closed."""
+    """Chromium with --remote-debugging-pipe stays until its pipes, descriptors 3 and 4, are closed. The test gets the
+    other ends as `debugging`: where requests are written, and where answers are read."""
     requests, responses = os.pipe(), os.pipe()
+    test.debugging = (requests[1], responses[0])
     for fd in (*requests, *responses):
         test.addCleanup(os.close, fd)
 

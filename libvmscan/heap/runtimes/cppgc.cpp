@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "libvmscan/heap/runtimes/runtimes.h"
 
@@ -15,7 +16,7 @@ namespace {
 constexpr std::uint64_t page_bytes = 128 << 10, least_cage_bytes = std::uint64_t{4} << 30;
 constexpr std::uint64_t most_cage_bytes = std::uint64_t{64} << 30;
 constexpr std::uint64_t longest_heap_head = 64;
-constexpr std::size_t least_pages = 2;
+constexpr std::size_t least_pages = 2, most_pages = 1 << 21;
 
 struct Cage {
   std::size_t pages = 0;
@@ -43,15 +44,18 @@ Address heap_of_page(RuntimeScan& scan, Address page) {
 void find_cppgc(RuntimeScan& scan) {
   if (scan.memory.word_bytes() != 8) return;
   std::map<Address, std::pair<Range, Cage>> cages;
-  for (const Mapping& mapping : scan.memory.facts().mappings) {
+  std::size_t left = most_pages;
+  for (const Mapping& mapping : scan.memory.mappings()) {
     if (mapping.inode != 0 || mapping.shared || !mapping.write || mapping.range.begin % page_bytes != 0) continue;
+    if (scan.taken(mapping.range)) continue;
     const Range reservation = scan.reservation_with(mapping.range.begin);
     if (reservation.size() < least_cage_bytes) continue;
     for (const Range& run : scan.memory.readable(mapping.range)) {
       const auto first = Range::make(run.begin, page_bytes - 1);
-      for (Address at = first ? first->end / page_bytes * page_bytes : run.end; at < run.end; at += page_bytes) {
-        const Address heap = heap_of_page(scan, at);
-        const Range cage = heap != 0 ? cage_with(at, reservation) : Range{};
+      for (Address at = first ? first->end / page_bytes * page_bytes : run.end; at < run.end && left > 0; --left) {
+        const Address page = std::exchange(at, Range::make(at, page_bytes).value_or(run).end);
+        const Address heap = heap_of_page(scan, page);
+        const Range cage = heap != 0 ? cage_with(page, reservation) : Range{};
         if (cage.empty() || cage.contains(heap)) continue;
         auto& [range, found] = cages[cage.begin];
         range = cage;

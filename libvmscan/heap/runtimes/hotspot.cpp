@@ -4,7 +4,7 @@
 // the same name, its first node, and the words reserved and committed (src/hotspot/share/memory/metaspace/
 // virtualSpaceList.hpp); nodes whose sizes add up to the words reserved prove it.
 // Seen on 17 (Debian) and 25 (Temurin), with G1, Parallel and Serial, against jcmd GC.heap_info and VM.native_memory.
-// ZGC's heap is shared memory and not found here.
+// ZGC's heap is known by its name only.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -30,6 +30,7 @@ class Finder {
     add_card_table();
     add_metaspace();
     add_shared_classes();
+    add_shared_heap();
   }
 
  private:
@@ -161,6 +162,13 @@ class Finder {
     scan_.add(
         between(variable("MetaspaceObj::_shared_metaspace_base"), variable("MetaspaceObj::_shared_metaspace_top")),
         "HotSpot shared classes", "MetaspaceObj::_shared_metaspace_base to _top");
+  }
+
+  /// ZGC maps its heap, several times over, from a file in memory.
+  void add_shared_heap() {
+    for (const Mapping& mapping : memory_.mappings())
+      if (mapping.path.starts_with("/memfd:java_heap"))
+        scan_.add_by_shape(mapping.range, "HotSpot Java heap", "its memfd is called java_heap");
   }
 
   void add_metaspace() {

@@ -2,26 +2,28 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 namespace vmscan {
 namespace {
 
-constexpr std::array recognisers{find_hotspot, find_go, find_cpython, find_v8, find_v8_sandbox, find_cppgc};
+constexpr std::array recognisers{find_hotspot, find_go, find_cpython,    find_mono,  find_ruby,
+                                 find_luajit,  find_v8, find_v8_sandbox, find_cppgc, find_partition_alloc};
 
-/// Keeps what overlaps nothing before it: hostile structures may say anything. What a structure says comes first.
+/// Keeps what overlaps nothing that was found before it, guesses last: hostile structures may say anything.
 void keep_apart(std::vector<RuntimePart>& parts) {
-  std::stable_sort(parts.begin(), parts.end(), [](const RuntimePart& a, const RuntimePart& b) {
-    return std::pair(a.by_shape, a.range.begin) < std::pair(b.by_shape, b.range.begin);
-  });
-  std::vector<RuntimePart> kept;
+  std::stable_partition(parts.begin(), parts.end(), [](const RuntimePart& part) { return !part.by_shape; });
+  std::map<Address, RuntimePart*> kept;  // by where they begin
   for (RuntimePart& part : parts) {
-    const auto after = std::partition_point(
-        kept.begin(), kept.end(), [&](const RuntimePart& each) { return each.range.begin < part.range.begin; });
-    const bool before_overlaps = after != kept.begin() && std::prev(after)->range.overlaps(part.range);
-    if (before_overlaps || (after != kept.end() && after->range.overlaps(part.range))) continue;
-    kept.insert(after, std::move(part));
+    const auto after = kept.lower_bound(part.range.begin);
+    const bool free_below = after == kept.begin() || !std::prev(after)->second->range.overlaps(part.range);
+    const bool free_above = after == kept.end() || !after->second->range.overlaps(part.range);
+    if (free_below && free_above) kept.emplace_hint(after, part.range.begin, &part);
   }
-  parts = std::move(kept);
+  std::vector<RuntimePart> sorted;
+  sorted.reserve(kept.size());
+  for (const auto& [begin, part] : kept) sorted.push_back(std::move(*part));
+  parts = std::move(sorted);
 }
 
 }  // namespace
@@ -29,9 +31,8 @@ void keep_apart(std::vector<RuntimePart>& parts) {
 RuntimeScan::RuntimeScan(const TargetMemory& target) : memory(target), images(loaded_images(target)) {
   exported.reserve(images.size());
   for (const LoadedImage& image : images) exported.emplace_back(target, image);
-  for (const Mapping& mapping : target.facts().mappings)
+  for (const Mapping& mapping : target.mappings())
     if (mapping.inode == 0 && !mapping.shared && mapping.path.empty()) reservations_.push_back(mapping.range);
-  std::sort(reservations_.begin(), reservations_.end(), [](Range a, Range b) { return a.begin < b.begin; });
   std::size_t last = 0;
   for (std::size_t i = 1; i < reservations_.size(); ++i) {
     if (reservations_[i].begin <= reservations_[last].end)
@@ -104,13 +105,18 @@ void RuntimeScan::add(Range range, std::string_view details, std::string evidenc
                    .details = std::string(details),
                    .block = std::string(block),
                    .evidence = std::move(evidence),
-                   .by_shape = false});
+                   .by_shape = false,
+                   .native = false});
+}
+
+void RuntimeScan::add_native(Range range, std::string_view details, std::string evidence) {
+  add(range, details, std::move(evidence));
+  if (!range.empty()) parts.back().native = true;
 }
 
 void RuntimeScan::add_by_shape(Range range, std::string_view details, std::string evidence) {
-  const std::size_t before = parts.size();
   add(range, details, std::move(evidence));
-  for (std::size_t i = before; i < parts.size(); ++i) parts[i].by_shape = true;
+  if (!range.empty()) parts.back().by_shape = true;
 }
 
 void find_runtime_parts(Facts& facts, const MemoryReader& reader) {

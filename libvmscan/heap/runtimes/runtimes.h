@@ -40,7 +40,7 @@ class RuntimeScan {
   void for_each_data_run(Range image, Look look) const {
     constexpr std::uint64_t most_bytes = 32 << 20;  // of one run
     std::vector<std::byte> bytes;
-    for (const Mapping& mapping : memory.facts().mappings) {
+    for (const Mapping& mapping : memory.mappings()) {
       if (!mapping.write || mapping.shared || !image.overlaps(mapping.range)) continue;
       for (const Range& run : memory.readable(mapping.range.intersect(image))) {
         bytes.resize(static_cast<std::size_t>(std::min(run.size(), most_bytes)));
@@ -49,6 +49,10 @@ class RuntimeScan {
       }
     }
   }
+  /// Whether something found already is all of the range.
+  bool taken(Range range) const {
+    return std::any_of(parts.begin(), parts.end(), [&](const RuntimePart& part) { return part.range.contains(range); });
+  }
   /// Objects outside of the image to which words of its writable data point; sorted, each once.
   std::vector<Address> objects_pointed_to(Range image) const;
   /// The private mappings without file and name that touch each other and hold the address: what was reserved at once,
@@ -56,7 +60,9 @@ class RuntimeScan {
   Range reservation_with(Address address) const;
   /// Adds all of `range`, unless it is empty.
   void add(Range range, std::string_view details, std::string evidence, std::string_view block = {});
-  /// The same where no structure says so.
+  /// The same for memory of an allocator for C++.
+  void add_native(Range range, std::string_view details, std::string evidence);
+  /// The same as add() where no structure says so.
   void add_by_shape(Range range, std::string_view details, std::string evidence);
 
  private:
@@ -72,5 +78,9 @@ void find_v8_sandbox(RuntimeScan& scan);
 void find_cppgc(RuntimeScan& scan);
 void find_hotspot(RuntimeScan& scan);
 void find_go(RuntimeScan& scan);
+void find_partition_alloc(RuntimeScan& scan);
+void find_mono(RuntimeScan& scan);
+void find_ruby(RuntimeScan& scan);
+void find_luajit(RuntimeScan& scan);
 
 }  // namespace vmscan

@@ -76,7 +76,8 @@ class Finder {
       if (i + 1 < headers.size()) end = std::min(end, headers[i + 1].at);
       const bool large = end - headers[i].at > v8_page_bytes;
       scan_.add({done, headers[i].at}, details, evidence);
-      scan_.add({headers[i].at, end}, details, evidence, v8_space_by_flags(headers[i].flags, large).substr(3));
+      scan_.add({headers[i].at, end}, details, evidence,
+                (mapping->write ? v8_space_by_flags(headers[i].flags, large) : "V8 read-only space").substr(3));
       done = end;
     }
     scan_.add({done, cage.end}, details, evidence);

@@ -1,0 +1,95 @@
+// Memory of managed runtimes that holds anything: what is found in it ends soon, and is a map that keeps the laws. The
+// input is laid over runtimes that are in order: records of 1 byte area, 2 bytes place, and 8 bytes value.
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+
+#include "libvmscan/classify/build_snapshot.h"
+#include "libvmscan/heap/runtimes/runtimes.h"
+#include "libvmscan/model/laws.h"
+#include "tests/support/fake_block_runtimes.h"
+#include "tests/support/fake_runtimes.h"
+
+using namespace vmscan;
+using namespace vmscan::tests;
+
+namespace {
+
+void require(bool holds, const char* what) {
+  if (holds) return;
+  std::fprintf(stderr, "broken: %s\n", what);
+  std::abort();
+}
+
+/// All runtimes at once.
+FakeMemory intact() {
+  FakeMemory memory;
+  FakePython::add(memory);
+  FakeV8::add(memory);
+  FakeSandbox::add(memory);
+  FakeCppgc::add(memory);
+  FakeGo::add(memory);
+  FakeHotspot::add(memory);
+  FakeMono::add(memory);
+  FakeRuby::add(memory);
+  FakeLuajit::add(memory);
+  FakePartitionAlloc::add(memory);
+  return memory;
+}
+
+/// Where a record is written: areas of the target in turn.
+Address place(unsigned area, std::uint64_t offset) {
+  constexpr Range areas[] = {
+      {FakePython::image, FakePython::image + 0x8000},
+      {FakePython::table, FakePython::table + 0x1000},
+      {FakePython::arenas[0], FakePython::arenas[0] + 0x8000},
+      {FakeV8::objects, FakeV8::objects + 0x400},
+      {FakeV8::old_page, FakeV8::old_page + 0x100},
+      {FakeV8::code_page, FakeV8::code_page + 0x100},
+      {FakeSandbox::cage + FakeSandbox::page_bytes, FakeSandbox::cage + FakeSandbox::page_bytes + 16},
+      {FakeCppgc::heap & ~Address{0xfff}, (FakeCppgc::heap & ~Address{0xfff}) + 0x200},
+      {FakeCppgc::cage + FakeCppgc::first, FakeCppgc::cage + FakeCppgc::first + 16},
+      {FakeGo::image + 0x5000, FakeGo::image + 0x8000},
+      {FakeGo::table, FakeGo::table + 0x1000},
+      {FakeGo::arena_entry & ~Address{0xfff}, (FakeGo::arena_entry & ~Address{0xfff}) + 0x1000},
+      {FakeHotspot::image, FakeHotspot::image + 0x8000},
+      {FakeHotspot::universe, FakeHotspot::universe + 0x100},
+      {FakeMono::image, FakeMono::image + 0x8000},
+      {FakeMono::objects, FakeMono::objects + 0x400},
+      {FakeMono::section, FakeMono::section + 0x40},
+      {FakeRuby::pages, FakeRuby::pages + FakeRuby::count * FakeRuby::page_bytes},
+      {FakeRuby::objects, FakeRuby::objects + 0x200},
+      {FakeLuajit::first, FakeLuajit::first + 0x400},
+      {FakeLuajit::first + FakeLuajit::segment_bytes - 48, FakeLuajit::first + FakeLuajit::segment_bytes},
+      {FakeLuajit::block, FakeLuajit::block + 16},
+      {FakePartitionAlloc::metadata, FakePartitionAlloc::metadata + 0x1000},
+  };
+  const Range range = areas[area % std::size(areas)];
+  return range.begin + offset % range.size();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static const FakeMemory pristine = intact();
+  FakeMemory memory = pristine;
+  for (; size >= 11; data += 11, size -= 11) {
+    std::uint64_t value = 0;
+    for (int i = 0; i < 8; ++i) value |= std::uint64_t{data[3 + i]} << (8 * i);
+    memory.put(place(data[0], data[1] + 256U * data[2]) & ~Address{3}, value, 8);
+  }
+  if (size > 0 && data[0] % 8 == 0) memory.facts().target.pointer_bits = 32;
+  find_runtime_parts(memory.facts(), memory);
+  require(memory.reads() < 3'000'000, "reading is bounded");
+  Address end = 0;
+  for (const RuntimePart& part : memory.facts().runtimes) {
+    require(part.range.begin >= end && !part.range.empty(), "parts are sorted and apart");
+    end = part.range.end;
+  }
+  const Snapshot snapshot = build_snapshot(memory.facts());
+  for (const std::string& law : broken_laws(snapshot)) {
+    std::fprintf(stderr, "broken law: %s\n", law.c_str());
+    std::abort();
+  }
+  return 0;
+}
