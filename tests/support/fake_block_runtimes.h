@@ -42,6 +42,7 @@ struct FakeRuby {
     memory.map(pages, count * page_bytes);
     for (std::uint64_t i = 0; i < count; ++i) {
       memory.put_word(pages + i * page_bytes, objects + 0x60 * i);
+      memory.put(objects + 0x60 * i, 409U << 16 | 40, 4);
       memory.put_word(objects + 0x60 * i + 32, pages + i * page_bytes + 16);
     }
   }

@@ -21,6 +21,7 @@ public class Busy {
   public static void main(String[] arguments) throws Exception {
     ArrayList<byte[]> kept = new ArrayList<>();
     for (int i = 0; i < 40000; ++i) { byte[] block = new byte[2000]; if (i % 2 == 0) kept.add(block); }
+    kept.add(new byte[3 << 20]);
     while (System.in.read() >= 0) { }
     System.out.println(kept.size());
   }

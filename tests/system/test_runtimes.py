@@ -33,19 +33,6 @@ require('fs').readSync(0, Buffer.alloc(1));
 console.log(kept.length);
 """
 
-JAVA = """
-import java.util.ArrayList;
-public class Busy {
-  public static void main(String[] arguments) throws Exception {
-    ArrayList<byte[]> kept = new ArrayList<>();
-    for (int i = 0; i < 40000; ++i) { byte[] block = new byte[2000]; if (i % 2 == 0) kept.add(block); }
-    kept.add(new byte[3 << 20]);
-    while (System.in.read() >= 0) { }
-    System.out.println(kept.size());
-  }
-}
-"""
-
 GO = """
 package main
 
@@ -184,7 +171,7 @@ class Runtimes(programs.StartsPrograms):
 
     def start_busy_java(self, *options):
         java, compiler = vmscan.need("java"), vmscan.need("javac")
-        subprocess.run([compiler, self.write("Busy.java", JAVA)], check=True, capture_output=True, cwd=self.home)
+        subprocess.run([compiler, self.write("Busy.java", programs.JAVA)], check=True, capture_output=True, cwd=self.home)
         return self.start(java, "-Xmx256m", "-XX:NativeMemoryTracking=summary", *options, "-cp", self.home, "Busy")
 
     def jcmd(self, pid, *arguments):

@@ -1,7 +1,7 @@
 // LuaJIT: its allocator is a dlmalloc of its own (lj_alloc.c) over segments of memory from mmap. A segment is told by
-// {begin, size, next}: the newest one within the allocator's state, in the first KiB of the first segment, and each
-// older one 48 bytes before its own end. Blocks with a mapping of their own begin with {1, size + 2} and end with a
-// fencepost. Nothing of this is exported; luaJIT_setmode tells LuaJIT's image. Seen on 2.1 (Debian 12) against
+// {begin, size, next}: the newest one within the allocator's state, in the first KiB of a page of the oldest one, and
+// each older one 48 bytes before its own end. Blocks with a mapping of their own begin with {1, size + 2} and end with
+// a fencepost. Nothing of this is exported; luaJIT_setmode tells LuaJIT's image. Seen on 2.1 (Debian 12) against
 // collectgarbage("count").
 #include <fmt/format.h>
 
@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::uint64_t record_from_end = 48, granularity = 64 << 10, state_bytes = 1 << 10;
 constexpr std::uint64_t direct_pad = 32, in_use = 2, fencepost = 0xb, most_bytes = std::uint64_t{1} << 40;
-constexpr std::size_t most_segments = 1 << 16;
+constexpr std::size_t most_segments = 1 << 16, most_states = 1 << 14;
 
 class Finder {
  public:
@@ -26,9 +26,8 @@ class Finder {
       if (mapping.inode != 0 || mapping.shared || !mapping.write || !mapping.path.empty()) continue;
       if (mapping.range.size() > record_from_end) follow(mapping.range.end - record_from_end, true);
       look_at_direct(mapping.range);
-      look_for_state(mapping.range.begin);
+      look_for_states(mapping.range);
     }
-    for (const auto& [begin, segment] : std::map(segments_)) look_for_state(begin);
     for (const auto& [begin, segment] : segments_)
       scan_.add(segment, "LuaJIT heap", fmt::format("segment of lj_alloc at {:#x}", begin));
   }
@@ -57,17 +56,20 @@ class Finder {
     return found > 0 || !first;
   }
 
-  /// The state holds the newest segment, and leads to the others; it lies in the oldest one, which begins at `begin`.
-  void look_for_state(Address begin) {
-    for (std::uint64_t i = 0; i < state_bytes; i += 8) {
-      const Range newest = segment_at(begin + i);
-      if (newest.empty()) continue;
-      const Address next = word(begin + i + 16);
-      const bool alone = next == 0 && newest.begin == begin;
-      if (!alone && (next == 0 || !follow(next, true) || !segments_.contains(begin))) continue;
-      segments_.emplace(newest.begin, newest);
-      return;
-    }
+  /// The state holds the newest segment, and leads to the others. It lies where the first segment began, which may have
+  /// grown downwards since.
+  void look_for_states(Range mapping) {
+    std::size_t left = most_states;
+    for (const Range& run : memory_.readable(mapping))
+      for (Address at = run.begin; at < run.end && left > 0; at += memory_.page_bytes(), --left)
+        for (std::uint64_t i = 0; i < state_bytes; i += 8) look_at_state(at + i);
+  }
+
+  void look_at_state(Address at) {
+    const Range newest = segment_at(at);
+    if (newest.empty() || !memory_.writable(newest.begin)) return;
+    const Address next = word(at + 16);
+    if (next == 0 ? newest.contains(at) : follow(next, true)) segments_.emplace(newest.begin, newest);
   }
 
   void look_at_direct(Range mapping) {

@@ -7,6 +7,8 @@
 namespace vmscan {
 namespace {
 
+constexpr std::size_t most_parts = 1 << 18;  // 64 GiB of V8's pages
+
 constexpr std::array recognisers{find_hotspot, find_go, find_cpython,    find_mono,  find_ruby,
                                  find_luajit,  find_v8, find_v8_sandbox, find_cppgc, find_partition_alloc};
 
@@ -99,8 +101,15 @@ std::vector<Address> RuntimeScan::objects_pointed_to(Range image) const {
   return found;
 }
 
+bool RuntimeScan::taken(Range range) const {
+  const auto after = taken_.upper_bound(range.begin);
+  return after != taken_.begin() && std::prev(after)->second >= range.end;
+}
+
 void RuntimeScan::add(Range range, std::string_view details, std::string evidence, std::string_view block) {
-  if (range.empty()) return;
+  if (range.empty() || parts.size() >= most_parts) return;
+  Address& end = taken_[range.begin];
+  end = std::max(end, range.end);
   parts.push_back({.range = range,
                    .details = std::string(details),
                    .block = std::string(block),
@@ -111,12 +120,12 @@ void RuntimeScan::add(Range range, std::string_view details, std::string evidenc
 
 void RuntimeScan::add_native(Range range, std::string_view details, std::string evidence) {
   add(range, details, std::move(evidence));
-  if (!range.empty()) parts.back().native = true;
+  if (!parts.empty() && parts.back().range == range) parts.back().native = true;
 }
 
 void RuntimeScan::add_by_shape(Range range, std::string_view details, std::string evidence) {
   add(range, details, std::move(evidence));
-  if (!range.empty()) parts.back().by_shape = true;
+  if (!parts.empty() && parts.back().range == range) parts.back().by_shape = true;
 }
 
 void find_runtime_parts(Facts& facts, const MemoryReader& reader) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -49,16 +50,14 @@ class RuntimeScan {
       }
     }
   }
-  /// Whether something found already is all of the range.
-  bool taken(Range range) const {
-    return std::any_of(parts.begin(), parts.end(), [&](const RuntimePart& part) { return part.range.contains(range); });
-  }
+  /// Whether something found already is all of the range; so it need not be looked at.
+  bool taken(Range range) const;
   /// Objects outside of the image to which words of its writable data point; sorted, each once.
   std::vector<Address> objects_pointed_to(Range image) const;
   /// The private mappings without file and name that touch each other and hold the address: what was reserved at once,
   /// or happens to lie beside it. Empty when there are none.
   Range reservation_with(Address address) const;
-  /// Adds all of `range`, unless it is empty.
+  /// Adds all of `range`, unless it is empty or there are too many parts.
   void add(Range range, std::string_view details, std::string evidence, std::string_view block = {});
   /// The same for memory of an allocator for C++.
   void add_native(Range range, std::string_view details, std::string evidence);
@@ -66,7 +65,8 @@ class RuntimeScan {
   void add_by_shape(Range range, std::string_view details, std::string evidence);
 
  private:
-  std::vector<Range> reservations_;  // by address
+  std::vector<Range> reservations_;   // by address
+  std::map<Address, Address> taken_;  // where parts begin and end
   std::array<std::byte, 8192> window_;
   Address window_begin_ = 0;
   std::size_t window_bytes_ = 0;
