@@ -1,13 +1,14 @@
 // V8 (node, Electron without a sandbox): its heap consists of pages, which begin at multiples of 256 KiB with a header:
 // size, flags, …, Heap*, area_start, area_end, …, and the reservation of the page as {allocator, address, size}. Since
-// V8 12.4 the header is only {flags, pointer to such a record}. The record contains its page's own address and size,
-// which proves it. The space that owns the page stands before the reservation; its class is read from its vtable,
-// where the image exports V8's symbols, as node does; otherwise flags tell young and read-only pages.
-// Flags: src/heap/memory-chunk.h (FROM_PAGE and TO_PAGE have kept their bits since 2019). Seen on V8 11.3 (node 20)
-// against v8.getHeapSpaceStatistics().
+// V8 12 flags come first, and since 13 the header is only {flags, pointer to the rest}. The rest contains its page's
+// own address and size, which proves it. It also leads to the space that owns the page, whose class is read from its
+// vtable where the image exports V8's symbols, as node does; otherwise flags tell young and read-only pages. Flags:
+// src/heap/memory-chunk.h (FROM_PAGE and TO_PAGE have kept their bits since 2019). Seen on V8 11.3, 12.4 and 13.6 (node
+// 20, 22 and 24) against v8.getHeapSpaceStatistics().
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <optional>
 
@@ -47,124 +48,112 @@ constexpr SpaceClass space_classes[] = {
 struct Page {
   Range range;
   std::uint64_t flags = 0;
-  Address owner = 0, allocator = 0;  // 0: not known
+  Address allocator = 0;
+  std::string_view space;  // empty: its class is not known
 };
+
+using Record = std::array<std::uint64_t, header_words>;
 
 class Finder {
  public:
   explicit Finder(RuntimeScan& scan) : scan_(scan), memory_(scan.memory), word_(memory_.word_bytes()) {}
 
   void find() {
+    read_classes();
     for_each_v8_boundary(scan_, [&](Address at) { look_at(at); });
     if (pages_.empty()) return;
-    read_classes();
-    for (const Page& page : pages_)
+    std::map<Address, const Page*> allocators;  // with one of their pages
+    for (const Page& page : pages_) {
       scan_.add(page.range, name_of(page), fmt::format("page header at {:#x}", page.range.begin));
+      allocators.emplace(page.allocator, &page);
+    }
     for (const Range& page : read_only_)
       scan_.add(page, "V8 read-only space", fmt::format("page header at {:#x}", page.begin));
-    for (const auto& [allocator, page] : allocators_) add_reservation(allocator, *page);
+    for (const auto& [allocator, page] : allocators) add_reservation(allocator, *page);
   }
 
  private:
-  std::optional<std::uint64_t> in_record(std::span<const std::byte> record, std::size_t index) const {
-    return memory_.word_at(record, index * word_);
-  }
-
-  void look_at(Address at) {
-    const std::byte* header = scan_.bytes(at, header_words * word_);
-    if (header == nullptr) return;
-    std::array<std::byte, header_words * 8> copy{};
-    std::copy_n(header, header_words * word_, copy.begin());
-    const std::span<const std::byte> words = std::span<const std::byte>(copy).first(header_words * word_);
-    const std::uint64_t first = memory_.word_at(words, 0), second = memory_.word_at(words, word_);
-    if (auto page = page_in(words, at, first)) {
-      page->flags = second;
-      pages_.push_back(*page);
-    } else if (is_read_only(words, at, first, second)) {
-      read_only_.push_back({at, at + first});
-    } else if (first < v8_most_flags && scan_.object(second)) {
-      look_at_record(at, first, second);
-    }
-  }
-
-  void look_at_record(Address at, std::uint64_t flags, Address record) {
-    const std::byte* found = scan_.bytes(record, header_words * word_);
-    if (found == nullptr) return;
-    const std::span<const std::byte> words(found, header_words * word_);
-    for (std::size_t i = 0; i + 1 < header_words; ++i) {
-      if (memory_.word_at(words, i * word_) != at) continue;
-      if (auto page = page_in(words, at, memory_.word_at(words, (i + 1) * word_))) {
-        page->flags = flags;
-        pages_.push_back(*page);
-        return;
-      }
-    }
-  }
-
-  bool fits(Address at, std::uint64_t size) const {
-    const auto range = Range::make(at, size);
-    return range && size > 0 && size <= most_page_bytes && size % memory_.page_bytes() == 0 && memory_.mapped(*range);
-  }
-
-  bool has_area(std::span<const std::byte> words, Address at, std::uint64_t size) const {
-    for (std::size_t i = 1; i + 1 < header_words; ++i) {
-      const Address begin = memory_.word_at(words, i * word_), end = memory_.word_at(words, (i + 1) * word_);
-      if (begin > at && begin - at <= longest_header && begin < end && end - at <= size) return true;
-    }
-    return false;
-  }
-
-  /// The page of `size` bytes at `at`, if the words hold its reservation and the area of its objects.
-  std::optional<Page> page_in(std::span<const std::byte> words, Address at, std::uint64_t size) const {
-    if (size == 0 || size % memory_.page_bytes() != 0 || size > most_page_bytes) return std::nullopt;
-    for (std::size_t i = 1; i + 1 < header_words; ++i) {
-      if (memory_.word_at(words, i * word_) != at || memory_.word_at(words, (i + 1) * word_) != size) continue;
-      const Address allocator = memory_.word_at(words, (i - 1) * word_);
-      if (!scan_.object(allocator) || !has_area(words, at, size) || !fits(at, size)) continue;
-      return Page{.range = {at, at + size},
-                  .flags = 0,
-                  .owner = i >= 2 ? memory_.word_at(words, (i - 2) * word_) : 0,
-                  .allocator = allocator};
-    }
-    return std::nullopt;
-  }
-
-  /// Pages of the read-only heap have no Heap and no reservation any more: they count only beside others.
-  bool is_read_only(std::span<const std::byte> words, Address at, std::uint64_t size, std::uint64_t flags) const {
-    const Mapping* mapping = memory_.mapping_of(at);
-    return mapping != nullptr && !mapping->write && (flags & v8_read_only) != 0 && flags < v8_most_flags &&
-           has_area(words, at, size) && fits(at, size);
-  }
-
   void read_classes() {
-    for (const Page& page : pages_) {
-      allocators_.emplace(page.allocator, &page);
-      if (scan_.object(page.owner) && !spaces_.contains(page.owner))
-        spaces_[page.owner] = scan_.word(page.owner).value_or(0);
-    }
     for (const ImageSymbols& exported : scan_.exported) {
-      const Range image = exported.bytes().loaded().span;
-      if (std::none_of(spaces_.begin(), spaces_.end(), [&](const auto& each) { return image.contains(each.second); }))
-        continue;
+      if (!exported.find("_ZTVN2v88internal5SpaceE")) continue;
       for (const SpaceClass& each : space_classes)
         if (const auto vtable = exported.find(each.vtable)) classes_[vtable->begin + 2 * word_] = each.name;
     }
   }
 
-  std::string name_of(const Page& page) const {
-    const auto space = spaces_.find(page.owner);
-    const auto known = space != spaces_.end() ? classes_.find(space->second) : classes_.end();
-    if (known != classes_.end()) return fmt::format("V8 {}", known->second);
+  std::optional<Record> record_at(Address address) {
+    const std::byte* found = scan_.bytes(address, header_words * word_);
+    if (found == nullptr) return std::nullopt;
+    Record record;
+    for (std::size_t i = 0; i < header_words; ++i)
+      record[i] = memory_.word_at({found, header_words * word_}, i * word_);
+    return record;
+  }
+
+  void look_at(Address at) {
+    const auto header = record_at(at);
+    if (!header) return;
+    const auto [first, second] = std::pair((*header)[0], (*header)[1]);
+    if (add_page(*header, at, first, second)) return;
+    const Mapping* mapping = memory_.mapping_of(at);
+    const bool newer = first < v8_most_flags && scan_.memory.mapping_of(second) != nullptr;
+    if (const std::uint64_t flags = newer ? first : second; !mapping->write && flags < v8_most_flags) {
+      // Pages of the read-only heap have no reservation any more: they count only beside others.
+      if ((flags & v8_read_only) != 0)
+        read_only_.push_back(
+            {at, std::min(mapping->range.end, Range::make(at, v8_page_bytes).value_or(mapping->range).end)});
+    } else if (newer && scan_.object(second)) {
+      const auto record = record_at(second);
+      for (std::size_t i = 0; record && i + 1 < header_words; ++i)
+        if ((*record)[i] == at && add_page(*record, at, (*record)[i + 1], first)) return;
+    }
+  }
+
+  /// Whether the record has where the objects of the page begin and end.
+  static bool has_area(const Record& record, Address at, std::uint64_t size) {
+    const auto begin = std::find_if(record.begin(), record.end(),
+                                    [&](Address word) { return word > at && word - at <= longest_header; });
+    return begin != record.end() &&
+           std::any_of(record.begin(), record.end(), [&](Address word) { return word > *begin && word - at <= size; });
+  }
+
+  /// Takes the page of `size` bytes at `at`, if the record holds its reservation and the area of its objects.
+  bool add_page(const Record& record, Address at, std::uint64_t size, std::uint64_t flags) {
+    if (size == 0 || size % memory_.page_bytes() != 0 || size > most_page_bytes) return false;
+    for (std::size_t i = 0; i + 2 < header_words; ++i) {
+      if (record[i + 1] != at || record[i + 2] != size || !scan_.object(record[i])) continue;
+      const auto range = Range::make(at, size);
+      if (!range || !has_area(record, at, size) || !memory_.mapped(*range)) continue;
+      pages_.push_back({.range = *range, .flags = flags, .allocator = record[i], .space = space_in(record)});
+      return true;
+    }
+    return false;
+  }
+
+  /// The class of the space to which one of the words leads.
+  std::string_view space_in(const Record& record) {
+    if (classes_.empty()) return {};
+    for (const Address owner : record) {
+      if (!scan_.object(owner)) continue;
+      const auto [known, fresh] = spaces_.try_emplace(owner);
+      if (fresh)
+        if (const auto found = classes_.find(scan_.word(owner).value_or(0)); found != classes_.end())
+          known->second = found->second;
+      if (!known->second.empty()) return known->second;
+    }
+    return {};
+  }
+
+  static std::string name_of(const Page& page) {
+    if (!page.space.empty()) return fmt::format("V8 {}", page.space);
     return std::string(v8_space_by_flags(page.flags, page.range.size() > v8_page_bytes));
   }
 
   /// Address space from which an allocator of pages takes them, when it has bounds: the range for code, or a cage.
   void add_reservation(Address allocator, const Page& page) {
-    const std::byte* found = scan_.bytes(allocator, header_words * word_);
-    if (found == nullptr) return;
-    const std::span<const std::byte> words(found, header_words * word_);
-    for (std::size_t i = 1; i + 1 < header_words; ++i) {
-      const auto whole = Range::make(memory_.word_at(words, i * word_), memory_.word_at(words, (i + 1) * word_));
+    const auto words = record_at(allocator);
+    for (std::size_t i = 1; words && i + 1 < header_words; ++i) {
+      const auto whole = Range::make((*words)[i], (*words)[i + 1]);
       if (!whole || whole->size() > most_reserved_bytes || !whole->contains(page.range) || whole->begin == 0 ||
           whole->begin % memory_.page_bytes() != 0 || whole->size() % memory_.page_bytes() != 0 ||
           !memory_.mapped(*whole))
@@ -189,9 +178,8 @@ class Finder {
   std::size_t word_;
   std::vector<Page> pages_;  // by address
   std::vector<Range> read_only_;
-  std::map<Address, const Page*> allocators_;  // with one of their pages
-  std::map<Address, Address> spaces_;          // and their vtables
-  std::map<Address, std::string_view> classes_;
+  std::map<Address, std::string_view> classes_;  // by vtable
+  std::map<Address, std::string_view> spaces_;   // what was looked at; empty: no space
 };
 
 }  // namespace
