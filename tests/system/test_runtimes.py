@@ -298,7 +298,7 @@ class Runtimes(programs.StartsPrograms):
                 if "--type=renderer" not in command:
                     continue
                 document = vmscan.details(each)
-                self.check_named(document)
+                self.check_named(document, 0.9)  # small ones are mostly what every process has
                 blocks = [(r["details"], b) for r in document["regions"] if r["type"] == "managed_heap" for b in r["blocks"]]
                 found.append(sum(b["committed"] for part, b in blocks if part == "V8 trusted space" or (
                     part == "V8 heap cage" and b.get("details", "").endswith(" space") and "Write" in b["protection"])))

@@ -1,8 +1,8 @@
 // LuaJIT: its allocator is a dlmalloc of its own (lj_alloc.c) over segments of memory from mmap. A segment is told by
 // {begin, size, next}: the newest one within the allocator's state, in the first KiB of a page of the oldest one, and
-// each older one 48 bytes before its own end. Blocks with a mapping of their own begin with {1, size + 2} and end with
-// a fencepost. Nothing of this is exported; luaJIT_setmode tells LuaJIT's image. Seen on 2.1 (Debian 12) against
-// collectgarbage("count").
+// each older one 48 bytes or somewhat more before its own end. Blocks with a mapping of their own begin with {1, size +
+// 2} and end with a fencepost. Nothing of this is exported; luaJIT_setmode tells LuaJIT's image. Seen on 2.1 (Debian
+// 12) against collectgarbage("count").
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,9 +13,9 @@
 namespace vmscan {
 namespace {
 
-constexpr std::uint64_t record_from_end = 48, granularity = 64 << 10, state_bytes = 1 << 10;
+constexpr std::uint64_t nearest_record = 48, farthest_record = 96, granularity = 64 << 10, state_bytes = 1 << 10;
 constexpr std::uint64_t direct_pad = 32, in_use = 2, fencepost = 0xb, most_bytes = std::uint64_t{1} << 40;
-constexpr std::size_t most_segments = 1 << 16, most_states = 1 << 14;
+constexpr std::size_t most_segments = 1 << 16, most_pages = 1 << 15;
 
 class Finder {
  public:
@@ -24,7 +24,8 @@ class Finder {
   void find() {
     for (const Mapping& mapping : memory_.mappings()) {
       if (mapping.inode != 0 || mapping.shared || !mapping.write || !mapping.path.empty()) continue;
-      if (mapping.range.size() > record_from_end) follow(mapping.range.end - record_from_end, true);
+      for (std::uint64_t back = nearest_record; back <= farthest_record && back < mapping.range.size(); back += 8)
+        follow(mapping.range.end - back);
       look_at_direct(mapping.range);
       look_for_states(mapping.range);
     }
@@ -45,23 +46,26 @@ class Finder {
   }
 
   /// Follows a chain of records, each at the end of the segment that it describes. False: there is none.
-  bool follow(Address record, bool first) {
+  bool follow(Address record) {
     std::size_t found = 0;
     for (; record != 0 && segments_.size() < most_segments; record = word(record + 16)) {
       const Range segment = segment_at(record);
-      if (segment.empty() || segment.end - record != record_from_end) return found > 0;
+      if (segment.empty() || !near_end(segment, record)) return found > 0;
       if (!segments_.emplace(segment.begin, segment).second) return true;
       ++found;
     }
-    return found > 0 || !first;
+    return found > 0;
+  }
+  static bool near_end(Range segment, Address record) {
+    return segment.contains(record) && segment.end - record >= nearest_record &&
+           segment.end - record <= farthest_record;
   }
 
   /// The state holds the newest segment, and leads to the others. It lies where the first segment began, which may have
   /// grown downwards since.
   void look_for_states(Range mapping) {
-    std::size_t left = most_states;
     for (const Range& run : memory_.readable(mapping))
-      for (Address at = run.begin; at < run.end && left > 0; at += memory_.page_bytes(), --left)
+      for (Address at = run.begin; at < run.end && pages_left_ > 0; at += memory_.page_bytes(), --pages_left_)
         for (std::uint64_t i = 0; i < state_bytes; i += 8) look_at_state(at + i);
   }
 
@@ -69,7 +73,7 @@ class Finder {
     const Range newest = segment_at(at);
     if (newest.empty() || !memory_.writable(newest.begin)) return;
     const Address next = word(at + 16);
-    if (next == 0 ? newest.contains(at) : follow(next, true)) segments_.emplace(newest.begin, newest);
+    if (next == 0 ? newest.contains(at) : follow(next)) segments_.emplace(newest.begin, newest);
   }
 
   void look_at_direct(Range mapping) {
@@ -87,6 +91,7 @@ class Finder {
   RuntimeScan& scan_;
   const TargetMemory& memory_;
   std::map<Address, Range> segments_;
+  std::size_t pages_left_ = most_pages;
 };
 
 }  // namespace
