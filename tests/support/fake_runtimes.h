@@ -114,9 +114,9 @@ struct FakeGo {
     memory.reserve(arena, 2 * arena_bytes);
     const Address page = arena_entry & ~Address{0xfff};
     memory.map(table, 0x1000);
-    memory.facts().mappings.back().range.end = page;
+    memory.reserve(table + 0x1000, page - table - 0x1000);
     memory.map(page, 0x1000);
-    memory.facts().mappings.back().range.end = table + table_bytes;
+    memory.reserve(page + 0x1000, table + table_bytes - page - 0x1000);
     memory.put_word(arena_entry, metadata);
     memory.put_word(arena_entry + 8, metadata + 0x1000);
   }

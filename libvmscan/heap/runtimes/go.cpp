@@ -57,7 +57,6 @@ class Finder {
       while (!run.empty()) {
         const std::size_t count = memory_.read(
             run.begin, std::span(bytes).first(static_cast<std::size_t>(std::min<std::uint64_t>(run.size(), 1 << 16))));
-        if (count < 8) break;
         for (std::size_t i = 0; i + 8 <= count; i += 8) {
           const Address metadata = memory_.word_at(bytes, i);
           if (metadata == 0) continue;
@@ -67,7 +66,7 @@ class Finder {
             return false;
           arenas_.push_back({address, metadata});
         }
-        run.begin += count;
+        run.begin += count > 0 ? count : memory_.page_bytes();  // a core may have holes
       }
     }
     return !arenas_.empty();
