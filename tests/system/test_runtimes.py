@@ -229,7 +229,8 @@ class Runtimes(programs.StartsPrograms):
         # Buffers of the collector are in the arenas, but neither heap nor stack.
         self.assertLessEqual(heap_and_stacks, arenas)
         self.assertLessEqual(arenas - heap_and_stacks, 1 << 20)
-        self.assertGreaterEqual(sum(r["committed"] for r in document["regions"] if r["type"] == "managed_heap"), everything * 0.95)
+        committed = sum(r["committed"] for r in document["regions"] if r["type"] == "managed_heap")
+        self.assertGreaterEqual(committed, everything * 0.95)
         self.check_named(document)
         return pid, document
 

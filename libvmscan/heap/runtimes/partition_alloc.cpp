@@ -6,8 +6,7 @@
 // base/allocator/partition_allocator/src/partition_alloc/partition_page.h; seen in Chromium 156.
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <set>
+#include <map>
 
 #include "libvmscan/heap/runtimes/runtimes.h"
 
@@ -17,7 +16,7 @@ namespace {
 constexpr std::uint64_t super_page_bytes = 2 << 20, longest_partition = 64 << 10;
 constexpr std::uint64_t most_super_pages = 1 << 15;  // in a row
 constexpr std::size_t span_bytes = 32, spans = 127, least_pages = 3, most_pages = 1 << 20;
-constexpr std::uint64_t least_pool_bytes = 256 << 20;
+constexpr std::uint64_t pool_unit = 256 << 20;
 
 class Finder {
  public:
@@ -30,14 +29,12 @@ class Finder {
           mapping.range.size() == memory_.page_bytes() && pages_ < most_pages)
         look_at(mapping.range.begin);
     if (pages_ < least_pages) return;
-    for (const Address begin : pools_) {
-      const Range pool = scan_.reservation_with(begin);
-      scan_.add_native(pool, "PartitionAlloc",
+    for (const auto& [begin, end] : pools_)
+      scan_.add_native({begin, end}, "PartitionAlloc",
                        fmt::format("{} metadata pages, one at {:#x}, have free slots here", pages_, example_));
-    }
-    for (const Address begin : metadata_)
-      if (!pools_.contains(begin))
-        scan_.add_native(scan_.reservation_with(begin), "PartitionAlloc metadata",
+    for (const auto& [begin, end] : metadata_)
+      if (!scan_.taken({begin, end}))
+        scan_.add_native({begin, end}, "PartitionAlloc metadata",
                          fmt::format("{} metadata pages, one at {:#x}", pages_, example_));
   }
 
@@ -53,11 +50,12 @@ class Finder {
       return;
     ++pages_;
     example_ = page;
-    note_reservation(page, metadata_);
+    if (const Range around = scan_.reservation_with(page); around.size() >= pool_unit)
+      metadata_[around.begin] = around.end;
     for (std::size_t i = 1; i <= spans; ++i) {
       const Address slot = memory_.word_at(words, i * span_bytes);
       if (slot != 0 && memory_.writable(slot) && in_partition(memory_.word_at(words, i * span_bytes + 16), partition))
-        note_reservation(slot, pools_);
+        note_pool(slot);
     }
   }
 
@@ -65,17 +63,19 @@ class Finder {
     return bucket > partition && bucket - partition < longest_partition;
   }
 
-  /// Only what is large and begins at a round address was reserved for this and does not happen to touch.
-  void note_reservation(Address address, std::set<Address>& reservations) {
-    const Range reservation = scan_.reservation_with(address);
-    if (reservation.size() >= least_pool_bytes) reservations.insert(reservation.begin);
+  /// Pools begin and end at round addresses: what lies before and behind happens to touch.
+  void note_pool(Address address) {
+    const Range around = scan_.reservation_with(address);
+    const auto first = Range::make(around.begin, pool_unit - 1);
+    const Range pool{first ? first->end / pool_unit * pool_unit : around.end, around.end / pool_unit * pool_unit};
+    if (pool.contains(address)) pools_[pool.begin] = pool.end;
   }
 
   RuntimeScan& scan_;
   const TargetMemory& memory_;
   std::size_t pages_ = 0;
   Address example_ = 0;
-  std::set<Address> pools_, metadata_;  // where reservations begin
+  std::map<Address, Address> pools_, metadata_;  // where they begin and end
 };
 
 }  // namespace
