@@ -304,7 +304,7 @@ class Runtimes(programs.StartsPrograms):
                 found.append(sum(b["committed"] for part, b in blocks if part == "V8 trusted space" or (
                     part == "V8 heap cage" and b.get("details", "").endswith(" space") and "Write" in b["protection"])))
         print(f"  V8 tells {told} bytes, the renderers have {found}", flush=True)
-        self.assertTrue(any(abs(each - told) <= 256 << 10 for each in found), (told, found))
+        self.assertTrue(any(abs(each - told) <= 512 << 10 for each in found), (told, found))
 
 
 if __name__ == "__main__":
