@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include "libvmscan/heap/runtimes/runtimes.h"
@@ -66,7 +67,20 @@ class Finder {
   void look_for_states(Range mapping) {
     for (const Range& run : memory_.readable(mapping))
       for (Address at = run.begin; at < run.end && pages_left_ > 0; at += memory_.page_bytes(), --pages_left_)
-        for (std::uint64_t i = 0; i < state_bytes; i += 8) look_at_state(at + i);
+        look_at_page(at);
+  }
+
+  void look_at_page(Address at) {
+    std::array<std::byte, state_bytes> page;
+    const std::byte* found = scan_.bytes(at, page.size());
+    if (found == nullptr) return;
+    std::copy_n(found, page.size(), page.begin());
+    for (std::size_t i = 0; i + 16 <= page.size(); i += 8) {
+      const Address begin = memory_.word_at(page, i);
+      const std::uint64_t size = memory_.word_at(page, i + 8);
+      if (begin != 0 && begin % memory_.page_bytes() == 0 && size != 0 && size % granularity == 0)
+        look_at_state(at + i);
+    }
   }
 
   void look_at_state(Address at) {
