@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "libvmscan/heap/glibc_walk.h"
+#include "libvmscan/heap/residency.h"
 
 namespace vmscan {
 namespace {
@@ -116,7 +117,7 @@ class Settler {
     const Cache cache = read_cache(chunk);
     if (cache.layout == nullptr) return;
     if (const Place* place = place_of(chunk)) {
-      take(heaps_[place->heap], cache.layout->chunk_size, std::nullopt);
+      take(heaps_[place->heap], {chunk, chunk + cache.layout->chunk_size}, std::nullopt);
       heaps_[place->heap].overhead += cache.layout->chunk_size;
     }
     for (std::size_t bin = 0; bin < cache.layout->bins; ++bin)
@@ -209,7 +210,7 @@ class Settler {
       if (place == nullptr || !layout_.aligned(chunk) || !layout_.possible_size(link.size) ||
           link.size > place->range.end - chunk || length >= most_in_list || at == mark)
         return blame(what, at);
-      take(heaps_[place->heap], link.size, BlockState::Cached);
+      take(heaps_[place->heap], {chunk, chunk + link.size}, BlockState::Cached);
       remember(chunk, link.size);
       if (length + 1 == next_mark) {
         mark = at;
@@ -221,12 +222,16 @@ class Settler {
     }
   }
 
-  void take(HeapTotals& totals, std::uint64_t size, std::optional<BlockState> into) {
+  void take(HeapTotals& totals, Range chunk, std::optional<BlockState> into) {
+    const std::uint64_t size = chunk.size();
     if (totals.live.blocks == 0 || totals.live.bytes < size) return;
     --totals.live.blocks;
     totals.live.bytes -= size;
     if (into) totals.cached.add(size);
     walk_.sizes.take_from_live(size, into);
+    if (totals.residency)
+      move_part(walk_.memory.facts().pages, chunk, &PartBytes::live, into ? &PartBytes::cached : &PartBytes::overhead,
+                *totals.residency);
   }
 
   void remember(Address chunk, std::uint64_t size) {

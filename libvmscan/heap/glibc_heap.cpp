@@ -5,6 +5,7 @@
 
 #include "libvmscan/heap/glibc_walk.h"
 #include "libvmscan/heap/page_cache.h"
+#include "libvmscan/heap/residency.h"
 
 namespace vmscan {
 namespace {
@@ -39,6 +40,7 @@ struct Before {
 
 HeapTotals walk_arena_once(GlibcWalk& walk, const GlibcArena& arena, std::size_t index) {
   HeapTotals totals{.allocator = "glibc", .name = name_of(arena), .ranges = {}, .in_ram = {}};
+  if (walk.memory.facts().pages_known) totals.residency.emplace();
   for (const GlibcHeap& heap : arena.heaps) {
     totals.ranges.push_back(heap.range);
     totals.size += heap.range.size();
@@ -79,6 +81,8 @@ void add_mapped(GlibcWalk& walk, std::vector<HeapTotals>& heaps) {
   const auto blocks = find_glibc_mapped(walk.memory, walk.found, std::numeric_limits<std::uint64_t>::max());
   if (blocks.empty()) return;
   HeapTotals totals{.allocator = "glibc", .name = "mapped blocks", .ranges = {}, .in_ram = {}};
+  if (walk.memory.facts().pages_known) totals.residency.emplace();
+  ResidencyCounter resident(walk.memory.facts(), totals.residency);
   const std::uint64_t page = walk.memory.page_bytes();
   const auto& options = walk.options;
   for (const GlibcMappedBlock& block : blocks) {
@@ -86,6 +90,7 @@ void add_mapped(GlibcWalk& walk, std::vector<HeapTotals>& heaps) {
     totals.ranges.push_back(block.range);
     totals.size += size;
     totals.live.add(size);
+    resident.add(block.range, &PartBytes::live);
     walk.sizes.add(size, BlockState::Live);
     const bool of_size =
         options.list_request && (*options.list_request + 2 * walk.found.layout.word + page - 1) / page * page == size;
@@ -116,6 +121,7 @@ HeapReport walk_glibc(const TargetMemory& memory, const HeapOptions& options) {
   if (options.types) walk.objects.emplace(memory);
   walk.heaps = range_of_heaps(found);
   std::vector<HeapTotals> heaps;
+  heaps.reserve(found.arenas.size() + 1);
   for (GlibcArena& arena : found.arenas) heaps.push_back(walk_arena(walk, arena, heaps.size()));
   settle_glibc_caches(walk, heaps);
   for (HeapBlock& block : report.blocks)

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "libvmscan/heap/chunk_reader.h"
+#include "libvmscan/heap/residency.h"
 
 namespace vmscan {
 namespace {
@@ -29,11 +30,13 @@ class HeapWalker {
         index_(index),
         totals_(totals),
         reader_(walk.memory, heap.range),
+        resident_(walk.memory.facts(), totals.residency),
         end_(heap.range.end) {}
 
   void run() {
     const std::size_t first_link = walk_.links.size();
     follow_all();
+    resident_.finish();
     walk_.link_spans[heap_.range.begin] = {first_link, walk_.links.size()};
   }
 
@@ -41,15 +44,25 @@ class HeapWalker {
   void follow_all() {
     Address at = heap_.first_chunk;
     if (at == 0) at = pick_up(heap_.range.begin);
-    (heap_.first_chunk == 0 ? totals_.unread : totals_.overhead) += (at == 0 ? end_ : at) - heap_.range.begin;
+    const Range head{heap_.range.begin, at == 0 ? end_ : at};
+    heap_.first_chunk == 0 ? add_unread(head) : add_overhead(head);
     while (at != 0 && at < end_) {
       const Address broken = follow(at);
       if (broken == end_) return;
       settle(true);
       at = pick_up(at_fence_ ? broken : broken + layout_.alignment);
-      totals_.unread += (at == 0 ? end_ : at) - broken;
+      add_unread({broken, at == 0 ? end_ : at});
       if (!at_fence_) blame(broken, at);
     }
+  }
+
+  void add_overhead(Range range) {
+    totals_.overhead += range.size();
+    resident_.add(range, &PartBytes::overhead);
+  }
+  void add_unread(Range range) {
+    totals_.unread += range.size();
+    resident_.add(range, &PartBytes::unread);
   }
 
   /// Follows the chain from `at`; returns where it breaks, or the end of the heap.
@@ -81,7 +94,21 @@ class HeapWalker {
     totals_.top += size;
     totals_.free.add(size);
     totals_.largest_free = std::max(totals_.largest_free, size);
-    totals_.overhead += end_ - at - size;
+    resident_.add({at, at + size}, &PartBytes::free);
+    if (arena_.number == 0) resident_.add_trimmable(trimmed_from_top({at, at + size}));
+    add_overhead({at + size, end_});
+  }
+
+  /// systrim() in malloc/malloc.c: whole pages but the least chunk; only the brk heap is made smaller.
+  Range trimmed_from_top(Range top) const {
+    const std::uint64_t page = walk_.memory.page_bytes(), kept = layout_.least_chunk() + 1;
+    return {top.end - (top.size() - std::min(top.size(), kept)) / page * page, top.end};
+  }
+
+  /// mtrim() in malloc/malloc.c: the whole pages of a free chunk behind the words that it needs for its lists.
+  Range trimmed_from_free(Range chunk) const {
+    const std::uint64_t page = walk_.memory.page_bytes();
+    return {(chunk.begin + 6 * layout_.word + page - 1) / page * page, chunk.end / page * page};
   }
 
   /// A heap that is full ends in small chunks that nobody can get; so does the brk heap where another user of brk
@@ -91,15 +118,15 @@ class HeapWalker {
     const bool near_end = end_ - at <= 4 * fence + layout_.alignment;
     if (near_end ? size != 0 && size != fence : size != fence || !is_fence(at + fence)) return at;
     if (near_end && size == 0 && pending_ != 0 && pending_size_ <= fence + layout_.alignment) {
-      totals_.overhead += pending_size_;  // too little was left for a block: it only fills the heap
+      add_overhead({pending_, pending_ + pending_size_});  // too little was left for a block: it only fills the heap
       pending_ = 0;
     }
     settle((value & chunk_flag::previous_in_use) != 0);
     if (near_end) {
-      totals_.overhead += end_ - at;
+      add_overhead({at, end_});
       return end_;
     }
-    totals_.overhead += 2 * fence;
+    add_overhead({at, at + 2 * fence});
     at_fence_ = true;
     return at + 2 * fence;
   }
@@ -129,6 +156,8 @@ class HeapWalker {
   /// Counts the chunk before, now that the next one tells whether it is in use.
   void settle(bool in_use) {
     if (pending_ == 0) return;
+    const Range block{pending_, pending_ + pending_size_};
+    resident_.add_block(block, in_use);
     if (in_use) {
       totals_.live.add(pending_size_);
       if (walk_.links.size() < most_links && possible_link())
@@ -139,6 +168,7 @@ class HeapWalker {
     } else {
       totals_.free.add(pending_size_);
       totals_.largest_free = std::max(totals_.largest_free, pending_size_);
+      if (pending_size_ >= walk_.memory.page_bytes()) resident_.add_trimmable(trimmed_from_free(block));
     }
     const BlockState state = in_use ? BlockState::Live : BlockState::Free;
     walk_.sizes.add(pending_size_, state);
@@ -212,6 +242,7 @@ class HeapWalker {
   std::size_t index_;
   HeapTotals& totals_;
   ChunkReader reader_;
+  ResidencyCounter resident_;
   Address end_;
   Address pending_ = 0;
   std::uint64_t pending_size_ = 0, pending_first_ = 0;

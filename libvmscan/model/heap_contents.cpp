@@ -1,12 +1,32 @@
 #include "libvmscan/model/heap_contents.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace vmscan {
 
 BlockSum& BlockSum::operator+=(const BlockSum& other) {
   blocks += other.blocks;
   bytes += other.bytes;
+  return *this;
+}
+
+PartBytes& PartBytes::operator+=(const PartBytes& other) {
+  live += other.live;
+  cached += other.cached;
+  free += other.free;
+  overhead += other.overhead;
+  unread += other.unread;
+  return *this;
+}
+
+HeapResidency& HeapResidency::operator+=(const HeapResidency& other) {
+  in_ram += other.in_ram;
+  swapped += other.swapped;
+  trimmable += other.trimmable;
+  shared_free += other.shared_free;
+  shared_pages += other.shared_pages;
+  sharing_blocks += other.sharing_blocks;
   return *this;
 }
 
@@ -21,17 +41,22 @@ HeapTotals& HeapTotals::operator+=(const HeapTotals& other) {
   overhead += other.overhead;
   unread += other.unread;
   broken += other.broken;
+  if (residency && other.residency)
+    *residency += *other.residency;
+  else
+    residency.reset();
   return *this;
 }
 
 std::optional<std::uint64_t> HeapTotals::fragmentation() const {
   const std::uint64_t idle = cached.bytes + free.bytes - std::min(free.bytes, top), all = live.bytes + idle;
   if (all == 0) return std::nullopt;
-  return static_cast<std::uint64_t>(static_cast<double>(idle) / static_cast<double>(all) * 10000 + 0.5);
+  return static_cast<std::uint64_t>(std::llround(static_cast<double>(idle) / static_cast<double>(all) * 10000));
 }
 
 HeapTotals HeapContents::total() const {
   HeapTotals total{.allocator = {}, .name = "Total", .ranges = {}, .in_ram = 0};
+  total.residency.emplace();
   for (const HeapTotals& heap : heaps) total += heap;
   return total;
 }

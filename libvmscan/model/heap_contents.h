@@ -18,6 +18,23 @@ struct BlockSum {
   friend bool operator==(const BlockSum&, const BlockSum&) = default;
 };
 
+/// Bytes of each part of a heap.
+struct PartBytes {
+  std::uint64_t live = 0, cached = 0, free = 0, overhead = 0, unread = 0;
+  std::uint64_t sum() const { return live + cached + free + overhead + unread; }
+  PartBytes& operator+=(const PartBytes& other);
+};
+
+/// Where the bytes of a heap are: those in pages in RAM, those in pages that are swapped out; the others are nowhere.
+struct HeapResidency {
+  PartBytes in_ram, swapped;
+  std::uint64_t trimmable = 0;     // in RAM, and malloc_trim(0) would give it back: whole pages within free blocks
+  std::uint64_t shared_free = 0;   // free bytes in pages in RAM that blocks in use share: nothing gives them back
+  std::uint64_t shared_pages = 0;  // such pages, and the blocks in use that share them, cached ones included
+  std::uint64_t sharing_blocks = 0;
+  HeapResidency& operator+=(const HeapResidency& other);
+};
+
 /// One heap of an allocator. Bytes are what the blocks take from it, their headers included, so that
 /// live + cached + free + overhead + unread = size.
 struct HeapTotals {
@@ -34,6 +51,8 @@ struct HeapTotals {
   std::uint64_t overhead = 0;  // the allocator's own structures
   std::uint64_t unread = 0;    // what no chain of blocks led to
   std::uint64_t broken = 0;    // places where the chain of blocks was broken
+
+  std::optional<HeapResidency> residency = {};  // unset: the source or the walk cannot tell
 
   HeapTotals& operator+=(const HeapTotals& other);  // sums; the name stays
   /// The part of the memory between the first and the last block that no live block takes, in hundredths of a percent;

@@ -1,0 +1,47 @@
+#include "libvmscan/heap/residency.h"
+
+namespace vmscan {
+
+void ResidencyCounter::add_piecewise(Range range, std::uint64_t PartBytes::*part) {
+  run_ = {};
+  for (const PageRun& run : pages_.touching(range)) {
+    const std::uint64_t size = run.range.intersect(range).size();
+    if ((run.condition & page::guard) != 0) continue;
+    if ((run.condition & page::present) != 0) {
+      residency_->in_ram.*part += size;
+      run_ = run.range;
+    } else if ((run.condition & page::swapped) != 0) {
+      residency_->swapped.*part += size;
+    }
+  }
+}
+
+/// Settles the page before: what is free in it cannot be given back while blocks in use have the rest. Returns whether
+/// it is such a page.
+bool ResidencyCounter::enter_page(Address page) {
+  const bool shared =
+      free_in_page_ > 0 && blocks_in_page_ > 0 && pages_.count({page_, page_ + page_size_}).in_ram() > 0;
+  if (shared) {
+    residency_->shared_free += free_in_page_;
+    residency_->sharing_blocks += blocks_in_page_ - (first_is_counted_ ? 1 : 0);
+    ++residency_->shared_pages;
+  }
+  page_ = page;
+  free_in_page_ = blocks_in_page_ = 0;
+  first_is_counted_ = false;
+  return shared;
+}
+
+void move_part(const PageRuns& pages, Range block, std::uint64_t PartBytes::*from, std::uint64_t PartBytes::*to,
+               HeapResidency& residency) {
+  const PageCounts counts = pages.count(block);
+  const auto move = [&](PartBytes& parts, std::uint64_t bytes) {
+    const std::uint64_t moved = std::min(parts.*from, bytes);
+    parts.*from -= moved;
+    parts.*to += moved;
+  };
+  move(residency.in_ram, counts.in_ram());
+  move(residency.swapped, counts.swapped);
+}
+
+}  // namespace vmscan
