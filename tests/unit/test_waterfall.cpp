@@ -1,0 +1,154 @@
+#include <catch2/catch.hpp>
+
+#include "libvmscan/classify/build_snapshot.h"
+#include "libvmscan/heap/heap_parts.h"
+#include "libvmscan/heap/heap_walk.h"
+#include "libvmscan/heap/waterfall.h"
+#include "tests/support/fake_glibc.h"
+#include "tests/unit/sample_snapshot.h"
+
+using namespace vmscan;
+using tests::FakeGlibc;
+
+namespace {
+
+constexpr std::uint64_t page_size = 4096;
+
+Waterfall checked(const Waterfall& waterfall) {
+  Bytes sum = 0;
+  for (const WaterfallLine& line : waterfall.lines) sum += line.bytes;
+  if (waterfall.total.known()) CHECK(sum == waterfall.total);
+  return waterfall;
+}
+
+const WaterfallLine& line_of(const Waterfall& waterfall, WaterfallPart part) {
+  for (const WaterfallLine& line : waterfall.lines)
+    if (line.part == part) return line;
+  static const WaterfallLine none;
+  return none;
+}
+
+/// What is in RAM of the fake process: the whole of libc's data, and these pages of the heap.
+struct Fake {
+  FakeGlibc glibc;
+  HeapReport report;
+  Snapshot snapshot;
+
+  void in_ram(std::initializer_list<std::pair<unsigned, std::uint8_t>> heap_pages) {
+    Facts& facts = glibc.memory.facts();
+    facts.pages_known = facts.locked_known = true;
+    facts.target.page_size = page_size;
+    facts.pages.append({FakeGlibc::data, FakeGlibc::data + 2 * page_size}, page::present | page::exclusive);
+    for (const auto& [number, condition] : heap_pages) {
+      const Address begin = FakeGlibc::heap + number * page_size;
+      facts.pages.append({begin, begin + page_size}, condition);
+    }
+  }
+  Waterfall explained() {
+    auto walked = walk_heaps(glibc.memory.facts(), glibc.memory, {});
+    REQUIRE(walked);
+    report = *walked;
+    find_heap_parts(glibc.memory.facts(), glibc.memory, 0);
+    snapshot = build_snapshot(glibc.memory.facts());
+    return checked(explain(snapshot, &report));
+  }
+};
+
+constexpr std::uint8_t present = page::present | page::exclusive, swapped = page::swapped;
+
+}  // namespace
+
+TEST_CASE("a page in RAM counts for each block with the bytes that the block has in it") {
+  Fake fake;
+  fake.glibc.chunk(0x800);      // page 0
+  fake.glibc.chunk(0x1000);     // pages 0 and 1
+  fake.glibc.chunk(0x800);      // free, page 1
+  fake.glibc.chunk(0x1000, 0);  // page 2, swapped out
+  fake.glibc.finish();          // from page 3 on, never touched but its header
+  fake.in_ram({{0, present}, {1, present}, {2, swapped}, {3, present}});
+  const Waterfall waterfall = fake.explained();
+  CHECK(line_of(waterfall, WaterfallPart::HeapLive).bytes == 0x1800);
+  CHECK(line_of(waterfall, WaterfallPart::HeapLive).swap == Bytes{0x1000});
+  CHECK(line_of(waterfall, WaterfallPart::HeapLive).blocks == Bytes{3});
+  CHECK(line_of(waterfall, WaterfallPart::HeapFree).bytes == 0x800 + 0x1000);
+  CHECK(line_of(waterfall, WaterfallPart::HeapLive).rules == std::vector<std::string>{"malloc_arena"});
+  CHECK(waterfall.total == Bytes{5 * page_size});
+  REQUIRE(fake.report.heaps[0].residency);
+  CHECK(fake.report.heaps[0].residency->shared_pages == 1);
+  CHECK(fake.report.heaps[0].residency->shared_free == 0x800);
+  CHECK(fake.report.heaps[0].residency->sharing_blocks == 1);
+  CHECK(fake.report.heaps[0].residency->in_ram.sum() == fake.report.heaps[0].in_ram);
+}
+
+TEST_CASE("malloc_trim gives back whole pages of free blocks that are in RAM, and the end of the main arena") {
+  Fake fake;
+  fake.glibc.chunk(0x100);
+  fake.glibc.chunk(0x4000);    // free: from 0x100 to 0x4100 of the heap
+  fake.glibc.chunk(0x100, 0);  // ends at 0x4200, where the top begins
+  fake.glibc.finish();
+  fake.in_ram({{0, present}, {1, present}, {3, present}, {4, present}, {5, present}, {6, present}});
+  fake.explained();
+  // Pages 1 and 3 within the free block (2 is not in RAM, 4 is shared), pages 5 and 6 of the top.
+  CHECK(fake.report.heaps[0].residency->trimmable == 4 * page_size);
+}
+
+TEST_CASE("cached blocks and the thread's cache itself leave the live part") {
+  Fake fake;
+  FakeGlibc& glibc = fake.glibc;
+  const Address cached = glibc.chunk(0x40);
+  glibc.chunk(0x40);
+  glibc.finish();
+  glibc.memory.put_word(FakeGlibc::arena + FakeGlibc::fastbins + 16, cached);
+  glibc.link(cached + 16, 0);
+  fake.in_ram({{0, present}});
+  const Waterfall waterfall = fake.explained();
+  CHECK(line_of(waterfall, WaterfallPart::HeapCached).bytes == 0x40);
+  CHECK(line_of(waterfall, WaterfallPart::HeapLive).bytes == 0x40);
+  CHECK(line_of(waterfall, WaterfallPart::HeapFree).bytes == page_size - 0x80);
+}
+
+TEST_CASE("without a walk, heaps are one part by their rule; without RAM, committed bytes are split") {
+  const Snapshot snapshot = tests::rich_snapshot();
+  const Waterfall waterfall = checked(explain(snapshot, nullptr));
+  CHECK(waterfall.in_ram);
+  CHECK(waterfall.advice.empty());
+  Snapshot core = snapshot;
+  Usage sum = Usage::zero();
+  for (Region& region : core.regions) {
+    region.usage.total_ws = region.usage.private_ws = region.usage.shareable_ws = Bytes{};
+    sum += region.usage;
+  }
+  const Waterfall split = checked(explain(core, nullptr));
+  CHECK_FALSE(split.in_ram);
+  CHECK(split.total == sum.committed);
+  core.regions_known = false;
+  core.regions.clear();
+  CHECK(explain(core, nullptr).lines.empty());
+  CHECK_FALSE(explain(core, nullptr).total.known());
+}
+
+TEST_CASE("many parts of a managed heap become one line from the twelfth on") {
+  Snapshot snapshot;
+  for (unsigned i = 0; i < 30; ++i) {
+    Region region = tests::region_of(RegionType::ManagedHeap, 0x10000 + i * 0x10000, 0x8000,
+                                     tests::usage_of(0x8000, 0x8000, 0x1000 * (i % 8), 0, 0));
+    region.details = "part " + std::to_string(i);
+    region.rule = "runtime";
+    snapshot.regions.push_back(region);
+  }
+  const Waterfall waterfall = checked(explain(snapshot, nullptr));
+  CHECK(waterfall.lines.size() == 12);
+  CHECK(waterfall.lines.front().bytes >= waterfall.lines.back().bytes);
+}
+
+TEST_CASE("a walk that tells of more than the regions hold is not believed") {
+  Fake fake;
+  fake.glibc.chunk(0x800);
+  fake.glibc.finish();
+  fake.in_ram({{0, present}});
+  fake.explained();
+  fake.report.heaps[0].residency->in_ram.live += 1 << 20;
+  const Waterfall waterfall = checked(explain(fake.snapshot, &fake.report));
+  CHECK(line_of(waterfall, WaterfallPart::HeapLive).bytes == 0);
+  CHECK(line_of(waterfall, WaterfallPart::HeapUnread).bytes == page_size);
+}
