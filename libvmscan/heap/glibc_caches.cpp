@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t tls_bytes = 64 << 10;  // of static TLS, looked at below each thread's own structure
 constexpr std::size_t most_in_list = 1 << 24, most_pointers = 1 << 20;
+constexpr std::size_t most_fast_chunks = 1 << 22;  // noted for a walk along free pages
 
 struct CacheLayout {
   std::uint64_t chunk_size;
@@ -212,6 +213,8 @@ class Settler {
         return blame(what, at);
       take(heaps_[place->heap], {chunk, chunk + link.size}, BlockState::Cached);
       remember(chunk, link.size);
+      if (into == 0 && walk_.options.trim && walk_.fast_chunks.size() < most_fast_chunks)
+        walk_.fast_chunks.push_back(chunk);
       if (length + 1 == next_mark) {
         mark = at;
         next_mark *= 2;

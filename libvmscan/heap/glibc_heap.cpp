@@ -124,6 +124,7 @@ HeapReport walk_glibc(const TargetMemory& memory, const HeapOptions& options) {
   heaps.reserve(found.arenas.size() + 1);
   for (GlibcArena& arena : found.arenas) heaps.push_back(walk_arena(walk, arena, heaps.size()));
   settle_glibc_caches(walk, heaps);
+  if (options.trim) find_trimmable(walk, heaps);
   for (HeapBlock& block : report.blocks)
     if (walk.set_aside.contains(block.address - found.layout.header())) block.state = BlockState::Cached;
   add_mapped(walk, heaps);

@@ -36,7 +36,6 @@ class HeapWalker {
   void run() {
     const std::size_t first_link = walk_.links.size();
     follow_all();
-    resident_.finish();
     walk_.link_spans[heap_.range.begin] = {first_link, walk_.links.size()};
   }
 
@@ -95,20 +94,7 @@ class HeapWalker {
     totals_.free.add(size);
     totals_.largest_free = std::max(totals_.largest_free, size);
     resident_.add({at, at + size}, &PartBytes::free);
-    if (arena_.number == 0) resident_.add_trimmable(trimmed_from_top({at, at + size}));
     add_overhead({at + size, end_});
-  }
-
-  /// systrim() in malloc/malloc.c: whole pages but the least chunk; only the brk heap is made smaller.
-  Range trimmed_from_top(Range top) const {
-    const std::uint64_t page = walk_.memory.page_bytes(), kept = layout_.least_chunk() + 1;
-    return {top.end - (top.size() - std::min(top.size(), kept)) / page * page, top.end};
-  }
-
-  /// mtrim() in malloc/malloc.c: the whole pages of a free chunk behind the words that it needs for its lists.
-  Range trimmed_from_free(Range chunk) const {
-    const std::uint64_t page = walk_.memory.page_bytes();
-    return {(chunk.begin + 6 * layout_.word + page - 1) / page * page, chunk.end / page * page};
   }
 
   /// A heap that is full ends in small chunks that nobody can get; so does the brk heap where another user of brk
@@ -157,7 +143,7 @@ class HeapWalker {
   void settle(bool in_use) {
     if (pending_ == 0) return;
     const Range block{pending_, pending_ + pending_size_};
-    resident_.add_block(block, in_use);
+    resident_.add(block, in_use ? &PartBytes::live : &PartBytes::free);
     if (in_use) {
       totals_.live.add(pending_size_);
       if (walk_.links.size() < most_links && possible_link())
@@ -168,7 +154,6 @@ class HeapWalker {
     } else {
       totals_.free.add(pending_size_);
       totals_.largest_free = std::max(totals_.largest_free, pending_size_);
-      if (pending_size_ >= walk_.memory.page_bytes()) resident_.add_trimmable(trimmed_from_free(block));
     }
     const BlockState state = in_use ? BlockState::Live : BlockState::Free;
     walk_.sizes.add(pending_size_, state);

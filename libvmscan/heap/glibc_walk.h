@@ -64,6 +64,7 @@ struct GlibcWalk {
   Range heaps = {};               // from the first address of any arena to the last
   std::vector<PossibleLink> links = {};
   std::map<Address, LinkSpan> link_spans = {};  // by the beginning of the heap
+  std::vector<Address> fast_chunks = {};        // chunks in fast bins, the first so many
 };
 
 /// Walks one heap and adds to `totals`. `index` is that of the heap in the report.
@@ -73,6 +74,9 @@ void walk_glibc_heap(GlibcWalk& walk, const GlibcArena& arena, const GlibcHeap& 
 /// Takes the chunks in thread caches and fast bins out of the live ones (glibc_caches.cpp). `heaps` has one entry for
 /// each arena, in their order.
 void settle_glibc_caches(GlibcWalk& walk, std::vector<HeapTotals>& heaps);
+
+/// Fills what HeapResidency says of free pages; a second way along all chunks (glibc_trim.cpp).
+void find_trimmable(GlibcWalk& walk, std::vector<HeapTotals>& heaps);
 
 /// A block with a mapping of its own. Several may share what the kernel shows as one mapping.
 struct GlibcMappedBlock {

@@ -36,8 +36,9 @@ struct HeapReport : HeapContents {
   std::vector<Note> notes;
 };
 
-/// Which blocks are listed.
+/// What is looked at beside the totals, and which blocks are listed.
 struct HeapOptions {
+  bool trim = false;                          // what malloc_trim would give back, which takes a second walk
   std::optional<std::uint64_t> list_request;  // those that a request of so many bytes gets
   std::optional<Address> list_address;        // the one with this address
   std::size_t most_blocks = 1'000'000;

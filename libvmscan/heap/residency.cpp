@@ -1,5 +1,7 @@
 #include "libvmscan/heap/residency.h"
 
+#include <algorithm>
+
 namespace vmscan {
 
 void ResidencyCounter::add_piecewise(Range range, std::uint64_t PartBytes::*part) {
@@ -14,22 +16,6 @@ void ResidencyCounter::add_piecewise(Range range, std::uint64_t PartBytes::*part
       residency_->swapped.*part += size;
     }
   }
-}
-
-/// Settles the page before: what is free in it cannot be given back while blocks in use have the rest. Returns whether
-/// it is such a page.
-bool ResidencyCounter::enter_page(Address page) {
-  const bool shared =
-      free_in_page_ > 0 && blocks_in_page_ > 0 && pages_.count({page_, page_ + page_size_}).in_ram() > 0;
-  if (shared) {
-    residency_->shared_free += free_in_page_;
-    residency_->sharing_blocks += blocks_in_page_ - (first_is_counted_ ? 1 : 0);
-    ++residency_->shared_pages;
-  }
-  page_ = page;
-  free_in_page_ = blocks_in_page_ = 0;
-  first_is_counted_ = false;
-  return shared;
 }
 
 void move_part(const PageRuns& pages, Range block, std::uint64_t PartBytes::*from, std::uint64_t PartBytes::*to,

@@ -28,9 +28,10 @@ struct PartBytes {
 /// Where the bytes of a heap are: those in pages in RAM, those in pages that are swapped out; the others are nowhere.
 struct HeapResidency {
   PartBytes in_ram, swapped;
-  std::uint64_t trimmable = 0;     // in RAM, and malloc_trim(0) would give it back: whole pages within free blocks
+  // With HeapOptions::trim only:
+  std::uint64_t trimmable = 0;     // in RAM, and malloc_trim(0) would give it back
   std::uint64_t shared_free = 0;   // free bytes in pages in RAM that blocks in use share: nothing gives them back
-  std::uint64_t shared_pages = 0;  // such pages, and the blocks in use that share them, cached ones included
+  std::uint64_t shared_pages = 0;  // such pages, and the blocks in use that share them, those of thread caches included
   std::uint64_t sharing_blocks = 0;
   HeapResidency& operator+=(const HeapResidency& other);
 };

@@ -45,7 +45,8 @@ struct Fake {
     }
   }
   Waterfall explained() {
-    auto walked = walk_heaps(glibc.memory.facts(), glibc.memory, {});
+    auto walked =
+        walk_heaps(glibc.memory.facts(), glibc.memory, {.trim = true, .list_request = {}, .list_address = {}});
     REQUIRE(walked);
     report = *walked;
     find_heap_parts(glibc.memory.facts(), glibc.memory, 0);
@@ -90,6 +91,22 @@ TEST_CASE("malloc_trim gives back whole pages of free blocks that are in RAM, an
   fake.explained();
   // Pages 1 and 3 within the free block (2 is not in RAM, 4 is shared), pages 5 and 6 of the top.
   CHECK(fake.report.heaps[0].residency->trimmable == 4 * page_size);
+}
+
+TEST_CASE("malloc_trim joins what fast bins hold with the free blocks beside it, but not what thread caches hold") {
+  Fake fake;
+  FakeGlibc& glibc = fake.glibc;
+  glibc.chunk(0x1000);  // free
+  const Address fast = glibc.chunk(0x40, 0);
+  glibc.chunk(0x1000);  // free: with the two before it from 0 to 0x2040
+  glibc.chunk(0x100, 0);
+  glibc.finish();
+  glibc.memory.put_word(FakeGlibc::arena + FakeGlibc::fastbins + 16, fast);
+  glibc.link(fast + 16, 0);
+  fake.in_ram({{0, present}, {1, present}, {2, present}});
+  fake.explained();
+  CHECK(fake.report.heaps[0].cached.blocks == 1);
+  CHECK(fake.report.heaps[0].residency->trimmable == page_size);
 }
 
 TEST_CASE("cached blocks and the thread's cache itself leave the live part") {
