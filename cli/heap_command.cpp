@@ -4,15 +4,13 @@
 #include <algorithm>
 
 #include "cli/commands.h"
-#include "cli/heading.h"
+#include "cli/heap_look.h"
 #include "cli/log.h"
 #include "cli/quantities.h"
 #include "cli/system.h"
 #include "cli/view.h"
 #include "formats/heap_view.h"
 #include "formats/text.h"
-#include "libvmscan/classify/build_snapshot.h"
-#include "libvmscan/heap/heap_walk.h"
 
 namespace vmscan::cli {
 namespace {
@@ -76,47 +74,6 @@ Expected<HeapSettings> settle_heap(const HeapArguments& arguments) {
   return settings;
 }
 
-struct Looked {
-  Snapshot snapshot;
-  HeapReport report;
-};
-
-/// A snapshot that was saved with its heaps knows their sums.
-Expected<Looked> recall(OpenTarget& target, const HeapSettings& settings) {
-  const std::shared_ptr<const HeapContents> contents = target.saved.heap;
-  if (contents == nullptr)
-    return failure(exit_usage,
-                   "a saved snapshot holds no memory to look at: name a process or a core, or take it with --heap");
-  if (settings.lists_blocks())
-    return failure(exit_usage,
-                   "a saved snapshot holds sums, not blocks: --size and --address need a process or a core");
-  auto snapshot = take_snapshot(target, {});
-  if (!snapshot) return std::unexpected(snapshot.error());
-  Looked looked{.snapshot = std::move(*snapshot), .report = {}};
-  static_cast<HeapContents&>(looked.report) = *contents;
-  return looked;
-}
-
-Expected<Looked> look(OpenTarget& target, const HeapSettings& settings) {
-  if (target.source == nullptr) return recall(target, settings);
-  const MemoryReader* memory = target.source->memory();
-  if (memory == nullptr) return failure(exit_usage, "this file holds no memory to look at: name a process or a core");
-  auto facts = target.source->collect(settings.view.collect);
-  if (!facts) return failure(facts.error());
-  auto report = walk_heaps(*facts, *memory, settings.heap);
-  if (!report) return failure(report.error());
-  if (report->heaps.empty() && facts->mappings_known)
-    report->notes.push_back(
-        {"no_heap",
-         "no heap was found: of allocators, this version knows the malloc of glibc and musl, jemalloc, "
-         "mimalloc and tcmalloc"});
-  Looked looked{.snapshot = build_snapshot(std::move(*facts)), .report = std::move(*report)};
-  auto& notes = looked.snapshot.notes;
-  notes.insert(notes.end(), looked.report.notes.begin(), looked.report.notes.end());
-  notes.insert(notes.begin(), target.notes.begin(), target.notes.end());
-  return looked;
-}
-
 std::string region_line(const Snapshot& snapshot, Address address) {
   const Region* region = formats::region_with(snapshot, address);
   if (region == nullptr) return fmt::format("{:#x} is in no region\n", address);
@@ -124,7 +81,7 @@ std::string region_line(const Snapshot& snapshot, Address address) {
                      title_of(region->type), formats::escape_for_terminal(region->details), region->rule);
 }
 
-void add_tables(const Looked& looked, const HeapSettings& settings, bool several, ViewOutput& output) {
+void add_tables(const HeapLook& looked, const HeapSettings& settings, bool several, ViewOutput& output) {
   const bool csv = settings.view.format == Format::Csv;
   const auto rows = csv || settings.top ? settings.top : std::optional(rows_in_table);
   const bool heaps = !settings.lists_blocks() && !(csv && (settings.sizes || settings.types));
@@ -163,25 +120,16 @@ int run_heap(std::span<const std::string> words) {
   const auto settings = settle_heap(arguments);
   if (!settings) return report(settings.error());
 
-  int exit_code = exit_done;
   bool any_block = false;
-  const auto specs = target_specs(arguments.view.targets);
-  if (!specs) return report(specs.error());
+  std::vector<HeapLook> all;
+  int exit_code = for_each_target(arguments.view.targets, [&](OpenTarget& target) -> Expected<void> {
+    auto looked = look_at_heaps(target, settings->view.collect, settings->heap);
+    if (!looked) return std::unexpected(looked.error());
+    all.push_back(std::move(*looked));
+    return {};
+  });
   ViewOutput output(arguments.view, settings->view);
-  std::vector<Looked> all;
-  for (const TargetSpec& spec : *specs) {
-    auto targets = open_targets(spec, arguments.view.targets.all);
-    if (!targets) exit_code = std::max(exit_code, report(targets.error()));
-    if (!targets) continue;
-    for (OpenTarget& target : *targets) {
-      auto looked = look(target, *settings);
-      if (!looked)
-        exit_code = std::max(exit_code, report(looked.error()));
-      else
-        all.push_back(std::move(*looked));
-    }
-  }
-  for (const Looked& looked : all) {
+  for (const HeapLook& looked : all) {
     any_block |= !looked.report.blocks.empty();
     if (!looked.snapshot.regions_known) continue;
     if (settings->view.format == Format::Json)
@@ -192,7 +140,7 @@ int run_heap(std::span<const std::string> words) {
       add_tables(looked, *settings, all.size() > 1, output);
   }
   if (const int failed = output.finish(); failed != exit_done) return std::max(exit_code, failed);
-  for (const Looked& looked : all)
+  for (const HeapLook& looked : all)
     exit_code = std::max(exit_code, tell_notes(looked.snapshot, arguments.view, settings->view));
   if (settings->lists_blocks() && !any_block && exit_code == exit_done) return exit_nothing;
   return exit_code;

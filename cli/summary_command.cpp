@@ -2,11 +2,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "cli/commands.h"
 #include "cli/heading.h"
+#include "cli/heap_look.h"
 #include "cli/system.h"
 #include "cli/view.h"
+#include "formats/waterfall_view.h"
 
 namespace vmscan::cli {
 namespace {
@@ -16,6 +19,7 @@ constexpr std::string_view help = R"(Totals per type of memory: what is reserved
 Examples:
   vmscan summary 1234                      a process, by its pid
   vmscan summary postgres --all --total    all processes of that name, and their sum
+  vmscan summary 1234 --explain            whose the RAM is, down to live and free blocks of the heap, and what to do
   vmscan summary 1234 --columns +swap,pss  further columns
   vmscan summary before.json --json        a saved snapshot, for other programs)";
 
@@ -61,19 +65,69 @@ int add_total(const std::vector<Snapshot>& snapshots, const ViewSettings& settin
   return exit_done;
 }
 
+/// --explain has one table, which is whole.
+Expected<void> check_explain(const ViewArguments& options, bool total) {
+  const std::array<std::pair<bool, std::string_view>, 6> others{{{!options.columns.empty(), "--columns"},
+                                                                 {!options.sort.empty(), "--sort"},
+                                                                 {!options.top.empty(), "--top"},
+                                                                 {!options.types.empty(), "--type"},
+                                                                 {options.full, "--full"},
+                                                                 {total, "--total"}}};
+  for (const auto& [given, name] : others)
+    if (given) return failure(exit_usage, fmt::format("--explain shows all parts of one process: leave out {}", name));
+  return {};
+}
+
+void add_waterfall(const Snapshot& snapshot, const Waterfall& waterfall, const ViewSettings& settings, bool several,
+                   ViewOutput& output) {
+  if (settings.format == Format::Json) return output.add_json(formats::waterfall_json(snapshot, waterfall));
+  if (settings.format == Format::Csv)
+    return output.add_table(snapshot, formats::waterfall_rows(waterfall), {}, several);
+  if (!snapshot.regions_known) return add_view(snapshot, settings, several, output);
+  output.add_table(snapshot, formats::waterfall_table(waterfall), {}, several);
+  if (settings.style.header) output.add_text(formats::waterfall_lines(waterfall, settings.style));
+}
+
+int explain_targets(const ViewArguments& options, const ViewSettings& settings) {
+  std::vector<PartialLook> looks;
+  int exit_code = for_each_target(options.targets, [&](OpenTarget& target) -> Expected<void> {
+    auto look = look_as_far_as_possible(target, settings.collect);
+    if (!look) return std::unexpected(look.error());
+    looks.push_back(std::move(*look));
+    return {};
+  });
+  ViewOutput output(options, settings);
+  for (PartialLook& look : looks) {
+    const Waterfall waterfall = explain(look.snapshot, look.report ? &*look.report : nullptr);
+    if (!waterfall.in_ram && waterfall.total.known())
+      look.snapshot.notes.push_back(
+          {"ram_unknown", "what was in RAM is not known here: the committed bytes are split instead of Rss"});
+    add_waterfall(look.snapshot, waterfall, settings, looks.size() > 1, output);
+  }
+  if (const int failed = output.finish(); failed != exit_done) return std::max(exit_code, failed);
+  for (const PartialLook& look : looks) exit_code = std::max(exit_code, tell_notes(look.snapshot, options, settings));
+  return exit_code;
+}
+
 }  // namespace
 
 int run_summary(std::span<const std::string> arguments) {
   ViewArguments options;
-  bool total = false;
+  bool total = false, explained = false;
   Parser parser("summary", "TARGET... [OPTIONS]", help);
   options.add_to(parser, formats::View::Summary);
   parser.group("What is shown");
   parser.flag("--total", total, "add up all targets, after each of them");
+  parser.flag("--explain", explained,
+              "split what is in RAM by owner, each part with its rule, and what follows from it");
   if (const auto done = parser.parse(arguments)) return *done;
   auto settings = settle(options, formats::View::Summary);
   if (!settings) return report(settings.error());
   settings->collect.sections = false;
+  if (explained) {
+    if (const auto checked = check_explain(options, total); !checked) return report(checked.error());
+    return explain_targets(options, *settings);
+  }
 
   int exit_code = exit_done;
   const std::vector<Snapshot> snapshots = take_snapshots(options, *settings, exit_code);

@@ -209,6 +209,20 @@ Expected<std::vector<OpenTarget>> open_targets(const TargetSpec& spec, bool all)
   return open_name(spec.text, all);
 }
 
+int for_each_target(const TargetOptions& options, const std::function<Expected<void>(OpenTarget&)>& look) {
+  const auto specs = target_specs(options);
+  if (!specs) return report(specs.error());
+  int exit_code = exit_done;
+  for (const TargetSpec& spec : *specs) {
+    auto targets = open_targets(spec, options.all);
+    if (!targets) exit_code = std::max(exit_code, report(targets.error()));
+    if (!targets) continue;
+    for (OpenTarget& target : *targets)
+      if (const auto looked = look(target); !looked) exit_code = std::max(exit_code, report(looked.error()));
+  }
+  return exit_code;
+}
+
 Expected<Snapshot> take_snapshot(OpenTarget& target, const CollectOptions& options, WithHeaps heaps) {
   Snapshot snapshot;
   if (target.source == nullptr) {

@@ -2,6 +2,7 @@
 // for one snapshot of a series, "-" for standard input. --pid, --name and --file settle a doubt.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -48,6 +49,10 @@ Expected<std::vector<TargetSpec>> target_specs(const TargetOptions& options);
 /// Opens one target; with `all`, each process whose name begins so. Failures: exit code 3 for processes that are not
 /// there, 2 for files that are not understood, 4 for what may not be read.
 Expected<std::vector<OpenTarget>> open_targets(const TargetSpec& spec, bool all);
+
+/// Opens all targets and looks at each, in order. The failure of one is reported on stderr and does not keep the others
+/// from being looked at; returns the worst exit code.
+int for_each_target(const TargetOptions& options, const std::function<Expected<void>(OpenTarget&)>& look);
 
 /// All snapshots of a file, with what it is called in messages and how it was unpacked.
 struct SavedSnapshots {

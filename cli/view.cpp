@@ -288,23 +288,12 @@ Expected<ViewSettings> settle(const ViewArguments& arguments, formats::View view
 
 std::vector<Snapshot> take_snapshots(const ViewArguments& arguments, const ViewSettings& settings, int& exit_code) {
   std::vector<Snapshot> snapshots;
-  const auto failed = [&](const Failure& failure) { exit_code = std::max(exit_code, report(failure)); };
-  const auto specs = target_specs(arguments.targets);
-  if (!specs) return failed(specs.error()), snapshots;
-  for (const TargetSpec& spec : *specs) {
-    auto targets = open_targets(spec, arguments.targets.all);
-    if (!targets) {
-      failed(targets.error());
-      continue;
-    }
-    for (OpenTarget& target : *targets) {
-      auto snapshot = take_snapshot(target, settings.collect);
-      if (!snapshot)
-        failed(snapshot.error());
-      else
-        snapshots.push_back(std::move(*snapshot));
-    }
-  }
+  exit_code = for_each_target(arguments.targets, [&](OpenTarget& target) -> Expected<void> {
+    auto snapshot = take_snapshot(target, settings.collect);
+    if (!snapshot) return std::unexpected(snapshot.error());
+    snapshots.push_back(std::move(*snapshot));
+    return {};
+  });
   return snapshots;
 }
 

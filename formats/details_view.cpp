@@ -115,11 +115,8 @@ std::string details_json(const Snapshot& snapshot, const ViewOptions& options) {
   } else {
     json.null();
   }
-  write_kernel_and_limits(json, snapshot);
-  write_notes(json, snapshot.notes);
-  json.end_object();
-  out += '\n';
-  return out;
+  write_tail(json, snapshot);
+  return out += '\n';
 }
 
 }  // namespace vmscan::formats

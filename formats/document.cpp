@@ -124,6 +124,12 @@ void write_notes(JsonWriter& json, const std::vector<Note>& notes) {
   json.end_array();
 }
 
+void write_tail(JsonWriter& json, const Snapshot& snapshot) {
+  write_kernel_and_limits(json, snapshot);
+  write_notes(json, snapshot.notes);
+  json.end_object();
+}
+
 void write_usage(JsonWriter& json, const Usage& usage, UnknownColumns unknown) {
   for (const UsageColumn& column : usage_columns) {
     const Bytes bytes = usage.*column.member;

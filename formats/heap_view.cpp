@@ -34,6 +34,7 @@ Row heap_row(const HeapTotals& heap, Row::Kind kind) {
 
 std::vector<const SizeTotals*> by_live_bytes(const HeapReport& report, std::optional<std::size_t> top) {
   std::vector<const SizeTotals*> sizes;
+  sizes.reserve(report.sizes.size());
   for (const SizeTotals& size : report.sizes) sizes.push_back(&size);
   std::stable_sort(sizes.begin(), sizes.end(),
                    [](const SizeTotals* a, const SizeTotals* b) { return a->live.bytes > b->live.bytes; });
@@ -211,11 +212,8 @@ std::string heap_json(const Snapshot& snapshot, const HeapReport& report, const 
     else
       json.null();
   }
-  write_kernel_and_limits(json, snapshot);
-  write_notes(json, snapshot.notes);
-  json.end_object();
-  out += '\n';
-  return out;
+  write_tail(json, snapshot);
+  return out += '\n';
 }
 
 }  // namespace vmscan::formats

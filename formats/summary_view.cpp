@@ -95,11 +95,8 @@ std::string summary_json(const Snapshot& snapshot, const Summary& summary, const
   json.begin_object();
   write_figures(json, summary.total);
   json.end_object();
-  write_kernel_and_limits(json, snapshot);
-  write_notes(json, snapshot.notes);
-  json.end_object();
-  out += '\n';
-  return out;
+  write_tail(json, snapshot);
+  return out += '\n';
 }
 
 }  // namespace vmscan::formats

@@ -134,6 +134,26 @@ std::string shorten(std::string_view text, std::size_t width) {
                      last_code_points(text, width - 1 - kept_in_front));
 }
 
+std::string wrapped(std::string_view text, std::size_t indent, std::size_t width) {
+  std::string out;
+  std::size_t used = 0;
+  while (!text.empty()) {
+    const std::string_view word = text.substr(0, text.find(' '));
+    text.remove_prefix(std::min(text.size(), word.size() + 1));
+    const std::size_t needed = display_width(word) + 1;
+    const bool breaks = used == 0 || (width != 0 && used + needed > width);
+    if (breaks) {
+      out += (used == 0 ? "" : "\n") + std::string(indent, ' ');
+      used = indent + needed - 1;
+    } else {
+      out += ' ';
+      used += needed;
+    }
+    out += word;
+  }
+  return out + '\n';
+}
+
 std::string quote(std::string_view text) {
   constexpr std::size_t longest = 60;
   const bool cut = text.size() > longest;

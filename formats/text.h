@@ -19,6 +19,9 @@ std::size_t display_width(std::string_view text);
 /// "/usr/lib/x86_64-linux-gnu/libc.so.6" becomes "/usr/…/libc.so.6".
 std::string shorten(std::string_view text, std::size_t width);
 
+/// Breaks between words so that no line is wider than `width` (0: one line); every line is indented, and ends with LF.
+std::string wrapped(std::string_view text, std::size_t indent, std::size_t width);
+
 /// In quotes, escaped and cut to a length that fits an error message.
 std::string quote(std::string_view text);
 

@@ -71,27 +71,6 @@ std::string padded(std::string_view text, std::size_t width, Side side = Side::R
   return side == Side::Right ? blanks + std::string(text) : std::string(text) + blanks;
 }
 
-/// Breaks between words so that no line is wider than `width` (0: one line); every line is indented.
-std::string wrapped(std::string_view text, std::size_t indent, std::size_t width) {
-  std::string out;
-  std::size_t used = 0;
-  while (!text.empty()) {
-    const std::string_view word = text.substr(0, text.find(' '));
-    text.remove_prefix(std::min(text.size(), word.size() + 1));
-    const std::size_t needed = display_width(word) + 1;
-    const bool breaks = used == 0 || (width != 0 && used + needed > width);
-    if (breaks) {
-      out += (used == 0 ? "" : "\n") + std::string(indent, ' ');
-      used = indent + needed - 1;
-    } else {
-      out += ' ';
-      used += needed;
-    }
-    out += word;
-  }
-  return out + '\n';
-}
-
 class LineWriter {
  public:
   LineWriter(std::span<const Verdict> verdicts, const TableStyle& style) : verdicts_(verdicts), style_(style) {

@@ -68,7 +68,7 @@ struct WaterfallLine {
 enum class AdviceKind : std::uint8_t {
   MallocTrim,   // malloc_trim(0) would give `bytes` back
   SharedPages,  // `bytes` are free in `pages` pages that `blocks` blocks in use keep in RAM
-  Arenas,       // beyond that, `bytes` are free or cached in `arenas` arenas beside the main one, of `threads` threads
+  Arenas,       // `bytes` free and cached would stay in `arenas` arenas beside the main one, for `threads` threads
 };
 inline constexpr std::array<std::string_view, 3> advice_names{"malloc_trim", "shared_pages", "arenas"};
 

@@ -202,6 +202,21 @@ def _heap_laws(document):
     return broken
 
 
+def _waterfall_laws(document):
+    broken = []
+    total = add(line["bytes"] for line in document["lines"])
+    if document["total"] is not None and document["total"] != total:
+        broken.append(f"the lines add up to {total}, not to {document['total']}")
+    if document["total"] is None and document["lines"]:
+        broken.append("lines of an unknown total")
+    keys = [(line["part"], line["details"]) for line in document["lines"]]
+    if len(keys) != len(set(keys)):
+        broken.append("a part stands there twice")
+    if (swap := add(line["swap"] for line in document["lines"])) not in (None, document["swap"]) and document["lines"]:
+        broken.append(f"the swap of the lines adds up to {swap}, not to {document['swap']}")
+    return broken
+
+
 def broken_laws(document):
     """One sentence for each law that a summary, details or snapshot document breaks; empty when all hold."""
     kind = document.get("schema")
@@ -211,6 +226,8 @@ def broken_laws(document):
         return _region_laws(document) + _saved_heap_laws(document)
     if kind == "vmscan.heap/1":
         return _heap_laws(document)
+    if kind == "vmscan.waterfall/1":
+        return _waterfall_laws(document)
     if kind == "vmscan.diff/1":
         return _diff_laws(document)
     if kind == "vmscan.trend/1":

@@ -9,6 +9,7 @@
 #include "formats/snapshot_json.h"
 #include "formats/trend_view.h"
 #include "formats/views.h"
+#include "formats/waterfall_view.h"
 #include "tests/unit/sample_snapshot.h"
 
 using namespace vmscan;
@@ -40,6 +41,7 @@ TEST_CASE("the schemas name the keys that the documents have") {
   check_keys(schema_of("details"), Json::parse(details_json(snapshot, {})));
   check_keys(schema_of("diff"), Json::parse(diff_json(compare(snapshot, snapshot, {}), {}, {}, {})));
   check_keys(schema_of("trend"), Json::parse(trend_json(Trend({}, {}), snapshot, {}, {}, {})));
+  check_keys(schema_of("waterfall"), Json::parse(waterfall_json(snapshot, explain(snapshot, nullptr))));
   const StringsStyle json{.format = StringsFormat::Json, .width = 0};
   const std::string tail = strings_tail({}, StringsFormat::Json);
   check_keys(schema_of("strings"), Json::parse(StringsView(snapshot, json).head() + tail));

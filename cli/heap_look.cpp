@@ -1,0 +1,77 @@
+#include "cli/heap_look.h"
+
+#include "libvmscan/classify/build_snapshot.h"
+#include "libvmscan/heap/heap_walk.h"
+
+namespace vmscan::cli {
+namespace {
+
+const MemoryReader* memory_of(const OpenTarget& target) {
+  return target.source == nullptr ? nullptr : target.source->memory();
+}
+
+/// What stands in both: how the target was found, first, and what the walk says, last.
+Snapshot snapshot_of(OpenTarget& target, Facts facts, const std::vector<Note>& of_walk) {
+  Snapshot snapshot = build_snapshot(std::move(facts));
+  snapshot.notes.insert(snapshot.notes.end(), of_walk.begin(), of_walk.end());
+  snapshot.notes.insert(snapshot.notes.begin(), target.notes.begin(), target.notes.end());
+  return snapshot;
+}
+
+/// A snapshot that was saved with its heaps knows their sums.
+Expected<HeapLook> recall(OpenTarget& target, const HeapOptions& options) {
+  const std::shared_ptr<const HeapContents> contents = target.saved.heap;
+  if (contents == nullptr)
+    return failure(exit_usage,
+                   "a saved snapshot holds no memory to look at: name a process or a core, or take it with --heap");
+  if (options.list_request || options.list_address)
+    return failure(exit_usage,
+                   "a saved snapshot holds sums, not blocks: --size and --address need a process or a core");
+  auto snapshot = take_snapshot(target, {});
+  if (!snapshot) return std::unexpected(snapshot.error());
+  HeapLook looked{.snapshot = std::move(*snapshot), .report = {}};
+  static_cast<HeapContents&>(looked.report) = *contents;
+  return looked;
+}
+
+}  // namespace
+
+Expected<HeapLook> look_at_heaps(OpenTarget& target, const CollectOptions& collect, const HeapOptions& options) {
+  if (target.source == nullptr) return recall(target, options);
+  const MemoryReader* memory = memory_of(target);
+  if (memory == nullptr) return failure(exit_usage, "this file holds no memory to look at: name a process or a core");
+  auto facts = target.source->collect(collect);
+  if (!facts) return failure(facts.error());
+  auto report = walk_heaps(*facts, *memory, options);
+  if (!report) return failure(report.error());
+  if (report->heaps.empty() && facts->mappings_known)
+    report->notes.push_back(
+        {"no_heap",
+         "no heap was found: of allocators, this version knows the malloc of glibc and musl, jemalloc, mimalloc and "
+         "tcmalloc"});
+  Snapshot snapshot = snapshot_of(target, std::move(*facts), report->notes);
+  return HeapLook{std::move(snapshot), std::move(*report)};
+}
+
+Expected<PartialLook> look_as_far_as_possible(OpenTarget& target, const CollectOptions& collect) {
+  const MemoryReader* memory = memory_of(target);
+  if (memory == nullptr) {
+    auto snapshot = take_snapshot(target, collect);
+    if (!snapshot) return std::unexpected(snapshot.error());
+    snapshot->notes.push_back(
+        {"heap_not_walked",
+         "it holds no memory, and what heaps hold cannot be told: name a process or a core for that"});
+    return PartialLook{std::move(*snapshot), {}};
+  }
+  auto facts = target.source->collect(collect);
+  if (!facts) return failure(facts.error());
+  auto report = walk_heaps(*facts, *memory, {.trim = true, .list_request = {}, .list_address = {}});
+  if (report) {
+    Snapshot snapshot = snapshot_of(target, std::move(*facts), report->notes);
+    return PartialLook{std::move(snapshot), std::move(*report)};
+  }
+  const std::vector<Note> why{{"heap_not_walked", "what heaps hold cannot be told: " + report.error().message}};
+  return PartialLook{snapshot_of(target, std::move(*facts), why), {}};
+}
+
+}  // namespace vmscan::cli

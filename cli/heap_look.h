@@ -1,0 +1,26 @@
+// A snapshot together with a walk over the heaps of the same moment.
+#pragma once
+
+#include <optional>
+
+#include "cli/target.h"
+#include "libvmscan/heap/heap_report.h"
+
+namespace vmscan::cli {
+
+struct HeapLook {
+  Snapshot snapshot;  // with the notes of the walk among its own
+  HeapReport report;
+};
+
+/// A failure where the heaps cannot be looked at.
+Expected<HeapLook> look_at_heaps(OpenTarget& target, const CollectOptions& collect, const HeapOptions& options);
+
+/// As far as it goes: without a report, and a note that says why, where the heaps cannot be looked at.
+struct PartialLook {
+  Snapshot snapshot;
+  std::optional<HeapReport> report;
+};
+Expected<PartialLook> look_as_far_as_possible(OpenTarget& target, const CollectOptions& collect);
+
+}  // namespace vmscan::cli

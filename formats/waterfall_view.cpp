@@ -1,0 +1,184 @@
+#include "formats/waterfall_view.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "formats/document.h"
+#include "formats/text.h"
+
+namespace vmscan::formats {
+namespace {
+
+Cell number(Bytes value) { return Cell{value, {}}; }
+Cell text(std::string value) { return Cell{{}, std::move(value)}; }
+
+const WaterfallPartName& name_of(WaterfallPart part) { return waterfall_parts[static_cast<std::size_t>(part)]; }
+
+std::string title_of(const WaterfallLine& line) {
+  std::string title(name_of(line.part).title);
+  if (!line.details.empty()) title += ": " + line.details;
+  return title;
+}
+
+std::string share(std::uint64_t part, Bytes total) {
+  if (total.value_or(0) == 0) return {};
+  return fmt::format("{:>5.1f}", static_cast<double>(part) * 100 / static_cast<double>(*total));
+}
+
+std::string plural(std::uint64_t count, std::string_view one) {
+  return fmt::format("{} {}{}", format_count(count), one, count == 1 ? "" : "s");
+}
+
+std::string sentence(const Advice& advice, Units units) {
+  const std::string size = format_size(advice.bytes, units) + (units == Units::K ? " K" : "");
+  switch (advice.kind) {
+    case AdviceKind::MallocTrim:
+      return fmt::format(
+          "malloc_trim(0) would give back about {}: whole pages of free blocks, and the end of the main arena.", size);
+    case AdviceKind::SharedPages:
+      return fmt::format("{} of free blocks would stay: they lie in {} that {} in use share with them.", size,
+                         plural(advice.pages, "page"), plural(advice.blocks, "block"));
+    case AdviceKind::Arenas:
+      return fmt::format(
+          "{} of free and cached blocks would stay in {} beside the main one, for {}: with MALLOC_ARENA_MAX=2 in the "
+          "environment the threads would share arenas.",
+          size, plural(advice.arenas, "arena"), plural(advice.threads, "thread"));
+  }
+  return {};
+}
+
+void write_line(JsonWriter& json, const WaterfallLine& line) {
+  json.begin_object();
+  json.key("part");
+  json.string(name_of(line.part).name);
+  json.key("details");
+  json.string(line.details);
+  json.key("bytes");
+  json.number(line.bytes);
+  json.key("swap");
+  json.bytes(line.swap);
+  json.key("blocks");
+  json.bytes(line.blocks);
+  json.key("regions");
+  json.number(line.regions);
+  json.key("rules");
+  json.begin_array();
+  for (const std::string& rule : line.rules) json.string(rule);
+  json.end_array();
+  json.end_object();
+}
+
+void write_advice(JsonWriter& json, const Advice& advice) {
+  const auto field = [&](std::string_view name, std::uint64_t value) {
+    json.key(name);
+    json.number(value);
+  };
+  json.begin_object();
+  json.key("code");
+  json.string(advice_names[static_cast<std::size_t>(advice.kind)]);
+  field("bytes", advice.bytes);
+  if (advice.kind == AdviceKind::SharedPages) field("pages", advice.pages), field("blocks", advice.blocks);
+  if (advice.kind == AdviceKind::Arenas) field("arenas", advice.arenas), field("threads", advice.threads);
+  json.key("message");
+  json.string(sentence(advice, Units::K));
+  json.end_object();
+}
+
+}  // namespace
+
+Table waterfall_table(const Waterfall& waterfall) {
+  const bool swapped = std::any_of(waterfall.lines.begin(), waterfall.lines.end(),
+                                   [](const WaterfallLine& line) { return line.swap != Bytes{0}; });
+  Table table;
+  table.columns = {{"part", waterfall.in_ram ? "Part of Rss" : "Part of Committed", CellKind::Text},
+                   {"bytes", waterfall.in_ram ? "In RAM" : "Committed", CellKind::Size},
+                   {"share", "    %", CellKind::Text}};
+  if (swapped) table.columns.push_back({"swap", "Swap", CellKind::Size});
+  table.columns.push_back({"blocks", "Blocks", CellKind::Count});
+  table.columns.push_back({"rule", "By rule", CellKind::Text});
+  for (const WaterfallLine& line : waterfall.lines) {
+    Row row;
+    row.cells = {text(title_of(line)), number(line.bytes), text(share(line.bytes, waterfall.total))};
+    if (swapped) row.cells.push_back(number(line.swap));
+    row.cells.push_back(number(line.blocks.value_or(0)));
+    row.cells.push_back(text(fmt::format("{}", fmt::join(line.rules, ", "))));
+    table.rows.push_back(std::move(row));
+  }
+  Row total;
+  total.kind = Row::Kind::Total;
+  total.cells = {text(waterfall.in_ram ? "Rss" : "Committed"), number(waterfall.total), text("100.0")};
+  if (swapped) total.cells.push_back(number(waterfall.swap));
+  total.cells.push_back(number(0));
+  total.cells.push_back(text({}));
+  table.rows.push_back(std::move(total));
+  return table;
+}
+
+Table waterfall_rows(const Waterfall& waterfall) {
+  Table table;
+  table.columns = {{"part", "Part", CellKind::Text},      {"details", "Details", CellKind::Text},
+                   {"bytes", "Bytes", CellKind::Size},    {"swap", "Swap", CellKind::Size},
+                   {"blocks", "Blocks", CellKind::Count}, {"regions", "Regions", CellKind::Count},
+                   {"rules", "By rule", CellKind::Text}};
+  for (const WaterfallLine& line : waterfall.lines) {
+    Row row;
+    row.cells = {text(std::string(name_of(line.part).name)),
+                 text(line.details),
+                 number(line.bytes),
+                 number(line.swap),
+                 number(line.blocks),
+                 number(line.regions),
+                 text(fmt::format("{}", fmt::join(line.rules, " ")))};
+    table.rows.push_back(std::move(row));
+  }
+  return table;
+}
+
+std::string waterfall_lines(const Waterfall& waterfall, const TableStyle& style) {
+  const auto size = [&](Bytes bytes) {
+    return format_size(bytes, style.units) + (style.units == Units::K ? " K" : "");
+  };
+  std::string beside;
+  const auto add = [&](std::string_view name, Bytes bytes) {
+    if (bytes == Bytes{0}) return;
+    beside += fmt::format("{}{} {}", beside.empty() ? "Beside it: " : " · ", name, size(bytes));
+  };
+  add("page tables", waterfall.page_table);
+  add("swapped out", waterfall.swap);
+  add("hugetlb", waterfall.hugetlb);
+  std::string out = beside.empty() ? std::string() : wrapped(beside, 0, style.width);
+  for (const Advice& advice : waterfall.advice) out += wrapped(sentence(advice, style.units), 0, style.width);
+  return out;
+}
+
+std::string waterfall_json(const Snapshot& snapshot, const Waterfall& waterfall) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object();
+  json.key("schema");
+  json.string(waterfall_schema);
+  write_head(json, snapshot);
+  json.key("split");
+  json.string(waterfall.in_ram ? "total_ws" : "committed");
+  json.key("total");
+  json.bytes(waterfall.total);
+  json.key("lines");
+  json.begin_array();
+  for (const WaterfallLine& line : waterfall.lines) write_line(json, line);
+  json.end_array();
+  json.key("page_table");
+  json.bytes(waterfall.page_table);
+  json.key("swap");
+  json.bytes(waterfall.swap);
+  json.key("hugetlb");
+  json.bytes(waterfall.hugetlb);
+  json.key("advice");
+  json.begin_array();
+  for (const Advice& advice : waterfall.advice) write_advice(json, advice);
+  json.end_array();
+  write_tail(json, snapshot);
+  return out += '\n';
+}
+
+}  // namespace vmscan::formats

@@ -1,0 +1,127 @@
+"""summary --explain: the parts add up to the kernel's Rss, page by page, for every process of real programs; what
+malloc_trim would give back is what it gives back; parts of heaps are what malloc itself counts."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+
+import smaps
+import vmscan
+from programs import StartsPrograms
+
+HEAP = ("heap_live", "heap_cached", "heap_free", "heap_overhead", "heap_unread", "heap_rest")
+
+
+def explain(target, *options):
+    return vmscan.document("summary", "--explain", "--json", *options, target)
+
+
+def rss(pid):
+    """Of a stopped process; the kernel's own sum, not the approximation of status."""
+    for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines():
+        if line.startswith("Rss:"):
+            return int(line.split()[1]) << 10
+    return None
+
+
+def part(document, name, column="bytes"):
+    return sum(line[column] or 0 for line in document["lines"] if line["part"] == name)
+
+
+class Waterfall(StartsPrograms):
+    def check_tree(self, pid, attributed=0.0):
+        """Every process of the tree, while all of them are stopped."""
+        with vmscan.stopped_tree(pid) as pids:
+            for each in pids:
+                document = explain(each)
+                expected = rss(each)
+                name = smaps.status(each)["Name"]
+                lost = part(document, "unattributed") + part(document, "heap_unread")
+                print(f"  {name} {each}: Rss {expected >> 10} K, {len(document['lines'])} parts, heap "
+                      f"{sum(part(document, p) for p in HEAP) >> 10} K, managed {part(document, 'managed_heap') >> 10} K, not "
+                      f"attributed {lost >> 10} K", flush=True)
+                self.assertEqual(document["split"], "total_ws")
+                self.assertEqual(document["total"], expected, name)
+                self.assertEqual(sum(line["bytes"] for line in document["lines"]), expected, name)
+                self.assertTrue(all(line["rules"] for line in document["lines"]), document["lines"])
+                self.assertGreaterEqual(1 - lost / max(expected, 1), attributed, name)
+
+    def test_python(self):
+        self.check_tree(self.start_python())
+
+    def test_node(self):
+        self.check_tree(self.start_node())
+
+    def test_redis(self):
+        self.check_tree(self.start_redis())
+
+    def test_nginx_and_its_workers(self):
+        self.check_tree(self.start_nginx())
+
+    def test_postgres_and_all_its_processes(self):
+        self.check_tree(self.start_postgres())
+
+    def test_java(self):
+        self.check_tree(self.start_java())
+
+    def test_chromium_and_all_its_processes(self):
+        self.check_tree(self.start_chromium())
+
+    def test_programs_of_known_layout(self):
+        for name in ("blocks", "blocks_static", "blocks_32", "stacks_musl", "swapped", "thp", "cow_fork", "hugetlb"):
+            with self.subTest(name), vmscan.start(name) as target, vmscan.stopped(target.pid):
+                document = explain(target.pid)
+                self.assertEqual(document["total"], rss(target.pid))
+                self.assertEqual(sum(line["bytes"] for line in document["lines"]), document["total"])
+
+    def test_what_malloc_trim_gives_back(self):
+        with vmscan.start("trims") as target:
+            with vmscan.stopped(target.pid):
+                told = explain(target.pid)
+                before = rss(target.pid)
+            advice = {each["code"]: each for each in told["advice"]}
+            target.step()
+            with vmscan.stopped(target.pid):
+                after = rss(target.pid)
+                left = explain(target.pid)
+            print(f"  {advice['malloc_trim']['bytes'] >> 10} K told, {(before - after) >> 10} K given back", flush=True)
+            self.assertAlmostEqual(advice["malloc_trim"]["bytes"], before - after, delta=4 * vmscan.PAGE)
+            self.assertNotIn("malloc_trim", [each["code"] for each in left["advice"]])
+            self.assertEqual(part(left, "heap_live"), part(told, "heap_live"))
+            dropped = part(told, "heap_free") - part(left, "heap_free")
+            self.assertAlmostEqual(dropped, before - after, delta=4 * vmscan.PAGE)
+
+    def test_parts_of_a_heap_in_ram_are_what_malloc_counts(self):
+        """All of it was touched but the ends of the heaps."""
+        with vmscan.start("blocks", 3, 20000) as target:
+            target.step()
+            info = {key: int(value) for key, value in target["info"].values.items()}
+            document = explain(target.pid)
+            used = part(document, "heap_live") + part(document, "heap_cached") + part(document, "heap_overhead")
+            self.assertLessEqual(used, info["uordblks"] + info["hblkhd"] + info["fordblks"])
+            heap = vmscan.document("heap", "--json", target.pid)["total"]
+            blocks = sum(line["blocks"] or 0 for line in document["lines"] if line["part"] == "heap_live")
+            self.assertEqual(blocks, heap["live_blocks"])
+            self.assertLessEqual(part(document, "heap_live"), heap["live_bytes"])
+            self.assertEqual(part(document, "heap_cached"), heap["cached_bytes"])
+
+    def test_a_core_is_split_by_committed_bytes(self):
+        gcore = vmscan.need("gcore")
+        with vmscan.start("blocks", 3, 5000) as target, tempfile.TemporaryDirectory(dir="/var/tmp") as home:
+            target.step()
+            subprocess.run([gcore, "-o", f"{home}/core", str(target.pid)], capture_output=True, check=True)
+            live, core = explain(target.pid), explain(os.path.join(home, f"core.{target.pid}"))
+            self.assertEqual(core["split"], "committed")
+            self.assertIn("ram_unknown", [note["code"] for note in core["notes"]])
+            self.assertEqual(core["total"], sum(line["bytes"] for line in core["lines"]))
+            for name in ("heap_live", "heap_cached"):
+                self.assertEqual(part(core, name, "blocks"), part(live, name, "blocks"))
+                self.assertGreaterEqual(part(core, name), part(live, name))
+
+
+if __name__ == "__main__":
+    vmscan.main()
