@@ -1,5 +1,6 @@
 // Memory of a target that holds anything: looking for threads and heaps in it ends soon, and what they say adds up. The
 // input is laid over a heap that is in order: records of 2 bytes place, 1 byte kind, and 8 bytes value.
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -7,6 +8,7 @@
 #include "libvmscan/classify/build_snapshot.h"
 #include "libvmscan/heap/heap_parts.h"
 #include "libvmscan/heap/heap_walk.h"
+#include "libvmscan/heap/waterfall.h"
 #include "libvmscan/model/laws.h"
 #include "libvmscan/threads/thread_stacks.h"
 #include "tests/support/fake_glibc.h"
@@ -57,6 +59,18 @@ Address place(unsigned kind, std::uint64_t offset) {
   }
 }
 
+/// Of three pages one is in swap.
+void know_pages(Facts& facts) {
+  constexpr Address page_bytes = 4096;
+  facts.pages_known = facts.locked_known = true;
+  std::sort(facts.mappings.begin(), facts.mappings.end(),
+            [](const Mapping& a, const Mapping& b) { return a.range.begin < b.range.begin; });
+  for (const Mapping& each : facts.mappings)
+    for (Address at = each.range.begin; at < each.range.end && each.accessible(); at += page_bytes)
+      facts.pages.append({at, std::min(at + page_bytes, each.range.end)},
+                         at / page_bytes % 3 == 0 ? page::swapped : page::present | page::exclusive);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -68,16 +82,20 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     glibc.memory.put(place(data[2], data[0] + 256U * data[1]) & ~Address{3}, value, 8);
   }
   if (size > 0 && data[0] % 4 == 0) glibc.memory.facts().target.pointer_bits = 32;
+  know_pages(glibc.memory.facts());
   find_thread_stacks(glibc.memory.facts(), glibc.memory);
   find_heap_parts(glibc.memory.facts(), glibc.memory, ~std::uint64_t{0});
   HeapOptions options;
+  options.trim = true;
   options.list_request = 40;
   options.most_blocks = 50;
   const auto report = walk_heaps(glibc.memory.facts(), glibc.memory, options);
   require(report.has_value(), "nothing was refused");
-  for (const HeapTotals& heap : report->heaps)
+  for (const HeapTotals& heap : report->heaps) {
     require(heap.live.bytes + heap.cached.bytes + heap.free.bytes + heap.overhead + heap.unread == heap.size,
             "the parts of a heap add up");
+    require(heap.residency && heap.residency->in_ram.sum() == heap.in_ram, "and so do their bytes in RAM");
+  }
   require(report->blocks.size() <= options.most_blocks, "no more blocks are listed than asked for");
   require(glibc.memory.reads() < 3'000'000, "reading is bounded");
   const Snapshot snapshot = build_snapshot(glibc.memory.facts());
@@ -85,5 +103,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::fprintf(stderr, "broken law: %s\n", law.c_str());
     std::abort();
   }
+  const Waterfall waterfall = explain(snapshot, &*report);
+  Bytes sum = 0;
+  for (const WaterfallLine& line : waterfall.lines) sum += line.bytes;
+  require(sum == waterfall.total, "the parts of what is in RAM add up");
   return 0;
 }

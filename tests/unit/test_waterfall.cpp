@@ -1,4 +1,5 @@
 #include <catch2/catch.hpp>
+#include <random>
 
 #include "libvmscan/classify/build_snapshot.h"
 #include "libvmscan/heap/heap_parts.h"
@@ -122,6 +123,20 @@ TEST_CASE("cached blocks and the thread's cache itself leave the live part") {
   CHECK(line_of(waterfall, WaterfallPart::HeapCached).bytes == 0x40);
   CHECK(line_of(waterfall, WaterfallPart::HeapLive).bytes == 0x40);
   CHECK(line_of(waterfall, WaterfallPart::HeapFree).bytes == page_size - 0x80);
+}
+
+TEST_CASE("the parts of a heap of random bytes add up to what is in RAM of it") {
+  Fake fake;
+  FakeGlibc& glibc = fake.glibc;
+  for (int i = 0; i < 10; ++i) glibc.chunk(0x40);
+  glibc.finish();
+  std::mt19937_64 random(7);
+  for (Address at = FakeGlibc::heap + 0x100; at < FakeGlibc::heap + glibc.size; at += 8)
+    glibc.memory.put_word(at, random() % 0x800 & ~std::uint64_t{14});
+  fake.in_ram({{0, present}, {1, swapped}, {2, present}, {5, present}, {6, swapped}, {7, present}});
+  fake.explained();
+  CHECK(fake.report.heaps[0].residency->in_ram.sum() == 4 * page_size);
+  CHECK(fake.report.heaps[0].residency->swapped.sum() == 2 * page_size);
 }
 
 TEST_CASE("without a walk, heaps are one part by their rule; without RAM, committed bytes are split") {
