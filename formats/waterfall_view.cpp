@@ -107,7 +107,8 @@ Table waterfall_table(const Waterfall& waterfall) {
   }
   Row total;
   total.kind = Row::Kind::Total;
-  total.cells = {text(waterfall.in_ram ? "Rss" : "Committed"), number(waterfall.total), text("100.0")};
+  total.cells = {text(waterfall.in_ram ? "Rss" : "Committed"), number(waterfall.total),
+                 text(share(waterfall.total.value_or(0), waterfall.total))};
   if (swapped) total.cells.push_back(number(waterfall.swap));
   total.cells.push_back(number(0));
   total.cells.push_back(text({}));
@@ -141,7 +142,7 @@ std::string waterfall_lines(const Waterfall& waterfall, const TableStyle& style)
   };
   std::string beside;
   const auto add = [&](std::string_view name, Bytes bytes) {
-    if (bytes == Bytes{0}) return;
+    if (bytes.value_or(0) == 0) return;
     beside += fmt::format("{}{} {}", beside.empty() ? "Beside it: " : " · ", name, size(bytes));
   };
   add("page tables", waterfall.page_table);

@@ -13,6 +13,7 @@ constexpr std::size_t most_arenas = 1 << 16, most_boundaries = 1 << 20;
 constexpr std::uint64_t most_before_heap = 16 << 20;  // static TLS of a static program is taken from brk first
 constexpr std::size_t least_empty_bins = 10;          // in a row: less is no array of bins
 constexpr std::size_t longest_head = 0x90;            // of malloc_state, up to `top`
+constexpr std::uint64_t most_growth = 1 << 30;        // of the brk heap while it is looked at
 
 bool is_libc(const TargetMemory&, std::string_view path) {
   const std::string_view name = file_name(path);
@@ -76,7 +77,7 @@ class Finder {
   void try_bins(Address bins) {
     const Address top_at = bins - 2 * word_, next_at = bins + 2 * word_ * bin_count + 16;
     const auto top = memory_.word(top_at);
-    if (!top || !memory_.writable(*top)) return;
+    if (!top || !may_be_top(*top)) return;
     for (std::size_t head = 8; head <= longest_head; head += word_) {
       const Address start = top_at - head;
       const std::size_t next = static_cast<std::size_t>(next_at - start);
@@ -92,7 +93,16 @@ class Finder {
     }
   }
 
-  /// Follows `next` from `start`. A thread that makes an arena meanwhile does not break it: it is linked in last.
+  /// The brk heap of a process that runs may have grown since its map was read.
+  bool may_be_top(Address top) const {
+    if (memory_.mapping_of(top) != nullptr) return memory_.writable(top);
+    const auto& mappings = memory_.facts().mappings;
+    return std::any_of(mappings.begin(), mappings.end(), [top](const Mapping& mapping) {
+      return mapping.path == "[heap]" && top >= mapping.range.end && top - mapping.range.end < most_growth;
+    });
+  }
+
+  /// Follows `next` from `start`. An arena that was made after the map was read is passed by.
   bool follow_ring(Address start, std::size_t next, std::vector<Address>& ring) const {
     ring.push_back(start);
     std::set<Address> seen{start};
@@ -100,18 +110,19 @@ class Finder {
       const auto following = memory_.word(at + next);
       if (!following) return false;
       if (*following == start) return true;
-      if (*following % word_ != 0 || !is_mapped_arena(*following)) return false;
-      if (!seen.insert(*following).second) return false;
-      ring.push_back(*following);
+      if (*following % word_ != 0 || !is_arena(*following)) return false;
+      if (!seen.insert(*following).second || seen.size() >= most_arenas) return false;
+      if (memory_.mapping_of(*following) != nullptr) ring.push_back(*following);
       at = *following;
     }
     return false;
   }
 
   /// An arena that is not the main one lies behind the header of its first heap, which points to it.
-  bool is_mapped_arena(Address arena) const {
+  bool is_arena(Address arena) const {
     const Address heap = arena - arena % memory_.page_bytes();
-    return arena != heap && arena - heap <= 16 * word_ && memory_.writable(arena) && memory_.word(heap) == arena;
+    const bool possible = memory_.mapping_of(arena) == nullptr || memory_.writable(arena);
+    return possible && arena != heap && arena - heap <= 16 * word_ && memory_.word(heap) == arena;
   }
 
   void find_counters(std::span<const std::byte> bytes) {
@@ -175,12 +186,14 @@ class Finder {
     // Until the first block is made, an empty bin stands for the top: another allocator may serve the program.
     if (arena.top == arena.address + found_.layout.top) return;
     const Mapping* mapping = memory_.mapping_of(arena.top);
+    const auto top = Range::make(arena.top, memory_.word(arena.top + word_).value_or(0) & ~chunk_flag::all);
+    const bool whole = mapping != nullptr && top && top->end <= mapping->range.end;
+    if (!whole) mapping = sbrk_base_ == 0 ? nullptr : memory_.mapping_of(sbrk_base_);
     if (mapping == nullptr) return;
-    const auto size = memory_.word(arena.top + word_);
-    const auto top = Range::make(arena.top, size.value_or(0) & ~chunk_flag::all);
-    if (!top || top->end > mapping->range.end) return;
-    const bool in_brk = sbrk_base_ != 0 && memory_.mapped({sbrk_base_, arena.top}) && sbrk_base_ < arena.top;
-    GlibcHeap heap{.range = {in_brk ? sbrk_base_ : mapping->range.begin, top->end}, .first_chunk = 0, .reserved = {}};
+    const Address end = whole ? top->end : mapping->range.end;
+    const bool in_brk = sbrk_base_ != 0 && sbrk_base_ < end && memory_.mapped({sbrk_base_, end});
+    GlibcHeap heap{
+        .range = {in_brk ? sbrk_base_ : mapping->range.begin, end}, .first_chunk = 0, .reserved = {}, .cut = !whole};
     heap.reserved = {heap.range.begin - heap.range.begin % memory_.page_bytes(), mapping->range.end};
     heap.first_chunk = first_chunk(heap.range.begin, heap.range.end, 0);
     arena.heaps.push_back(heap);
@@ -239,7 +252,8 @@ class Finder {
         range->contains(arena->address) ? arena->address + found_.layout.next + 3 * word_ : begin + 4 * word_;
     arena->heaps.push_back({.range = *range,
                             .first_chunk = first_chunk(from, range->end, chunk_flag::other_arena),
-                            .reserved = *reserved});
+                            .reserved = *reserved,
+                            .cut = false});
   }
 
   /// The first address behind `from` where a chunk makes sense: its size leads to the next, and that one's, too.

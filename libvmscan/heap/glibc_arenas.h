@@ -23,6 +23,7 @@ struct GlibcHeap {
   Range range;              // with its header, up to the end of its last chunk
   Address first_chunk = 0;  // 0: none that makes sense
   Range reserved;           // the address space that it may grow into, `range` included
+  bool cut = false;         // it has grown since the map was read, and `range` ends with the map
 };
 
 struct GlibcArena {

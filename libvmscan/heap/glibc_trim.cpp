@@ -33,7 +33,6 @@ class TrimPass {
       const std::uint64_t value = memory_.word_at({header, layout_.header()}, layout_.word);
       const std::uint64_t size = value & ~chunk_flag::all;
       if (before != 0) add({before, at}, (value & chunk_flag::previous_in_use) != 0);
-      before = 0;
       if (size > end - at) break;
       if (at == arena_.top || size == end - at) return add_top({at, at + size});
       if (!layout_.possible_size(size)) break;

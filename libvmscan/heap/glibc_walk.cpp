@@ -79,6 +79,7 @@ class HeapWalker {
         take_top(at, size);
         return end_;
       }
+      if (heap_.cut && size > end_ - at) return leave_rest(at);
       if (!layout_.possible_size(size) || size > end_ - at) return end_of_chain(at, value);
       settle((value & chunk_flag::previous_in_use) != 0);
       pending_ = at;
@@ -86,6 +87,15 @@ class HeapWalker {
       pending_first_ = first_word(at, size);
       at += size;
     }
+    return end_;
+  }
+
+  /// The chain leads beyond what the map knew of a heap that grows.
+  Address leave_rest(Address at) {
+    settle(true);
+    add_unread({at, end_});
+    walk_.report.notes.push_back(
+        {"heap_grew", fmt::format("{} grew while it was read: its last {} bytes are unread", totals_.name, end_ - at)});
     return end_;
   }
 

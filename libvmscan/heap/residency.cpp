@@ -5,6 +5,7 @@
 namespace vmscan {
 
 void ResidencyCounter::add_piecewise(Range range, std::uint64_t PartBytes::*part) {
+  if (!residency_) return;
   run_ = {};
   for (const PageRun& run : pages_.touching(range)) {
     const std::uint64_t size = run.range.intersect(range).size();

@@ -41,7 +41,7 @@ inline constexpr std::array<WaterfallPartName, 15> waterfall_parts{{
     {WaterfallPart::HeapCached, "heap_cached", "Heap: freed, cached"},
     {WaterfallPart::HeapFree, "heap_free", "Heap: free"},
     {WaterfallPart::HeapOverhead, "heap_overhead", "Heap: the allocator's own"},
-    {WaterfallPart::HeapUnread, "heap_unread", "Heap: could not be walked"},
+    {WaterfallPart::HeapUnread, "heap_unread", "Heap: not walked"},
     {WaterfallPart::HeapRest, "heap_rest", "Heap: outside of all blocks"},
     {WaterfallPart::ManagedHeap, "managed_heap", "Managed heap"},
     {WaterfallPart::Stack, "stack", "Stacks"},

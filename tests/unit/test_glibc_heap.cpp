@@ -147,6 +147,18 @@ TEST_CASE("a header that cannot be right is told with its address, and the walk 
   CHECK(report.heaps[0].broken >= 1);
 }
 
+TEST_CASE("a heap that has grown since the map was read is walked up to where the map ends") {
+  FakeGlibc glibc;
+  add_blocks(glibc, 3);
+  const Address last = glibc.chunk(0x40000);  // beyond the end of the mapping
+  glibc.memory.put_word(FakeGlibc::arena + FakeGlibc::top, last + 0x40000);
+  const HeapReport report = walk(glibc);
+  REQUIRE(report.heaps.size() == 1);
+  CHECK(report.heaps[0].live.blocks == 3);
+  CHECK(report.heaps[0].unread == glibc.size - 3 * 0x40);
+  CHECK(codes(report) == std::vector<std::string>{"heap_grew"});
+}
+
 TEST_CASE("a heap of random bytes ends in bounded time and sums up") {
   FakeGlibc glibc(0x400000);
   add_blocks(glibc, 10);

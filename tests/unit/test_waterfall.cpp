@@ -129,9 +129,10 @@ TEST_CASE("the parts of a heap of random bytes add up to what is in RAM of it") 
   Fake fake;
   FakeGlibc& glibc = fake.glibc;
   for (int i = 0; i < 10; ++i) glibc.chunk(0x40);
+  glibc.chunk(0x20000 - 10 * 0x40);
   glibc.finish();
   std::mt19937_64 random(7);
-  for (Address at = FakeGlibc::heap + 0x100; at < FakeGlibc::heap + glibc.size; at += 8)
+  for (Address at = FakeGlibc::heap + 0x100; at < FakeGlibc::heap + 0x20000; at += 8)
     glibc.memory.put_word(at, random() % 0x800 & ~std::uint64_t{14});
   fake.in_ram({{0, present}, {1, swapped}, {2, present}, {5, present}, {6, swapped}, {7, present}});
   fake.explained();
