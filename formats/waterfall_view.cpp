@@ -37,8 +37,8 @@ std::string sentence(const Advice& advice, Units units) {
       return fmt::format(
           "malloc_trim(0) would give back about {}: whole pages of free blocks, and the end of the main arena.", size);
     case AdviceKind::SharedPages:
-      return fmt::format("{} of free blocks would stay: they lie in {} that {} in use share with them.", size,
-                         plural(advice.pages, "page"), plural(advice.blocks, "block"));
+      return fmt::format("{} of free and cached blocks would stay: they lie in {} that {} in use share with them.",
+                         size, plural(advice.pages, "page"), plural(advice.blocks, "block"));
     case AdviceKind::Arenas:
       return fmt::format(
           "{} of free and cached blocks would stay in {} beside the main one, for {}: with MALLOC_ARENA_MAX=2 in the "
