@@ -9,7 +9,7 @@ namespace {
 
 using enum RegionType;
 
-constexpr std::array<Rule, 28> table{{
+constexpr std::array<Rule, 29> table{{
     {"kernel_code", Image, "code that the kernel maps into every process", claim_kernel_code},
     {"kernel_data", Shareable, "data that the kernel shows to every process", claim_kernel_data},
     {"elf_load", Image, "segments of one ELF file with a common bias, their gaps and .bss", claim_elf_loads},
