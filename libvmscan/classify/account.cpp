@@ -24,9 +24,16 @@ Bytes swapped_of(const Pieces& pieces, const Piece& piece, const PageCounts& cou
   return pieces.facts.shared_swap_unknown && mapping.shared ? Bytes{} : Bytes{counts.swapped};
 }
 
+/// The part of Mapping::own_data that lies in the piece; unknown when only some of the mapping is the process's own,
+/// and it was cut.
+Bytes own_data_of(const Mapping& mapping, const Piece& piece) {
+  if (piece.range == mapping.range || mapping.own_data == Bytes{0}) return mapping.own_data;
+  return mapping.own_data == Bytes{mapping.range.size()} ? Bytes{piece.range.size()} : Bytes{};
+}
+
 Bytes committed_of(const Pieces& pieces, const Piece& piece, const std::optional<PageCounts>& counts) {
   if (pieces.accessible(piece)) return piece.range.size();
-  return counts ? Bytes{counts->in_ram() + counts->swapped} : pieces.mapping(piece).own_data;
+  return counts ? Bytes{counts->in_ram() + counts->swapped} : own_data_of(pieces.mapping(piece), piece);
 }
 
 Bytes private_of(const Pieces& pieces, const Piece& piece, const std::optional<PageCounts>& counts) {
@@ -34,7 +41,7 @@ Bytes private_of(const Pieces& pieces, const Piece& piece, const std::optional<P
   if (!mapping.rights_known || (mapping.write && !mapping.sharing_known)) return {};
   if (mapping.shared) return 0;
   if (mapping.write && !piece.guard) return piece.range.size();
-  return counts ? Bytes{counts->anonymous()} : mapping.own_data;
+  return counts ? Bytes{counts->anonymous()} : own_data_of(mapping, piece);
 }
 
 Bytes locked_of(const Pieces& pieces, const Piece& piece, Bytes total_ws) {

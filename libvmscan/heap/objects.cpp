@@ -53,13 +53,29 @@ std::optional<std::uint64_t> ObjectCounts::word_in_image(Address address) const 
   return may_be_table(address) ? memory_->word(address) : std::nullopt;
 }
 
-/// Up to the first byte that a name does not have; empty where it is not in RAM.
+/// The file behind a mapping, opened once.
+const std::optional<FileBytes>& ObjectCounts::file_of(const Mapping& mapping) const {
+  const auto [file, fresh] = files_.try_emplace(key_of(mapping));
+  if (fresh) file->second = memory_->mapped_file(mapping);
+  return file->second;
+}
+
+/// A text of an image up to its 0 byte: from memory, or where its page is not in RAM, which is usual for names, from
+/// the file. Empty where neither has it.
 std::string ObjectCounts::name_at(Address address) const {
-  const auto place =
-      std::find_if(places_.begin(), places_.end(), [&](const Range& range) { return range.contains(address); });
-  if (place == places_.end()) return {};
-  std::string text(std::min<std::uint64_t>(place->end - address, longest_name), '\0');
-  text.resize(memory_->read(address, std::as_writable_bytes(std::span(text))));
+  const Mapping* mapping = memory_->mapping_of(address);
+  if (mapping == nullptr || mapping->inode == 0 || mapping->write) return {};
+  std::string text(std::min<std::uint64_t>(mapping->range.end - address, longest_name), '\0');
+  const auto parts = memory_->readable({address, address + text.size()});
+  std::size_t known = 0;
+  if (!parts.empty() && parts.front().begin == address) {
+    const std::size_t there = static_cast<std::size_t>(parts.front().size());
+    known = memory_->read(address, std::as_writable_bytes(std::span(text).first(there)));
+  }
+  if (text.find('\0') >= known)
+    if (const auto& file = file_of(*mapping))
+      known = file->read(mapping->offset + (address - mapping->range.begin), std::as_writable_bytes(std::span(text)));
+  text.resize(known);
   const std::size_t end = text.find('\0');
   if (end == std::string::npos) return {};
   text.resize(end);

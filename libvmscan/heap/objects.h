@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -46,10 +47,12 @@ class ObjectCounts {
   void count(Address table, std::uint64_t size);
   std::optional<std::uint64_t> word_in_image(Address address) const;
   std::string name_at(Address address) const;
+  const std::optional<FileBytes>& file_of(const Mapping& mapping) const;
 
   const TargetMemory* memory_;
   std::vector<Range> places_;  // readable parts of images, by address, in RAM
   std::unordered_map<Address, BlockSum> counts_;
+  mutable std::map<FileKey, std::optional<FileBytes>> files_;  // those that were asked for names
 };
 
 }  // namespace vmscan

@@ -125,6 +125,23 @@ TEST_CASE("what only covers the place where brk would begin is no heap, although
   CHECK(rules_of(build("brk 18000\n10000-20000 rw-p 0 00:00 0 [heap]\n")) == Rules{"brk_heap"});
 }
 
+TEST_CASE("what a core holds of a mapping that is cut is not counted for each part of it") {
+  Facts facts = tests::facts_from_text("10000-50000 r--p 00000000 00:00 0 \n50000-60000 ---p 00000000 00:00 0 \n");
+  facts.pages_known = false;
+  facts.mappings[0].own_data = 0x40000;
+  facts.mappings[1].own_data = 0x1000;
+  RuntimePart part;
+  part.range = {0x20000, 0x58000};
+  part.details = "V8 old space";
+  facts.runtimes.push_back(part);
+  const Snapshot snapshot = build_snapshot(std::move(facts));
+  CHECK(broken_laws(snapshot).empty());
+  REQUIRE(rules_of(snapshot) == Rules{"private_anonymous", "runtime_structure", "private_anonymous"});
+  CHECK(snapshot.regions[0].usage.private_bytes == Bytes{0x10000});
+  CHECK(snapshot.regions[1].blocks[0].usage.private_bytes == Bytes{0x30000});
+  CHECK_FALSE(snapshot.regions[1].blocks[1].usage.private_bytes.known());
+}
+
 TEST_CASE("an arena with its reserved tail up to the next boundary is a heap") {
   constexpr std::string_view arena = "7f0004000000-7f0004021000 rw-p 00000000 00:00 0 \n";
   const Snapshot snapshot = build(std::string(arena) + "7f0004021000-7f0008000000 ---p 00000000 00:00 0 \n");
