@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <thread>
@@ -15,12 +16,15 @@
 #include "libvmscan/source/linux/mapped_file.h"
 #include "libvmscan/source/linux/page_walker.h"
 #include "libvmscan/source/linux/pagemap_scan.h"
+#include "libvmscan/source/linux/text/pagemap_entry.h"
 #include "libvmscan/source/linux/zero_page.h"
 #include "libvmscan/source/posix/read_at.h"
 
 namespace vmscan {
 namespace {
 
+constexpr std::size_t large_read = 64 << 10;  // from there on, a look at pagemap costs little beside the copy
+constexpr std::size_t entries_at_once = 512;
 constexpr std::uint64_t threads_pay_bytes = std::uint64_t{256} << 20;
 
 }  // namespace
@@ -37,15 +41,46 @@ bool ProcessMemory::gone() const {
   return false;
 }
 
-Result<std::size_t> ProcessMemory::do_read(Address address, std::span<std::byte> buffer) const {
+void ProcessMemory::open_files() const {
+  if (auto file = proc_.open_file("mem")) memory_file_ = std::move(*file);
+  if (auto file = proc_.open_file("pagemap")) pagemap_ = std::move(*file);
+}
+
+/// Whether no page of the range is anonymous and shared with another process.
+bool ProcessMemory::pinning_is_harmless(Address address, std::size_t size) const {
+  static const auto page_bytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  const std::uint64_t first = address / page_bytes, last = (address + (size - 1)) / page_bytes;
+  std::array<std::uint64_t, entries_at_once> entries{};
+  for (std::uint64_t page = first; page <= last; page += entries.size()) {
+    const std::size_t wanted = static_cast<std::size_t>(std::min<std::uint64_t>(entries.size(), last - page + 1));
+    const ssize_t got = ::pread(pagemap_.get(), entries.data(), wanted * sizeof(entries[0]),
+                                static_cast<off_t>(page * sizeof(entries[0])));
+    if (got < 0 || static_cast<std::size_t>(got) != wanted * sizeof(entries[0])) return false;
+    constexpr std::uint64_t asked = pagemap::present | pagemap::file_or_shared | pagemap::exclusive;
+    for (std::size_t i = 0; i < wanted; ++i)
+      if ((entries[i] & asked) == pagemap::present) return false;
+  }
+  return true;
+}
+
+std::int64_t ProcessMemory::read_memory(Address address, std::span<std::byte> buffer) const {
+  std::call_once(opened_, [this] { open_files(); });
+  const bool large = buffer.size() >= large_read && pagemap_.valid() && pinning_is_harmless(address, buffer.size());
+  if (!large && memory_file_.valid())
+    return ::pread(memory_file_.get(), buffer.data(), buffer.size(), static_cast<off_t>(address));
   const iovec local{buffer.data(), buffer.size()};
   const iovec remote{reinterpret_cast<void*>(address), buffer.size()};  // NOLINT: an address of another process
-  const ssize_t n = ::process_vm_readv(static_cast<pid_t>(proc_.pid()), &local, 1, &remote, 1, 0);
+  return ::process_vm_readv(static_cast<pid_t>(proc_.pid()), &local, 1, &remote, 1, 0);
+}
+
+Result<std::size_t> ProcessMemory::do_read(Address address, std::span<std::byte> buffer) const {
+  if (buffer.empty()) return std::size_t{0};
+  const std::int64_t n = read_memory(address, buffer);
   const int error = n < 0 ? errno : 0;
   if (error == ESRCH || gone())
     return fail(ErrorCode::Vanished, fmt::format("pid {}: the process has ended", proc_.pid()));
   if (n >= 0) return static_cast<std::size_t>(n);
-  if (error == EFAULT) return std::size_t{0};
+  if (error == EFAULT || error == EIO || error == EINVAL) return std::size_t{0};  // a hole, or no address at all
   return fail(error == EPERM ? ErrorCode::AccessDenied : ErrorCode::Io,
               fmt::format("memory of pid {}: {}", proc_.pid(), std::strerror(error)));
 }
