@@ -26,8 +26,7 @@ class Looker {
       block.look = BlockLook::Zeros;
     } else if (const std::size_t length = text_length(bytes); length >= least_text) {
       block.look = BlockLook::Text;
-      if (contents_)
-        block.text.assign(reinterpret_cast<const char*>(bytes.data()), std::min(length, longest_shown));
+      if (contents_) block.text.assign(reinterpret_cast<const char*>(bytes.data()), std::min(length, longest_shown));
     } else {
       block.look = mostly_pointers(bytes) ? BlockLook::Pointers : BlockLook::Data;
     }
@@ -57,7 +56,8 @@ class Looker {
   /// Of the text at the beginning, up to a zero or the end of what was read; 0 when other bytes come before that.
   static std::size_t text_length(std::span<const std::byte> bytes) {
     const auto end = std::find(bytes.begin(), bytes.end(), std::byte{0});
-    const bool text = std::all_of(bytes.begin(), end, [](std::byte b) { return is_text(std::to_integer<unsigned char>(b)); });
+    const bool text =
+        std::all_of(bytes.begin(), end, [](std::byte b) { return is_text(std::to_integer<unsigned char>(b)); });
     return text ? static_cast<std::size_t>(end - bytes.begin()) : 0;
   }
 

@@ -17,7 +17,8 @@ enum class BlockState : std::uint8_t { Live, Cached, Free };
 inline constexpr std::array<std::string_view, 3> block_state_names{"live", "cached", "free"};
 
 enum class BlockLook : std::uint8_t { Unknown, Object, Text, Pointers, Zeros, Data };
-inline constexpr std::array<std::string_view, 6> block_look_names{"unknown", "object", "text", "pointers", "zeros", "data"};
+inline constexpr std::array<std::string_view, 6> block_look_names{"unknown",  "object", "text",
+                                                                  "pointers", "zeros",  "data"};
 
 /// One block, where blocks are listed.
 struct HeapBlock {

@@ -186,8 +186,7 @@ class Splitter {
   }
 
   void finish() {
-    std::erase_if(result_.lines,
-                  [](const WaterfallLine& each) { return each.bytes == 0 && each.swap == Bytes{0}; });
+    std::erase_if(result_.lines, [](const WaterfallLine& each) { return each.bytes == 0 && each.swap == Bytes{0}; });
     std::stable_sort(result_.lines.begin(), result_.lines.end(), [](const WaterfallLine& a, const WaterfallLine& b) {
       return a.part != b.part ? a.part < b.part : a.bytes > b.bytes;
     });
