@@ -1,6 +1,7 @@
 """Looking changes nothing: not what the target has in RAM, not its faults, not its page tables."""
 
 import pathlib
+import subprocess
 import sys
 import unittest
 
@@ -32,6 +33,20 @@ class Kindness(unittest.TestCase):
             for look in (vmscan.summary, vmscan.details, vmscan.snapshot):
                 look(target.pid)
                 self.assertEqual(condition(target.pid), before, f"after {look.__name__}")
+
+    def test_memory_that_a_fork_shares_stays_shared(self):
+        """Pinning such a page would make the kernel copy it, for each process that is looked at."""
+        with vmscan.start("cow_fork") as target:
+            shared = target["forked"]
+
+            def still_shared():
+                return sum(m["Shared_Dirty"] + m["Shared_Clean"] for m in smaps.smaps(target.pid) if m.begin <= shared.begin < m.end)
+
+            before = still_shared()
+            self.assertGreater(before, 0)
+            for command in (["strings", "--count"], ["heap"], ["summary", "--explain"], ["snapshot"]):
+                subprocess.run([vmscan.PROGRAM, *command, str(target.pid)], capture_output=True, check=False)
+                self.assertEqual(still_shared(), before, f"after {command[0]}")
 
     def test_zero_pages(self):
         self.assert_untouched("zero_pages")
