@@ -42,7 +42,7 @@ class Cutter {
   void add(std::uint32_t index, const std::vector<Address>& cuts) {
     const Mapping& mapping = facts_.mappings[index];
     Range rest = mapping.range;
-    if (mapping.inode == 0 && !mapping.shared)
+    if (mapping.inode == 0 && !mapping.shared && mapping.counted == nullptr)  // sums alone cannot be divided
       for (auto cut = std::upper_bound(cuts.begin(), cuts.end(), rest.begin);
            cut != cuts.end() && *cut < mapping.range.end; ++cut) {
         if (*cut == rest.begin) continue;
