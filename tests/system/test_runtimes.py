@@ -160,9 +160,12 @@ class Runtimes(programs.StartsPrograms):
         self.assertEqual(managed(document), [])
 
     def test_node_spaces_have_the_sizes_that_v8_tells(self):
-        pid = self.start(vmscan.need("node"), "-e", NODE)
-        spaces = {s["space_name"]: s["space_size"] for s in json.loads(self.output(r"\]$").splitlines()[0])}
-        document = vmscan.details(pid)
+        for _ in range(3):  # a collection that still runs when the figures are printed frees pages afterwards
+            pid = self.start(vmscan.need("node"), "-e", NODE)
+            spaces = {s["space_name"]: s["space_size"] for s in json.loads(self.output(r"\]$").splitlines()[-1])}
+            document = vmscan.details(pid)
+            if sizes(document, "V8 old space") == spaces["old_space"]:
+                break
         self.assertEqual(sizes(document, "V8 old space"), spaces["old_space"])
         self.assertEqual(sizes(document, "V8 large object space"), spaces["large_object_space"])
         self.assertGreater(spaces["large_object_space"], 0)
