@@ -2,25 +2,17 @@
 // what they say adds up. The input is laid over heaps that are in order: records of 2 bytes place, 1 byte kind, 8 bytes
 // value.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 
 #include "libvmscan/classify/build_snapshot.h"
 #include "libvmscan/heap/heap_parts.h"
 #include "libvmscan/heap/heap_walk.h"
-#include "libvmscan/model/laws.h"
+#include "tests/fuzz/require.h"
 #include "tests/support/fake_allocators.h"
 
 using namespace vmscan;
 using namespace vmscan::tests;
 
 namespace {
-
-void require(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "broken: %s\n", what);
-  std::abort();
-}
 
 FakeMemory intact() {
   FakeMemory memory;
@@ -83,9 +75,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(report->blocks.size() <= options.most_blocks, "no more blocks are listed than asked for");
   require(memory.reads() < 3'000'000, "reading is bounded");
   const Snapshot snapshot = build_snapshot(memory.facts());
-  for (const std::string& law : broken_laws(snapshot)) {
-    std::fprintf(stderr, "broken law: %s\n", law.c_str());
-    std::abort();
-  }
+  require_laws(snapshot);
   return 0;
 }

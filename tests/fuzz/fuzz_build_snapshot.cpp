@@ -2,23 +2,16 @@
 // is the same each time.
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 
 #include "formats/snapshot_json.h"
 #include "libvmscan/classify/build_snapshot.h"
-#include "libvmscan/model/laws.h"
+#include "tests/fuzz/require.h"
 #include "tests/support/facts_text.h"
 
 using namespace vmscan;
+using namespace vmscan::tests;
 
 namespace {
-
-void require(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "broken: %s\n", what);
-  std::abort();
-}
 
 /// The union of the mappings and the pages in RAM there, counted without build_snapshot().
 struct Expected {
@@ -45,10 +38,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Facts facts = tests::facts_from_text({reinterpret_cast<const char*>(data), size});
   const Expected expected(facts);
   const Snapshot snapshot = build_snapshot(facts);
-  for (const std::string& law : broken_laws(snapshot)) {
-    std::fprintf(stderr, "broken law: %s\n", law.c_str());
-    std::abort();
-  }
+  require_laws(snapshot);
   std::uint64_t mapped = 0, in_ram = 0;
   for (const Region& region : snapshot.regions) {
     if (region.type == RegionType::Unusable) continue;

@@ -1,21 +1,15 @@
 // Any bytes as an ELF file: an error, or headers whose ranges do not wrap.
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <limits>
 
 #include "libvmscan/source/elf/elf_image.h"
+#include "tests/fuzz/require.h"
 
 using namespace vmscan;
+using namespace vmscan::tests;
 
 namespace {
-
-void require(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "broken: %s\n", what);
-  std::abort();
-}
 
 bool fits(std::uint64_t begin, std::uint64_t size) { return size <= std::numeric_limits<std::uint64_t>::max() - begin; }
 

@@ -2,22 +2,16 @@
 // however it is cut into pieces.
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 
 #include "libvmscan/source/linux/text/maps_text.h"
 #include "libvmscan/source/linux/text/proc_text.h"
 #include "libvmscan/source/linux/text/smaps_text.h"
+#include "tests/fuzz/require.h"
 
 using namespace vmscan;
+using namespace vmscan::tests;
 
 namespace {
-
-void require(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "broken: %s\n", what);
-  std::abort();
-}
 
 void check_maps(std::string_view text) {
   const MapsText maps = parse_maps(text);

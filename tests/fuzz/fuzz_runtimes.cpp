@@ -1,12 +1,10 @@
 // Memory of managed runtimes that holds anything: what is found in it ends soon, and is a map that keeps the laws. The
 // input is laid over runtimes that are in order: records of 1 byte area, 2 bytes place, and 8 bytes value.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 
 #include "libvmscan/classify/build_snapshot.h"
 #include "libvmscan/heap/runtimes/runtimes.h"
-#include "libvmscan/model/laws.h"
+#include "tests/fuzz/require.h"
 #include "tests/support/fake_block_runtimes.h"
 #include "tests/support/fake_runtimes.h"
 
@@ -14,12 +12,6 @@ using namespace vmscan;
 using namespace vmscan::tests;
 
 namespace {
-
-void require(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "broken: %s\n", what);
-  std::abort();
-}
 
 /// All runtimes at once.
 FakeMemory intact() {
@@ -87,9 +79,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     end = part.range.end;
   }
   const Snapshot snapshot = build_snapshot(memory.facts());
-  for (const std::string& law : broken_laws(snapshot)) {
-    std::fprintf(stderr, "broken law: %s\n", law.c_str());
-    std::abort();
-  }
+  require_laws(snapshot);
   return 0;
 }

@@ -1,22 +1,15 @@
 // Any bytes: an error, or a snapshot that is sound and comes back the same.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 
 #include "formats/snapshot_json.h"
 #include "formats/views.h"
-#include "libvmscan/model/laws.h"
+#include "tests/fuzz/require.h"
 
 using namespace vmscan;
+using namespace vmscan::tests;
 using namespace vmscan::formats;
 
 namespace {
-
-void require(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "broken: %s\n", what);
-  std::abort();
-}
 
 void check_snapshot(const Snapshot& snapshot) {
   require(broken_structure(snapshot).empty(), "the structure of a snapshot that was read");

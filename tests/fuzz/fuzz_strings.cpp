@@ -2,20 +2,14 @@
 // piece tells for itself, with what lies at its ends, is what the whole tells.
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 
 #include "libvmscan/strings/find_strings.h"
+#include "tests/fuzz/require.h"
 
 using namespace vmscan;
+using namespace vmscan::tests;
 
 namespace {
-
-void require(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "broken: %s\n", what);
-  std::abort();
-}
 
 void check_masks(std::span<const std::uint8_t> bytes, const TextMaskOptions& options) {
   TextMasks expected, masks;

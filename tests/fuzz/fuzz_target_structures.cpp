@@ -2,27 +2,20 @@
 // input is laid over a heap that is in order: records of 2 bytes place, 1 byte kind, and 8 bytes value.
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 
 #include "libvmscan/classify/build_snapshot.h"
 #include "libvmscan/heap/heap_parts.h"
 #include "libvmscan/heap/heap_walk.h"
 #include "libvmscan/heap/waterfall.h"
-#include "libvmscan/model/laws.h"
 #include "libvmscan/threads/thread_stacks.h"
+#include "tests/fuzz/require.h"
 #include "tests/support/fake_glibc.h"
 
 using namespace vmscan;
+using namespace vmscan::tests;
 using tests::FakeGlibc;
 
 namespace {
-
-void require(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "broken: %s\n", what);
-  std::abort();
-}
 
 constexpr Address mapping = 0x200000, ld_data = 0x40000;
 constexpr std::size_t mapping_bytes = 0x10000;
@@ -99,10 +92,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(report->blocks.size() <= options.most_blocks, "no more blocks are listed than asked for");
   require(glibc.memory.reads() < 3'000'000, "reading is bounded");
   const Snapshot snapshot = build_snapshot(glibc.memory.facts());
-  for (const std::string& law : broken_laws(snapshot)) {
-    std::fprintf(stderr, "broken law: %s\n", law.c_str());
-    std::abort();
-  }
+  require_laws(snapshot);
   const Waterfall waterfall = explain(snapshot, &*report);
   Bytes sum = 0;
   for (const WaterfallLine& line : waterfall.lines) sum += line.bytes;

@@ -1,26 +1,19 @@
 // Any bytes as VMMap's CSV, TXT or .mmp, packed or not: an error, or a snapshot that is sound and can be written again.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 
 #include "formats/compression.h"
 #include "formats/convert.h"
 #include "formats/mmp.h"
 #include "formats/vmmap_text.h"
-#include "libvmscan/model/laws.h"
+#include "tests/fuzz/require.h"
 
 using namespace vmscan;
+using namespace vmscan::tests;
 using namespace vmscan::formats;
 
 namespace {
 
 constexpr std::uint64_t unpacked_limit = 1 << 20;
-
-void require(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "broken: %s\n", what);
-  std::abort();
-}
 
 void check_snapshot(const Snapshot& snapshot) {
   require(broken_structure(snapshot).empty(), "the structure of a snapshot that was read");
