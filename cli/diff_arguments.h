@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/heap_look.h"
 #include "cli/view.h"
 #include "formats/diff_view.h"
 #include "libvmscan/diff/trend.h"

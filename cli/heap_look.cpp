@@ -6,6 +6,10 @@
 namespace vmscan::cli {
 namespace {
 
+constexpr std::string_view no_heap_found =
+    "no heap was found: of allocators, this version knows the malloc of glibc and musl, jemalloc, mimalloc and "
+    "tcmalloc";
+
 const MemoryReader* memory_of(const OpenTarget& target) {
   return target.source == nullptr ? nullptr : target.source->memory();
 }
@@ -44,16 +48,13 @@ Expected<HeapLook> look_at_heaps(OpenTarget& target, const CollectOptions& colle
   if (!facts) return failure(facts.error());
   auto report = walk_heaps(*facts, *memory, options);
   if (!report) return failure(report.error());
-  if (report->heaps.empty() && facts->mappings_known)
-    report->notes.push_back(
-        {"no_heap",
-         "no heap was found: of allocators, this version knows the malloc of glibc and musl, jemalloc, mimalloc and "
-         "tcmalloc"});
+  if (report->heaps.empty() && facts->mappings_known) report->notes.push_back({"no_heap", std::string(no_heap_found)});
   Snapshot snapshot = snapshot_of(target, std::move(*facts), report->notes);
   return HeapLook{std::move(snapshot), std::move(*report)};
 }
 
-Expected<PartialLook> look_as_far_as_possible(OpenTarget& target, const CollectOptions& collect) {
+Expected<PartialLook> look_as_far_as_possible(OpenTarget& target, const CollectOptions& collect,
+                                              const HeapOptions& options) {
   const MemoryReader* memory = memory_of(target);
   if (memory == nullptr) {
     auto snapshot = take_snapshot(target, collect);
@@ -65,13 +66,24 @@ Expected<PartialLook> look_as_far_as_possible(OpenTarget& target, const CollectO
   }
   auto facts = target.source->collect(collect);
   if (!facts) return failure(facts.error());
-  auto report = walk_heaps(*facts, *memory, {.trim = true, .list_request = {}, .list_address = {}});
+  auto report = walk_heaps(*facts, *memory, options);
   if (report) {
     Snapshot snapshot = snapshot_of(target, std::move(*facts), report->notes);
     return PartialLook{std::move(snapshot), std::move(*report)};
   }
   const std::vector<Note> why{{"heap_not_walked", "what heaps hold cannot be told: " + report.error().message}};
   return PartialLook{snapshot_of(target, std::move(*facts), why), {}};
+}
+
+Expected<Snapshot> take_snapshot(OpenTarget& target, const CollectOptions& collect, WithHeaps heaps) {
+  if (heaps == WithHeaps::No || target.source == nullptr) return take_snapshot(target, collect);
+  auto look = look_as_far_as_possible(target, collect, {.list_request = {}, .list_address = {}, .types = true});
+  if (!look) return std::unexpected(look.error());
+  if (look->report && look->report->heaps.empty())
+    look->snapshot.notes.push_back({"no_heap", std::string(no_heap_found)});
+  else if (look->report)
+    look->snapshot.heap = std::make_shared<HeapContents>(std::move(*look->report));
+  return std::move(look->snapshot);
 }
 
 }  // namespace vmscan::cli

@@ -21,6 +21,11 @@ struct PartialLook {
   Snapshot snapshot;
   std::optional<HeapReport> report;
 };
-Expected<PartialLook> look_as_far_as_possible(OpenTarget& target, const CollectOptions& collect);
+Expected<PartialLook> look_as_far_as_possible(OpenTarget& target, const CollectOptions& collect,
+                                              const HeapOptions& options);
+
+/// take_snapshot(), with what the heaps hold where they are asked for; a note says why where that cannot be told.
+enum class WithHeaps : bool { No, Yes };
+Expected<Snapshot> take_snapshot(OpenTarget& target, const CollectOptions& collect, WithHeaps heaps);
 
 }  // namespace vmscan::cli

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "cli/commands.h"
+#include "cli/heap_look.h"
 #include "cli/log.h"
 #include "cli/schedule.h"
 #include "cli/system.h"

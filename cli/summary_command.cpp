@@ -91,7 +91,8 @@ void add_waterfall(const Snapshot& snapshot, const Waterfall& waterfall, const V
 int explain_targets(const ViewArguments& options, const ViewSettings& settings) {
   std::vector<PartialLook> looks;
   int exit_code = for_each_target(options.targets, [&](OpenTarget& target) -> Expected<void> {
-    auto look = look_as_far_as_possible(target, settings.collect);
+    auto look =
+        look_as_far_as_possible(target, settings.collect, {.trim = true, .list_request = {}, .list_address = {}});
     if (!look) return std::unexpected(look.error());
     looks.push_back(std::move(*look));
     return {};

@@ -11,7 +11,6 @@
 #include "cli/system.h"
 #include "formats/text.h"
 #include "libvmscan/classify/build_snapshot.h"
-#include "libvmscan/heap/heap_walk.h"
 #include "libvmscan/source/core.h"
 #include "libvmscan/source/minidump.h"
 #include "libvmscan/source/process.h"
@@ -130,19 +129,6 @@ bool looks_like_file(const std::string& text) {
   return text == "-" || text.find('/') != std::string::npos || file_exists(split_index(text).path);
 }
 
-void keep_heaps(const Result<HeapReport>& report, Snapshot& snapshot) {
-  if (!report) {
-    snapshot.notes.push_back(
-        {"heap_unread", fmt::format("the heaps could not be looked at: {}", report.error().message)});
-    return;
-  }
-  snapshot.notes.insert(snapshot.notes.end(), report->notes.begin(), report->notes.end());
-  if (report->heaps.empty())
-    snapshot.notes.push_back({"no_heap", "no heap of a known allocator was found"});
-  else
-    snapshot.heap = std::make_shared<HeapContents>(*report);
-}
-
 }  // namespace
 
 bool is_whole_file(const TargetSpec& spec) {
@@ -223,19 +209,14 @@ int for_each_target(const TargetOptions& options, const std::function<Expected<v
   return exit_code;
 }
 
-Expected<Snapshot> take_snapshot(OpenTarget& target, const CollectOptions& options, WithHeaps heaps) {
+Expected<Snapshot> take_snapshot(OpenTarget& target, const CollectOptions& options) {
   Snapshot snapshot;
   if (target.source == nullptr) {
     snapshot = std::move(target.saved);
   } else {
     auto facts = target.source->collect(options);
     if (!facts) return failure(facts.error());
-    const MemoryReader* memory = heaps == WithHeaps::Yes ? target.source->memory() : nullptr;
-    std::optional<Result<HeapReport>> report;
-    if (memory != nullptr)
-      report = walk_heaps(*facts, *memory, {.list_request = {}, .list_address = {}, .types = true});
     snapshot = build_snapshot(std::move(*facts));
-    if (report) keep_heaps(*report, snapshot);
   }
   snapshot.notes.insert(snapshot.notes.begin(), target.notes.begin(), target.notes.end());
   return snapshot;

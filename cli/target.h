@@ -68,10 +68,7 @@ Expected<SavedSnapshots> read_snapshots(FileInput input, std::optional<formats::
 /// A file that holds a process's memory (formats::holds_memory()).
 Expected<OpenTarget> open_memory(FileInput input);
 
-/// Whether what the heaps hold is captured, too; where that cannot be done, a note says why.
-enum class WithHeaps : bool { No, Yes };
-
 /// Captures, or gives what was saved away (once).
-Expected<Snapshot> take_snapshot(OpenTarget& target, const CollectOptions& options, WithHeaps heaps = WithHeaps::No);
+Expected<Snapshot> take_snapshot(OpenTarget& target, const CollectOptions& options);
 
 }  // namespace vmscan::cli
