@@ -8,6 +8,7 @@
 
 #include "libvmscan/heap/chunk_reader.h"
 #include "libvmscan/heap/glibc_walk.h"
+#include "libvmscan/heap/page_cache.h"
 
 namespace vmscan {
 namespace {
@@ -22,6 +23,7 @@ class Finder {
       for (const GlibcHeap& heap : arena.heaps) taken_.push_back(heap.reserved);
     for (const ThreadStack& stack : memory.facts().stacks)
       if (!stack.given) taken_.push_back(stack.range);
+    for (const RuntimePart& part : memory.facts().runtimes) taken_.push_back(part.range);
   }
 
   std::vector<GlibcMappedBlock> find() {
@@ -43,7 +45,7 @@ class Finder {
   /// What nobody has taken of private anonymous memory, small ones first.
   std::vector<Range> places() {
     for (const GlibcMappedBlock& block : blocks_) taken_.push_back(block.range);
-    std::sort(taken_.begin(), taken_.end(), [](Range a, Range b) { return a.begin < b.begin; });
+    taken_ = joined(std::move(taken_));
     std::vector<Range> places;
     for (const Mapping& mapping : memory_.facts().mappings) {
       if (!mapping.read || !mapping.write || mapping.shared || mapping.inode != 0 || !mapping.path.empty()) continue;
