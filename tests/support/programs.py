@@ -28,12 +28,18 @@ public class Busy {
 }
 """
 
+# Prints what the runtime has of the system, and addresses of its memory. The runtime handles every signal that dumps, and
+# on the way to a core with GOTRACEBACK=crash it runs on; so SIGABRT gets its default action back.
 GO = """
 package main
 
 import (
 	"bufio"
+	"fmt"
 	"os"
+	"runtime"
+	"syscall"
+	"unsafe"
 )
 
 var kept [][]byte
@@ -46,6 +52,16 @@ func main() {
 	for i := 0; i < 100; i++ {
 		go func() { <-block }()
 	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	fmt.Println(m.HeapSys+m.StackSys, m.Sys)
+	for i := 0; i < len(kept); i += 1000 {
+		fmt.Printf("%p\\n", &kept[i][0])
+	}
+	var here [100]byte
+	fmt.Printf("%p\\n", &here)
+	var action [4]uint64
+	syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, uintptr(syscall.SIGABRT), uintptr(unsafe.Pointer(&action)), 0, 8, 0, 0)
 	bufio.NewReader(os.Stdin).ReadString(0)
 }
 """
@@ -101,6 +117,16 @@ def settle(pid):
         time.sleep(0.2)
 
 
+def build_go(home, *flags):
+    """Builds GO in a directory and returns the path of the program; SkipTest where there is no Go."""
+    compiler, source, program = vmscan.need("go"), pathlib.Path(home, "busy.go"), f"{home}/busy"
+    source.write_text(GO, encoding="utf-8")
+    environment = {**os.environ, "GOCACHE": f"{home}/cache", "GO111MODULE": "off", "GOFLAGS": ""}
+    subprocess.run([compiler, "build", *flags, "-o", program, source], check=True, capture_output=True, cwd=home,
+                   env=environment)
+    return program
+
+
 class StartsPrograms(unittest.TestCase):
     """Has a temporary directory `home`; each start_… skips when the machine does not have the program, and returns a pid."""
 
@@ -150,13 +176,7 @@ class StartsPrograms(unittest.TestCase):
         return self.start("/usr/bin/python3", "-c", script)
 
     def start_go(self):
-        program = vmscan.need("go")
-        environment = {**os.environ, "GOCACHE": f"{self.home}/cache", "GO111MODULE": "off", "GOFLAGS": ""}
-        subprocess.run(
-            [program, "build", "-o", f"{self.home}/busy", self.write("busy.go", GO)],
-            check=True, capture_output=True, cwd=self.home, env=environment,
-        )
-        return self.start(f"{self.home}/busy")
+        return self.start(build_go(self.home))
 
     def start_postgres(self):
         binaries = max(pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb"), default=None)

@@ -33,38 +33,6 @@ require('fs').readSync(0, Buffer.alloc(1));
 console.log(kept.length);
 """
 
-GO = """
-package main
-
-import (
-	"bufio"
-	"fmt"
-	"os"
-	"runtime"
-)
-
-var kept [][]byte
-
-func main() {
-	for i := 0; i < 20000; i++ {
-		kept = append(kept, make([]byte, 2000))
-	}
-	block := make(chan bool)
-	for i := 0; i < 100; i++ {
-		go func() { <-block }()
-	}
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	fmt.Println(m.HeapSys+m.StackSys, m.Sys)
-	for i := 0; i < len(kept); i += 1000 {
-		fmt.Printf("%p\\n", &kept[i][0])
-	}
-	var here [100]byte
-	fmt.Printf("%p\\n", &here)
-	bufio.NewReader(os.Stdin).ReadString(0)
-}
-"""
-
 MONO = """
 using System;
 unsafe class Busy {
@@ -219,10 +187,7 @@ class Runtimes(programs.StartsPrograms):
                     self.assertGreater(sizes(document, "HotSpot Java heap", generation), 32 << 20)
 
     def check_go(self, *flags):
-        environment = {**os.environ, "GOCACHE": f"{self.home}/cache", "GO111MODULE": "off", "GOFLAGS": ""}
-        subprocess.run([vmscan.need("go"), "build", *flags, "-o", f"{self.home}/busy", self.write("busy.go", GO)],
-                       check=True, capture_output=True, cwd=self.home, env=environment)
-        pid = self.start(f"{self.home}/busy")
+        pid = self.start(programs.build_go(self.home, *flags))
         lines = self.output("0x").split()
         heap_and_stacks, everything = int(lines[0]), int(lines[1])
         document = vmscan.details(pid)
