@@ -22,9 +22,10 @@ class Avx2Block {
     return bits(_mm256_cmpeq_epi8(_mm256_max_epu8(low_, least), low_),
                 _mm256_cmpeq_epi8(_mm256_max_epu8(high_, least), high_));
   }
-  Word continuation() const {  // as signed: -128 to -65
-    const __m256i end = _mm256_set1_epi8(-64);
-    return bits(_mm256_cmpgt_epi8(end, low_), _mm256_cmpgt_epi8(end, high_));
+  template <int Bit>
+  Word bit() const {
+    if constexpr (Bit == 7) return bits(low_, high_);
+    return bits(_mm256_slli_epi16(low_, 7 - Bit), _mm256_slli_epi16(high_, 7 - Bit));
   }
   Word equals(int value) const {
     const __m256i wanted = _mm256_set1_epi8(static_cast<char>(value));

@@ -14,7 +14,10 @@ class Avx512Block {
                                   _mm512_set1_epi8(static_cast<char>(high - low)));
   }
   Word at_least(int value) const { return _mm512_cmpge_epu8_mask(bytes_, _mm512_set1_epi8(static_cast<char>(value))); }
-  Word continuation() const { return _mm512_cmplt_epi8_mask(bytes_, _mm512_set1_epi8(-64)); }  // as signed: -128 to -65
+  template <int Bit>
+  Word bit() const {
+    return _mm512_movepi8_mask(Bit == 7 ? bytes_ : _mm512_slli_epi16(bytes_, 7 - Bit));
+  }
   Word equals(int value) const { return _mm512_cmpeq_epi8_mask(bytes_, _mm512_set1_epi8(static_cast<char>(value))); }
 
  private:

@@ -11,31 +11,35 @@ namespace {
 
 using Word = std::uint64_t;
 
-/// What one block of 64 bytes holds.
+constexpr std::size_t chunk_blocks = 64;  // looked at together: what is noted of them stays in the nearest cache
+
+/// What the blocks of a chunk hold, and the block behind it: a bit for each byte.
 struct Classes {
-  Word ascii = 0, zero = 0;
-  Word latin = 0;         // A0 to FF
-  Word continuation = 0;  // 80 to BF
-  Word two = 0, c2 = 0;   // C2 to DF: first of two bytes; C2 alone
-  Word longer = 0;        // E0 to FF: first of three or four bytes, or nothing
+  Word ascii[chunk_blocks + 1], zero[chunk_blocks + 1];
+  Word bit7[chunk_blocks + 1], bit6[chunk_blocks + 1], bit5[chunk_blocks + 1];  // of the bytes
+  Word from_c2[chunk_blocks + 1], c2[chunk_blocks + 1];                         // C2 to FF; C2 alone
+
+  template <class Block>
+  [[gnu::always_inline]] void set(std::size_t i, const Block& block) {  // no branch: no processor would guess it well
+    ascii[i] = block.in_range(0x20, 0x7E) | block.equals('\t');
+    zero[i] = block.equals(0);
+    bit7[i] = block.template bit<7>();
+    bit6[i] = block.template bit<6>();
+    bit5[i] = block.template bit<5>();
+    from_c2[i] = block.at_least(0xC2);
+    c2[i] = block.equals(0xC2);
+  }
+  void clear(std::size_t i) { ascii[i] = zero[i] = bit7[i] = bit6[i] = bit5[i] = from_c2[i] = c2[i] = 0; }
+
+  [[gnu::always_inline]] Word continuation(std::size_t i) const { return bit7[i] & ~bit6[i]; }      // 80 to BF
+  [[gnu::always_inline]] Word latin(std::size_t i) const { return bit7[i] & (bit6[i] | bit5[i]); }  // A0 to FF
+  [[gnu::always_inline]] Word longer(std::size_t i) const { return bit7[i] & bit6[i] & bit5[i]; }   // E0 to FF
+  [[gnu::always_inline]] Word latin1(std::size_t i) const { return ascii[i] | latin(i); }
 };
 
 // Shifts over the border of a block.
-inline Word down(Word word, Word next, int by) { return word >> by | next << (64 - by); }
-inline Word up(Word word, Word before, int by) { return word << by | before >> (64 - by); }
-
-template <class Block>
-[[gnu::always_inline]] inline Classes classify(const Block& block) {
-  Classes c;  // without a branch: in memory as it is, no processor guesses them well
-  c.ascii = block.in_range(0x20, 0x7E) | block.equals('\t');
-  c.zero = block.equals(0);
-  c.latin = block.at_least(0xA0);
-  c.continuation = block.continuation();
-  c.longer = block.at_least(0xE0);
-  c.two = block.at_least(0xC2) & ~c.longer;
-  c.c2 = block.equals(0xC2);
-  return c;
-}
+[[gnu::always_inline]] inline Word down(Word word, Word next, int by) { return word >> by | next << (64 - by); }
+[[gnu::always_inline]] inline Word up(Word word, Word before, int by) { return word << by | before >> (64 - by); }
 
 /// Where printable sequences of UTF-8 begin, by their length.
 struct Starts {
@@ -66,29 +70,47 @@ struct Output {
   Word *text, *inner, *wide_le, *wide_be;  // null: not asked for
 };
 
+/// Chunk by chunk: notes what the bytes are, then works on whole rows of words in plain loops, which compilers turn
+/// into vector code. Only longer sequences of UTF-8 are looked at one by one.
 template <class Block>
 class Filler {
  public:
   Filler(std::span<const std::uint8_t> bytes, bool utf8, const Output& out)
-      : data_(bytes.data()), size_(bytes.size()), utf8_(utf8), out_(out) {}
+      : data_(bytes.data()), size_(bytes.size()), blocks_((bytes.size() + 63) / 64), utf8_(utf8), out_(out) {}
 
   void fill() {
-    const std::size_t blocks = (size_ + 63) / 64;
-    if (blocks == 0) return;
-    Classes current = look(0);
-    for (std::size_t i = 0; i < blocks; ++i) {
-      const Classes next = i + 1 < blocks ? look(i + 1) : Classes{};
-      finish(i, current, next);
-      current = next;
+    for (std::size_t first = 0; first < blocks_; first += chunk_blocks) {
+      const std::size_t count = blocks_ - first < chunk_blocks ? blocks_ - first : chunk_blocks;
+      classify(first, count);
+      if (out_.text != nullptr && utf8_) {
+        find_sequences(first, count);
+        write_text(first, count);
+      } else if (out_.text != nullptr) {
+        for (std::size_t i = 0; i < count; ++i) out_.text[first + i] = classes_.ascii[i], out_.inner[first + i] = 0;
+      }
+      // The last byte of all has no zero behind it: nothing lies behind the end.
+      if (out_.wide_le != nullptr) write_wide_le(out_.wide_le + first, count);
+      if (out_.wide_be != nullptr) write_wide_be(out_.wide_be + first, count);
     }
   }
 
  private:
-  [[gnu::always_inline]] Classes look(std::size_t block) const {
-    if (size_ - block * 64 >= 64) return classify(Block(data_ + block * 64));
-    alignas(64) std::uint8_t last[64];
-    copy_last(block, last);
-    return classify(Block(last));
+  void classify(std::size_t first, std::size_t count) {
+    const std::size_t whole = size_ / 64 - first;  // blocks
+    const std::size_t last = whole < count + 1 ? whole : count + 1;
+    for (std::size_t i = 0; i < last; ++i) {
+      __builtin_prefetch(data_ + (first + i) * 64 + 1024);
+      classes_.set(i, Block(data_ + (first + i) * 64));
+    }
+    for (std::size_t i = last; i <= count; ++i) {
+      if (first + i < blocks_) {
+        alignas(64) std::uint8_t rest[64];
+        copy_last(first + i, rest);
+        classes_.set(i, Block(rest));
+      } else {
+        classes_.clear(i);
+      }
+    }
   }
 
   void copy_last(std::size_t block, std::uint8_t* last) const {
@@ -96,43 +118,67 @@ class Filler {
     for (std::size_t i = 0; i < 64; ++i) last[i] = i < left ? data_[at + i] : 1;  // 1 belongs to no text
   }
 
-  [[gnu::always_inline]] void finish(std::size_t i, const Classes& c, const Classes& next) {
-    if (out_.text != nullptr) {
-      Word starts = 0;
-      const Word inner = utf8_ ? inner_of(i, c, next, starts) : 0;
-      out_.inner[i] = inner;
-      out_.text[i] = c.ascii | starts | inner;
+  /// Sets two_, three_ and four_ from their second word on; the first is the last of the chunk before.
+  void find_sequences(std::size_t first, std::size_t count) {
+    two_[0] = last_.two, three_[0] = last_.three, four_[0] = last_.four;
+    const Classes& c = classes_;
+    Word any = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      const Word followed = down(c.continuation(i), c.continuation(i + 1), 1);
+      const Word printable = down(c.latin(i), c.latin(i + 1), 1) | ~c.c2[i];  // C2 80 to C2 9F are control characters
+      two_[i + 1] = c.from_c2[i] & ~c.longer(i) & followed & printable;
+      leads_[i] = c.longer(i) & followed & down(c.continuation(i), c.continuation(i + 1), 2);
+      any |= leads_[i];
     }
-    // The last byte of all has no zero behind it: `next` of the last block is empty, and so is what lies behind the
-    // end.
-    if (out_.wide_le != nullptr) out_.wide_le[i] = (c.ascii | c.latin) & down(c.zero, next.zero, 1);
-    if (out_.wide_be != nullptr) out_.wide_be[i] = c.zero & down(c.ascii | c.latin, next.ascii | next.latin, 1);
+    if (any != 0 || longer_noted_)
+      for (std::size_t i = 0; i < count; ++i) look_at_leads(first, i);
+    longer_noted_ = any != 0;
+    last_ = {two_[count], three_[count], four_[count]};
   }
 
-  /// The bytes of sequences but for the first ones, which become `starts`. Without a branch for those of two bytes:
-  /// one follows from two random bytes so often that pointers are full of them.
-  [[gnu::always_inline]] Word inner_of(std::size_t i, const Classes& c, const Classes& next, Word& starts) {
-    const Word followed = down(c.continuation, next.continuation, 1);
-    const Word printable = down(c.latin, next.latin, 1) | ~c.c2;  // C2 80 to C2 9F are control characters
-    Starts s{c.two & followed & printable, 0, 0};
-    if (const Word leads = c.longer & followed & down(c.continuation, next.continuation, 2)) {
-      alignas(64) std::uint8_t last[64];
-      const bool whole = size_ - i * 64 >= 64;
-      if (!whole) copy_last(i, last);
-      find_longer<Block>(whole ? data_ + i * 64 : last, leads, c.continuation, next.continuation, s);
+  [[gnu::always_inline]] void look_at_leads(std::size_t first, std::size_t i) {
+    three_[i + 1] = four_[i + 1] = 0;
+    if (leads_[i] == 0) return;
+    alignas(64) std::uint8_t last[64];
+    const std::size_t block = first + i;
+    const bool whole = size_ - block * 64 >= 64;
+    if (!whole) copy_last(block, last);
+    Starts starts;
+    find_longer<Block>(whole ? data_ + block * 64 : last, leads_[i], classes_.continuation(i),
+                       classes_.continuation(i + 1), starts);
+    three_[i + 1] = starts.three, four_[i + 1] = starts.four;
+  }
+
+  void write_text(std::size_t first, std::size_t count) {
+    Word* const __restrict text = out_.text + first;
+    Word* const __restrict inner = out_.inner + first;
+    for (std::size_t i = 0; i < count; ++i) {
+      const Word longer = three_[i + 1] | four_[i + 1], longer_before = three_[i] | four_[i];
+      const Word starts = two_[i + 1] | longer, starts_before = two_[i] | longer_before;
+      const Word rest = up(starts, starts_before, 1) | up(longer, longer_before, 2) | up(four_[i + 1], four_[i], 3);
+      inner[i] = rest;
+      text[i] = classes_.ascii[i] | starts | rest;
     }
-    starts = s.two | s.three | s.four;
-    const Word longer = s.three | s.four;
-    const Word rest = crossing_ | starts << 1 | longer << 2 | s.four << 3;
-    crossing_ = starts >> 63 | longer >> 62 | s.four >> 61;
-    return rest;
+  }
+
+  void write_wide_le(Word* __restrict wide, std::size_t count) const {
+    for (std::size_t i = 0; i < count; ++i)
+      wide[i] = classes_.latin1(i) & down(classes_.zero[i], classes_.zero[i + 1], 1);
+  }
+  void write_wide_be(Word* __restrict wide, std::size_t count) const {
+    for (std::size_t i = 0; i < count; ++i)
+      wide[i] = classes_.zero[i] & down(classes_.latin1(i), classes_.latin1(i + 1), 1);
   }
 
   const std::uint8_t* data_;
-  std::size_t size_;
+  std::size_t size_, blocks_;
   bool utf8_;
   Output out_;
-  Word crossing_ = 0;  // bytes of the next block that belong to a sequence of the last one
+  Classes classes_;
+  Word leads_[chunk_blocks];  // of sequences of three or more
+  Word two_[chunk_blocks + 1], three_[chunk_blocks + 1] = {}, four_[chunk_blocks + 1] = {};  // where sequences begin
+  bool longer_noted_ = false;                                                                // in three_ or four_
+  Starts last_ = {};                                                                         // of the chunk before
 };
 
 template <class Block>

@@ -22,9 +22,9 @@ class Sse2Block {
     const __m128i least = _mm_set1_epi8(static_cast<char>(value));
     return gather([&](__m128i part) { return _mm_cmpeq_epi8(_mm_max_epu8(part, least), part); });
   }
-  Word continuation() const {  // as signed: -128 to -65
-    const __m128i end = _mm_set1_epi8(-64);
-    return gather([&](__m128i part) { return _mm_cmplt_epi8(part, end); });
+  template <int Bit>
+  Word bit() const {
+    return gather([&](__m128i part) { return _mm_slli_epi16(part, 7 - Bit); });
   }
   Word equals(int value) const {
     const __m128i wanted = _mm_set1_epi8(static_cast<char>(value));
