@@ -15,15 +15,25 @@ TargetMemory::TargetMemory(const Facts& facts, const MemoryReader& reader)
 
 std::size_t TargetMemory::read(Address address, std::span<std::byte> buffer) const {
   std::size_t done = 0;
-  while (done < buffer.size() && !refusal_) {
+  while (done < buffer.size() && !refused_) {
     const auto at = Range::make(address, done);
     if (!at) break;
     const auto count = reader_.read_some(at->end, buffer.subspan(done));
-    if (!count) refusal_ = count.error();
+    if (!count) {
+      const std::lock_guard guard(lock_);
+      refusal_ = count.error();
+      refused_ = true;
+    }
     if (!count || *count == 0) break;
     done += std::min(*count, buffer.size() - done);
   }
   return done;
+}
+
+std::optional<Error> TargetMemory::refusal() const {
+  if (!refused_) return std::nullopt;
+  const std::lock_guard guard(lock_);
+  return refusal_;
 }
 
 std::optional<std::uint64_t> TargetMemory::word(Address address) const {
@@ -84,6 +94,18 @@ std::vector<Range> TargetMemory::readable(Range range) const {
   return parts;
 }
 
+namespace {
+
+/// The kernel joins .bss with what the program maps behind it: it ends where a runtime's memory begins, if that is
+/// known.
+Address end_of_bss(const Facts& facts, Range mapping) {
+  const auto part = std::partition_point(facts.runtimes.begin(), facts.runtimes.end(),
+                                         [&](const RuntimePart& each) { return each.range.end <= mapping.begin; });
+  return part == facts.runtimes.end() ? mapping.end : std::clamp(part->range.begin, mapping.begin, mapping.end);
+}
+
+}  // namespace
+
 std::vector<Range> TargetMemory::image_data(bool (*is)(const TargetMemory&, std::string_view path)) const {
   std::vector<Range> found;
   for (std::size_t i = 0; i < mappings_.size(); ++i) {
@@ -93,7 +115,7 @@ std::vector<Range> TargetMemory::image_data(bool (*is)(const TargetMemory&, std:
     const Mapping* next = i + 1 < mappings_.size() ? mappings_[i + 1] : nullptr;
     if (next != nullptr && next->range.begin == data.end && next->inode == 0 && next->write && !next->shared &&
         (next->path.empty() || next->path.starts_with("[anon:.bss")))
-      data.end = next->range.end;
+      data.end = end_of_bss(facts_, next->range);
     found.push_back(data);
   }
   return found;

@@ -2,10 +2,12 @@
 // changing the target.
 #pragma once
 
+#include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <mutex>
 #include <optional>
 #include <ranges>
 #include <span>
@@ -44,7 +46,7 @@ class TargetMemory {
   std::size_t word_bytes() const { return word_bytes_; }
 
   /// Reads from `address` on up to the first hole; returns how many bytes that were. Nothing is read after the reader
-  /// refused once: see refusal().
+  /// refused once: see refusal(). May be called by several threads.
   std::size_t read(Address address, std::span<std::byte> buffer) const;
   std::optional<std::uint64_t> word(Address address) const;
   /// A word of the target within bytes that were read; 0 beyond their end.
@@ -75,7 +77,7 @@ class TargetMemory {
   std::vector<Range> image_data(bool (*is)(const TargetMemory&, std::string_view path)) const;
 
   /// Why the memory may not be read, once a read was refused.
-  const std::optional<Error>& refusal() const { return refusal_; }
+  std::optional<Error> refusal() const;
 
  private:
   std::size_t index_after(Address address) const;
@@ -84,6 +86,8 @@ class TargetMemory {
   const MemoryReader& reader_;
   std::size_t word_bytes_;
   std::vector<const Mapping*> mappings_;  // by address
+  mutable std::atomic<bool> refused_ = false;
+  mutable std::mutex lock_;  // of the next
   mutable std::optional<Error> refusal_;
 };
 

@@ -190,6 +190,8 @@ std::string_view v8_space_by_flags(std::uint64_t flags, bool large) {
   return large ? "V8 large object space" : "V8 old space";
 }
 
-void find_v8(RuntimeScan& scan) { Finder(scan).find(); }
+void find_v8(RuntimeScan& scan) {
+  if (v8_is_possible(scan)) Finder(scan).find();
+}
 
 }  // namespace vmscan

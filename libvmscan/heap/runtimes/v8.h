@@ -12,7 +12,18 @@ inline constexpr std::uint64_t v8_page_bytes = 256 << 10;
 inline constexpr std::uint64_t v8_young = 1U << 3 | 1U << 4, v8_read_only = 1U << 6;
 inline constexpr std::uint64_t v8_most_flags = std::uint64_t{1} << 26;
 
-inline constexpr std::size_t v8_most_pages = 1 << 20;  // 256 GiB in RAM
+inline constexpr std::size_t v8_most_pages = 1 << 20;          // 256 GiB in RAM
+inline constexpr std::uint64_t v8_least_code_bytes = 4 << 20;  // node's and Chromium's have ten times that
+
+/// Whether a file is mapped that is large enough to have V8 in it, or none is known: otherwise a look at each 256 KiB
+/// of the memory is saved.
+inline bool v8_is_possible(const RuntimeScan& scan) {
+  const auto of_file = [](const Mapping& mapping) { return mapping.path.starts_with('/'); };
+  const auto mappings = scan.memory.mappings();
+  return std::ranges::none_of(mappings, of_file) || std::ranges::any_of(mappings, [&](const Mapping& mapping) {
+           return of_file(mapping) && mapping.range.size() >= v8_least_code_bytes;
+         });
+}
 
 /// "V8 old space" and so on, as far as flags tell.
 std::string_view v8_space_by_flags(std::uint64_t flags, bool large);

@@ -104,6 +104,8 @@ class Finder {
 
 }  // namespace
 
-void find_v8_sandbox(RuntimeScan& scan) { Finder(scan).find(); }
+void find_v8_sandbox(RuntimeScan& scan) {
+  if (v8_is_possible(scan)) Finder(scan).find();
+}
 
 }  // namespace vmscan
