@@ -1,49 +1,7 @@
-// big_pages SIZE[K|M|G] [mapper]: that much memory in 4 KiB pages, all written. With `mapper`, a thread maps, touches
-// and unmaps 64 KiB without end from the first step on; each further step prints the longest and the mean time that one
-// turn took since the step before.
+// big_pages SIZE[K|M|G] [mapper]: that much memory in 4 KiB pages, all written. With `mapper`, each step from the second on
+// says how long a thread waited for the kernel: see waits.h.
 #include "target.h"
-
-#include <pthread.h>
-#include <time.h>
-
-static struct {
-  pthread_mutex_t lock;
-  double longest_us, sum_us;
-  unsigned long count;
-} waits = {.lock = PTHREAD_MUTEX_INITIALIZER};
-
-static double now_us(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec * 1e6 + (double)time.tv_nsec / 1e3;
-}
-
-static void* map_and_unmap(void* unused) {
-  (void)unused;
-  for (;;) {
-    const double begin = now_us();
-    char* const memory = mmap(NULL, 64 * KIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    must(memory != MAP_FAILED, "mmap");
-    *(volatile char*)memory = 1;
-    munmap(memory, 64 * KIB);
-    const double took = now_us() - begin;
-    pthread_mutex_lock(&waits.lock);
-    if (took > waits.longest_us) waits.longest_us = took;
-    waits.sum_us += took;
-    ++waits.count;
-    pthread_mutex_unlock(&waits.lock);
-  }
-  return NULL;
-}
-
-static void tell_waits(void) {
-  pthread_mutex_lock(&waits.lock);
-  tell("waits", NULL, 0, "longest_us=%.1f mean_us=%.2f count=%lu", waits.longest_us,
-       waits.count ? waits.sum_us / (double)waits.count : 0.0, waits.count);
-  waits.longest_us = waits.sum_us = 0;
-  waits.count = 0;
-  pthread_mutex_unlock(&waits.lock);
-}
+#include "waits.h"
 
 static size_t parse_size(const char* text) {
   char* end;
@@ -68,7 +26,5 @@ int main(int argc, char** argv) {
   write_pages(memory, size);
   tell("pages", memory, size, "%s", "");
   if (!ready() || argc < 3) return 0;
-  pthread_t thread;
-  must(pthread_create(&thread, NULL, map_and_unmap, NULL) == 0, "pthread_create");
-  while (ready()) tell_waits();
+  measure_waits();
 }

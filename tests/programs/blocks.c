@@ -1,7 +1,9 @@
-// blocks [THREADS [BLOCKS]]: threads with BLOCKS allocations each, of mixed sizes, of which a third is freed again in no
-// order. It keeps its own record of what lives, outside of malloc, and says after the step how many blocks there are of each
-// size (`size`: what malloc_usable_size says, and a word), what glibc counts (mallinfo2), and where one of them is.
+// blocks [THREADS [BLOCKS [FILE [mapper]]]]: threads with BLOCKS allocations each, of mixed sizes, of which a third is freed
+// again in no order. It keeps its own record of what lives, outside of malloc, and says after the step how many blocks there
+// are of each size (`size`: what malloc_usable_size says, and a word), what glibc counts (mallinfo2; malloc_info goes into
+// FILE), and where one of them is. With `mapper`, each later step says how long a thread waited for the kernel: see waits.h.
 #include "target.h"
+#include "waits.h"
 
 #include <malloc.h>
 #include <pthread.h>
@@ -12,7 +14,8 @@ static unsigned threads = 4;
 static size_t blocks = 20000;
 static pthread_barrier_t turn;
 static void** kept;  // blocks of all threads
-static char output[1 << 16];
+static char output[1 << 16], info_buffer[1 << 16];
+static FILE* info_file;  // with a buffer of its own: writing it allocates nothing
 
 static size_t next_random(unsigned long long* state) {
   *state ^= *state << 13;
@@ -64,6 +67,7 @@ static void tell_truth(size_t** counts) {
   const struct mallinfo2 info = mallinfo2();
   tell("info", 0, 0, "arena=%zu uordblks=%zu fordblks=%zu hblks=%zu hblkhd=%zu", info.arena, info.uordblks, info.fordblks,
        info.hblks, info.hblkhd);
+  if (info_file != NULL) must(malloc_info(0, info_file) == 0 && fflush(info_file) == 0, "malloc_info");
 #endif
   for (size_t i = 0; i < threads * blocks; ++i)
     if (kept[i] != NULL) {
@@ -77,6 +81,10 @@ int main(int argc, char** argv) {
   if (argc > 1) threads = (unsigned)strtoul(argv[1], NULL, 0);
   if (argc > 2) blocks = strtoul(argv[2], NULL, 0);
   must(threads > 0 && threads <= most_threads, "threads");
+  if (argc > 3) {
+    info_file = fopen(argv[3], "w");
+    must(info_file != NULL && setvbuf(info_file, info_buffer, _IOFBF, sizeof info_buffer) == 0, argv[3]);
+  }
   kept = mmap(NULL, threads * blocks * sizeof *kept, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   size_t* counts = mmap(NULL, 4 * largest * sizeof *counts, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   must(kept != MAP_FAILED && counts != MAP_FAILED, "mmap");
@@ -98,6 +106,7 @@ int main(int argc, char** argv) {
   fill(0);
   if (threads > 1) pthread_barrier_wait(&turn);
   tell_truth(&counts);
+  if (argc > 4 && ready()) measure_waits();
   ready_until_end();
   _exit(0);
 }

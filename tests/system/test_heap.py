@@ -1,4 +1,5 @@
-"""The walk over malloc's heaps against what the target itself knows: its own record of its blocks, and mallinfo2."""
+"""The walk over malloc's heaps against what the target itself knows: its own record of its blocks, mallinfo2 and
+malloc_info."""
 
 import os
 import pathlib
@@ -7,10 +8,12 @@ import sys
 import tempfile
 import time
 import unittest
+import xml.etree.ElementTree
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 import vmscan
+from cores import CoreTest
 
 THREADS, BLOCKS = 4, 20000
 
@@ -25,6 +28,16 @@ def live(document):
 
 def figures(thing):
     return {key: int(value) for key, value in thing.values.items()}
+
+
+def told_of_arenas(path):
+    """What malloc_info says of each arena: its size, its free blocks (the top is one) and those of its fast bins."""
+    arenas = []
+    for each in xml.etree.ElementTree.parse(path).getroot().findall("heap"):
+        total = {kind.get("type"): (int(kind.get("count")), int(kind.get("size"))) for kind in each.findall("total")}
+        size = next(int(kind.get("size")) for kind in each.findall("system") if kind.get("type") == "current")
+        arenas.append({"size": size, "free": total["rest"], "fast": total["fast"]})
+    return arenas
 
 
 class Heap(unittest.TestCase):
@@ -69,6 +82,27 @@ class Heap(unittest.TestCase):
     def test_several_arenas(self):
         arenas = self.check("blocks")
         self.assertEqual([each["name"] for each in arenas], ["main arena", "arena 1", "arena 2", "arena 3"])
+
+    def test_each_arena_is_what_malloc_info_says(self):
+        with tempfile.NamedTemporaryFile(dir="/var/tmp") as info, vmscan.start("blocks", 4, 50000, info.name) as target:
+            target.step()
+            told = told_of_arenas(info.name)
+            found = [each for each in heap(target.pid)["heaps"] if each["name"] != "mapped blocks"]
+            # It sums what stands in the headers of all but the top, the flag included that the block before is in use
+            # (malloc_info in malloc/malloc.c).
+            for truth in told:
+                blocks, size = truth["free"]
+                truth["free"] = blocks, size - (blocks - 1)
+
+            def by_size(arenas):
+                return [arenas[0], *sorted(arenas[1:], key=lambda each: (each["size"], each["free"]))]
+
+            for arena in found:
+                arena["free"] = arena["free_blocks"], arena["free_bytes"]
+            self.assertEqual(len(told), 4)
+            for arena, truth in zip(by_size(found), by_size(told), strict=True):
+                self.assertEqual((arena["size"], arena["free"]), (truth["size"], truth["free"]), arena["name"])
+                self.assertGreaterEqual(arena["cached_blocks"], truth["fast"][0], arena["name"])
 
     def test_one_arena_for_all_threads(self):
         self.assertEqual(len(self.check("blocks", environment=["MALLOC_ARENA_MAX=1"])), 1)
@@ -120,23 +154,28 @@ class Heap(unittest.TestCase):
             self.assertEqual(document["heaps"], [])
             self.assertEqual([note["code"] for note in document["notes"]], ["no_heap"])
 
-    def test_a_core_holds_the_same_heaps(self):
-        gcore = vmscan.need("gcore")
-        with vmscan.start("blocks", 3, 5000) as target, tempfile.TemporaryDirectory(dir="/var/tmp") as home:
-            target.step()
-            subprocess.run([gcore, "-o", f"{home}/core", str(target.pid)], capture_output=True, check=True)
-            lived, dumped = (heap(each, "--sizes") for each in (target.pid, f"{home}/core.{target.pid}"))
-            self.assertEqual(dumped["sizes"], lived["sizes"])
-            for before, after in zip(lived["heaps"], dumped["heaps"], strict=True):
-                self.assertIsNone(after["in_ram"])
-                self.assertEqual({**after, "in_ram": before["in_ram"]}, before)
-
     def test_denied_memory_is_a_failure(self):
         prefix = vmscan.as_nobody()
         with vmscan.start("blocks", 1, 10) as target:
             run = subprocess.run([*prefix, vmscan.PROGRAM, "heap", str(target.pid)], capture_output=True, check=False,
                                  env={**os.environ, "HOME": "/"})
             self.assertEqual((run.returncode, run.stdout), (4, b""))
+
+
+class HeapsOfCores(CoreTest):
+    def test_cores_hold_the_same_heaps(self):
+        with vmscan.start("blocks", 3, 5000, cwd=self.home) as target:
+            target.step()
+            with vmscan.stopped(target.pid):
+                lived, kinds = heap(target.pid, "--sizes"), []
+                for kind, path in self.cores_of(target.pid):
+                    kinds.append(kind)
+                    dumped = heap(path, "--sizes")
+                    self.assertEqual(dumped["sizes"], lived["sizes"], kind)
+                    for before, after in zip(lived["heaps"], dumped["heaps"], strict=True):
+                        self.assertIsNone(after["in_ram"])
+                        self.assertEqual({**after, "in_ram": before["in_ram"]}, before, kind)
+        print(f"  {', '.join(kinds) or 'no core can be had here'}", flush=True)
 
 
 if __name__ == "__main__":
