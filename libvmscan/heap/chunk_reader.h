@@ -1,6 +1,9 @@
-// Reads headers of blocks one after the other: through one large window over what is in RAM.
+// Reads headers of blocks one after the other: through one large window over what is in RAM. While one window is
+// looked at, another thread reads the next.
 #pragma once
 
+#include <algorithm>
+#include <future>
 #include <vector>
 
 #include "libvmscan/source/target_memory.h"
@@ -12,26 +15,48 @@ class ChunkReader {
   /// `range`: what will be asked for, in rising order for speed.
   ChunkReader(const TargetMemory& memory, Range range);
 
-  /// `size` bytes at `address`; null when they cannot be read. Valid up to the next call.
+  /// `size` bytes (at most 64) at `address`; null when they cannot be read. Valid up to the next call.
   const std::byte* at(Address address, std::size_t size) {
     const std::byte* bytes = inside(address, size);
     return bytes != nullptr ? bytes : fill(address, size);
   }
-  /// The same where it costs no reading; otherwise null.
+  /// Brings what lies within the next KiB behind `address` near, if it has been read: for those who go through all of
+  /// it.
+  void hurry(Address address) {
+    constexpr std::size_t line = 64, ahead = 1 << 10;
+    const Address into = address - window_.begin;
+    if (into >= window_.filled) return;
+    const std::size_t end = std::min<std::size_t>(window_.filled, into + ahead);
+    for (near_ = std::max<std::size_t>(near_, into); near_ < end; near_ += line)
+      __builtin_prefetch(window_.bytes.data() + near_);
+  }
+  /// The same where it costs no reading, and `size` may be anything; otherwise null.
   const std::byte* inside(Address address, std::size_t size) const {
-    const Address into = address - begin_;
-    return address >= begin_ && into < filled_ && size <= filled_ - into ? window_.data() + into : nullptr;
+    const Address into = address - window_.begin;
+    return address >= window_.begin && into < window_.filled && size <= window_.filled - into
+               ? window_.bytes.data() + into
+               : nullptr;
   }
 
  private:
+  struct Window {
+    Address begin = 0;
+    std::size_t filled = 0;
+    std::vector<std::byte> bytes = {};
+  };
+
   const std::byte* fill(Address address, std::size_t size);
+  bool take_next(Address address, std::size_t size);
+  void read_ahead();
+  std::uint64_t in_ram_from(Address address) const;
+  void read(Window& window, Address begin, std::uint64_t size) const;
 
   const TargetMemory& memory_;
   Range range_;
   std::vector<Range> in_ram_;
-  std::vector<std::byte> window_;
-  Address begin_ = 0;
-  std::size_t filled_ = 0;
+  Window window_, next_;
+  std::size_t near_ = 0;       // of window_: how far hurry() came
+  std::future<void> reading_;  // of next_; the last member: it ends first
 };
 
 }  // namespace vmscan

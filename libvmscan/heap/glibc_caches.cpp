@@ -28,16 +28,33 @@ constexpr std::array<CacheLayout, 3> layouts_64{{{0x250, 64, 1, true}, {0x290, 6
 constexpr std::array<CacheLayout, 3> layouts_32{{{0x150, 64, 1, true}, {0x190, 64, 2, true}, {0x1d0, 76, 2, false}}};
 constexpr std::size_t small_bins = 64;  // of one size each
 
+/// Null when no such structure has a chunk of this size.
+const CacheLayout* layout_of_cache(std::size_t word, std::uint64_t chunk_size) {
+  const auto& layouts = word == 8 ? layouts_64 : layouts_32;
+  const auto found =
+      std::find_if(layouts.begin(), layouts.end(), [&](const auto& each) { return each.chunk_size == chunk_size; });
+  return found == layouts.end() ? nullptr : &*found;
+}
+
+std::uint64_t count_of(const CacheLayout& layout, std::span<const std::byte> bytes, std::size_t bin) {
+  std::uint64_t count = 0;
+  for (std::size_t i = 0; i < layout.count_bytes && bin * layout.count_bytes + i < bytes.size(); ++i)
+    count |= std::uint64_t{std::to_integer<std::uint8_t>(bytes[bin * layout.count_bytes + i])} << (8 * i);
+  return count;
+}
+
+Address entry_of(const CacheLayout& layout, const TargetMemory& memory, std::span<const std::byte> bytes,
+                 std::size_t bin) {
+  const std::size_t word = memory.word_bytes(), counts = (layout.bins * layout.count_bytes + word - 1) / word * word;
+  return memory.word_at(bytes, counts + bin * word);
+}
+
 class Settler {
  public:
   Settler(GlibcWalk& walk, std::vector<HeapTotals>& heaps)
       : walk_(walk), layout_(walk.found.layout), word_(layout_.word), heaps_(heaps) {
     for (std::size_t i = 0; i < walk.found.arenas.size(); ++i)
-      for (const GlibcHeap& heap : walk.found.arenas[i].heaps) {
-        const auto links = walk.link_spans.find(heap.range.begin);
-        const bool noted = links != walk.link_spans.end() && links->second.end <= walk.links.size();
-        places_.push_back({heap.range, i, noted ? links->second : LinkSpan{}});
-      }
+      for (const GlibcHeap& heap : walk.found.arenas[i].heaps) places_.push_back({heap.range, i});
     std::sort(places_.begin(), places_.end(),
               [](const Place& a, const Place& b) { return a.range.begin < b.range.begin; });
   }
@@ -58,7 +75,6 @@ class Settler {
   struct Place {
     Range range;
     std::size_t heap;
-    LinkSpan links;
   };
 
   const Place* place_of(Address chunk) const {
@@ -104,13 +120,11 @@ class Settler {
   };
   Cache read_cache(Address chunk) const {
     const std::uint64_t size = walk_.memory.word(chunk + word_).value_or(0) & ~chunk_flag::all;
-    for (const CacheLayout& layout : word_ == 8 ? layouts_64 : layouts_32) {
-      if (layout.chunk_size != size) continue;
-      Cache cache{&layout, std::vector<std::byte>(static_cast<std::size_t>(size) - word_)};
-      cache.bytes.resize(walk_.memory.read(chunk + layout_.header(), cache.bytes));
-      return cache;
-    }
-    return {};
+    Cache cache{.layout = layout_of_cache(word_, size), .bytes = {}};
+    if (cache.layout == nullptr) return cache;
+    cache.bytes.resize(static_cast<std::size_t>(size) - word_);
+    cache.bytes.resize(walk_.memory.read(chunk + layout_.header(), cache.bytes));
+    return cache;
   }
 
   void settle_thread_cache(Address chunk, bool pointed_to) {
@@ -122,13 +136,8 @@ class Settler {
       heaps_[place->heap].overhead += cache.layout->chunk_size;
     }
     for (std::size_t bin = 0; bin < cache.layout->bins; ++bin)
-      if (const Address first = entry(*cache.layout, cache.bytes, bin); first != 0)
+      if (const Address first = entry_of(*cache.layout, walk_.memory, cache.bytes, bin); first != 0)
         settle_list(first, layout_.header(), "thread cache");
-  }
-
-  Address entry(const CacheLayout& layout, std::span<const std::byte> bytes, std::size_t bin) const {
-    const std::size_t counts = (layout.bins * layout.count_bytes + word_ - 1) / word_ * word_;
-    return walk_.memory.word_at(bytes, counts + bin * word_);
   }
 
   /// Whether every list is as long as its count says and has blocks of its size only. `empty`: all may be empty.
@@ -138,10 +147,8 @@ class Settler {
     const CacheLayout& layout = *cache.layout;
     bool any = false;
     for (std::size_t bin = 0; bin < layout.bins; ++bin) {
-      std::uint64_t count = 0;
-      for (std::size_t i = 0; i < layout.count_bytes && bin * layout.count_bytes + i < cache.bytes.size(); ++i)
-        count |= std::uint64_t{std::to_integer<std::uint8_t>(cache.bytes[bin * layout.count_bytes + i])} << (8 * i);
-      Address mem = entry(layout, cache.bytes, bin);
+      const std::uint64_t count = count_of(layout, cache.bytes, bin);
+      const Address mem = entry_of(layout, walk_.memory, cache.bytes, bin);
       any |= mem != 0;
       if (layout.counts_entries && (count == 0) != (mem == 0)) return false;
       const std::uint64_t size = bin < small_bins ? layout_.least_chunk() + bin * layout_.alignment : 0;
@@ -171,13 +178,8 @@ class Settler {
     bool read = false;
   };
   Link read_link(Address chunk) const {
-    if (const Place* place = place_of(chunk)) {
-      const auto end = walk_.links.begin() + static_cast<std::ptrdiff_t>(place->links.end);
-      const auto noted = std::partition_point(walk_.links.begin() + static_cast<std::ptrdiff_t>(place->links.begin),
-                                              end, [&](const PossibleLink& each) { return each.chunk < chunk; });
-      if (noted != end && noted->chunk == chunk)
-        return {.chunk = chunk, .size = noted->size, .next = noted->next, .read = true};
-    }
+    if (const auto noted = walk_.links.find(chunk))
+      return {.chunk = chunk, .size = noted->size, .next = noted->next, .read = true};
     std::array<std::byte, 16> buffer;
     const auto bytes = std::span(buffer).first(2 * word_);
     Link link{.chunk = chunk};
@@ -261,6 +263,20 @@ class Settler {
 
 }  // namespace
 
-void settle_glibc_caches(GlibcWalk& walk, std::vector<HeapTotals>& heaps) { Settler(walk, heaps).run(); }
+bool may_be_thread_cache(const GlibcWalk& walk, std::uint64_t size, std::span<const std::byte> bytes) {
+  const CacheLayout* layout = layout_of_cache(walk.memory.word_bytes(), size);
+  if (layout == nullptr || bytes.empty()) return layout != nullptr;
+  for (std::size_t bin = 0; bin < layout->bins; ++bin) {
+    const Address entry = entry_of(*layout, walk.memory, bytes, bin);
+    if (entry != 0 && !walk.heaps.contains(entry)) return false;
+    if (layout->counts_entries && (count_of(*layout, bytes, bin) == 0) != (entry == 0)) return false;
+  }
+  return true;
+}
+
+void settle_glibc_caches(GlibcWalk& walk, std::vector<HeapTotals>& heaps) {
+  walk.links.finish();
+  Settler(walk, heaps).run();
+}
 
 }  // namespace vmscan

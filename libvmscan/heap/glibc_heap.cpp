@@ -34,7 +34,7 @@ std::uint64_t chunk_size(const GlibcLayout& layout, std::uint64_t bytes) {
 /// What a walk of one arena changes in the walk: put back before another attempt.
 struct Before {
   SizeCounts sizes;
-  std::size_t caches, blocks, notes, links;
+  std::size_t caches, blocks, notes, heaps;
   std::optional<ObjectCounts> objects;
 };
 
@@ -60,7 +60,7 @@ HeapTotals walk_arena(GlibcWalk& walk, GlibcArena& arena, std::size_t index) {
                       walk.thread_caches.size(),
                       walk.report.blocks.size(),
                       walk.report.notes.size(),
-                      walk.links.size(),
+                      walk.links.heaps(),
                       walk.objects};
     HeapTotals totals = walk_arena_once(walk, arena, index);
     walk.report.retried |= attempt > 1 && totals.broken == 0;
@@ -69,7 +69,7 @@ HeapTotals walk_arena(GlibcWalk& walk, GlibcArena& arena, std::size_t index) {
     walk.thread_caches.resize(before->caches);
     walk.report.blocks.resize(before->blocks);
     walk.report.notes.resize(before->notes);
-    walk.links.resize(before->links);
+    walk.links.keep_heaps(before->heaps);
     walk.objects = std::move(before->objects);
     const GlibcHeaps now = find_glibc_heaps(walk.memory);
     for (const GlibcArena& each : now.arenas)

@@ -13,12 +13,8 @@ namespace {
 constexpr std::size_t most_notes = 20;              // on broken places
 constexpr std::size_t chunks_to_believe = 8;        // in a row, before a chain is picked up again behind a broken place
 constexpr std::uint64_t most_cached_chunk = 0x420;  // of thread caches (2.26 to 2.41) and fast bins
+constexpr std::uint64_t most_thread_cache_chunk = 0x300;
 constexpr std::size_t most_thread_caches = 1 << 16;
-
-/// Sizes of the chunk that holds a tcache_perthread_struct: 2.26 to 2.29, 2.30 to 2.41, 2.42.
-bool may_be_thread_cache(std::size_t word, std::uint64_t size) {
-  return word == 8 ? size == 0x250 || size == 0x290 || size == 0x300 : size == 0x150 || size == 0x190 || size == 0x1d0;
-}
 
 class HeapWalker {
  public:
@@ -34,9 +30,8 @@ class HeapWalker {
         end_(heap.range.end) {}
 
   void run() {
-    const std::size_t first_link = walk_.links.size();
+    walk_.links.begin_heap(heap_.range);
     follow_all();
-    walk_.link_spans[heap_.range.begin] = {first_link, walk_.links.size()};
   }
 
  private:
@@ -71,6 +66,7 @@ class HeapWalker {
     while (at < end_) {
       const std::byte* header = reader_.at(at, 2 * word);
       if (header == nullptr) return at;
+      reader_.hurry(at);
       const std::uint64_t value = walk_.memory.word_at({header, 2 * word}, word);
       const std::uint64_t size = value & ~chunk_flag::all;
       // What ends the heap is its top, even when that has moved meanwhile. It fills pages, whatever its own alignment.
@@ -85,6 +81,7 @@ class HeapWalker {
       pending_ = at;
       pending_size_ = size;
       pending_first_ = first_word(at, size);
+      pending_cache_ = may_be_cache(at, size);
       at += size;
     }
     return end_;
@@ -142,6 +139,14 @@ class HeapWalker {
     return bytes == nullptr ? 0 : walk_.memory.word_at({bytes, layout_.word}, 0);
   }
 
+  bool may_be_cache(Address at, std::uint64_t size) const {
+    if (size > most_thread_cache_chunk) return false;
+    const std::size_t bytes = static_cast<std::size_t>(size) - layout_.word;
+    const std::byte* content = reader_.inside(at + layout_.header(), bytes);
+    return may_be_thread_cache(walk_, size,
+                               content == nullptr ? std::span<const std::byte>() : std::span(content, bytes));
+  }
+
   /// Whether the first word of a chunk that a list may hold is a link as safe linking writes them.
   bool possible_link() const {
     const Address next = pending_first_ ^ ((pending_ + 2 * layout_.word) >> 12);
@@ -156,11 +161,9 @@ class HeapWalker {
     resident_.add(block, in_use ? &PartBytes::live : &PartBytes::free);
     if (in_use) {
       totals_.live.add(pending_size_);
-      if (walk_.links.size() < most_links && possible_link())
-        walk_.links.push_back({pending_, pending_size_, pending_first_});
+      if (possible_link()) walk_.links.add({pending_, pending_size_, pending_first_});
       if (walk_.objects) walk_.objects->add(pending_first_, pending_size_);
-      if (may_be_thread_cache(layout_.word, pending_size_) && walk_.thread_caches.size() < most_thread_caches)
-        walk_.thread_caches.push_back(pending_);
+      if (pending_cache_ && walk_.thread_caches.size() < most_thread_caches) walk_.thread_caches.push_back(pending_);
     } else {
       totals_.free.add(pending_size_);
       totals_.largest_free = std::max(totals_.largest_free, pending_size_);
@@ -241,7 +244,7 @@ class HeapWalker {
   Address end_;
   Address pending_ = 0;
   std::uint64_t pending_size_ = 0, pending_first_ = 0;
-  bool at_fence_ = false;
+  bool pending_cache_ = false, at_fence_ = false;
   std::size_t far_looks_ = 1 << 18;  // reads outside the window while a chain is sought: hostile sizes lead anywhere
 };
 

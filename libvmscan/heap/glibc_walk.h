@@ -7,6 +7,7 @@
 
 #include "libvmscan/heap/glibc_arenas.h"
 #include "libvmscan/heap/heap_report.h"
+#include "libvmscan/heap/noted_links.h"
 #include "libvmscan/heap/objects.h"
 
 namespace vmscan {
@@ -38,18 +39,6 @@ class SizeCounts {
   std::uint64_t left_out_ = 0;
 };
 
-/// A chunk in use whose first word may link it into a list: noted while its heap is read from end to end, because
-/// following the lists afterwards costs a read for each.
-struct PossibleLink {
-  Address chunk = 0;
-  std::uint64_t size = 0, next = 0;  // next as it stands there
-};
-/// Those of one heap, by address, within GlibcWalk::links.
-struct LinkSpan {
-  std::size_t begin = 0, end = 0;
-};
-inline constexpr std::size_t most_links = 1 << 20;  // further ones are read when they are needed
-
 /// Everything that one walk needs and finds.
 struct GlibcWalk {
   const TargetMemory& memory;
@@ -57,19 +46,22 @@ struct GlibcWalk {
   const HeapOptions& options;
   HeapReport& report;
   SizeCounts sizes;
-  std::vector<Address> thread_caches = {};     // chunks in use of the size of a tcache_perthread_struct
+  std::vector<Address> thread_caches = {};     // chunks in use that may hold a tcache_perthread_struct
   std::unordered_set<Address> set_aside = {};  // chunks in caches, when blocks are listed
   std::optional<ObjectCounts> objects = {};
   std::uint64_t wanted_size = 0;  // of blocks to list; 0: none
   Range heaps = {};               // from the first address of any arena to the last
-  std::vector<PossibleLink> links = {};
-  std::map<Address, LinkSpan> link_spans = {};  // by the beginning of the heap
-  std::vector<Address> fast_chunks = {};        // chunks in fast bins, the first so many
+  NotedLinks links = {};
+  std::vector<Address> fast_chunks = {};  // chunks in fast bins, the first so many
 };
 
 /// Walks one heap and adds to `totals`. `index` is that of the heap in the report.
 void walk_glibc_heap(GlibcWalk& walk, const GlibcArena& arena, const GlibcHeap& heap, std::size_t index,
                      HeapTotals& totals);
+
+/// Whether a chunk of this size may hold a tcache_perthread_struct, as far as `bytes` say, which are what it has behind
+/// its header; empty: not known. (glibc_caches.cpp)
+bool may_be_thread_cache(const GlibcWalk& walk, std::uint64_t size, std::span<const std::byte> bytes);
 
 /// Takes the chunks in thread caches and fast bins out of the live ones (glibc_caches.cpp). `heaps` has one entry for
 /// each arena, in their order.
