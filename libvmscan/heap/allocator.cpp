@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 namespace vmscan {
 namespace {
@@ -18,6 +19,14 @@ BlockSum& sum_of(SizeTotals& totals, BlockState state) {
 }
 
 }  // namespace
+
+AllocatorWalk::AllocatorWalk(const TargetMemory& memory, const HeapOptions& options, HeapReport& report,
+                             std::string_view name)
+    : memory_(memory), options_(options), report_(report), name_(name) {
+  if (!options.types) return;
+  objects_.emplace(memory);
+  reader_.emplace(memory, Range{0, std::numeric_limits<Address>::max()});
+}
 
 std::size_t AllocatorWalk::add_heap(std::string name) {
   report_.heaps.push_back({.allocator = std::string(name_), .name = std::move(name), .ranges = {}, .in_ram = {}});
@@ -59,14 +68,20 @@ void AllocatorWalk::cache(std::size_t heap, const SizeClass& kind, std::uint64_t
   take(size->second);
 }
 
-bool AllocatorWalk::wants(const SizeClass& kind, Range where) const {
+bool AllocatorWalk::wants(const SizeClass& kind, Range where) const { return objects_ || lists(kind, where); }
+
+bool AllocatorWalk::lists(const SizeClass& kind, Range where) const {
   if (options_.list_request)
     return *options_.list_request >= kind.least_request && *options_.list_request <= kind.most_request;
   return options_.list_address && where.contains(*options_.list_address);
 }
 
-void AllocatorWalk::list(std::size_t heap, const SizeClass& kind, Address address, Range where, BlockState state) {
-  if (!wants(kind, where)) return;
+void AllocatorWalk::see(std::size_t heap, const SizeClass& kind, Address address, Range where, BlockState state) {
+  const std::size_t word = memory_.word_bytes();
+  if (objects_ && state == BlockState::Live)
+    if (const std::byte* bytes = reader_->at(address, word))
+      objects_->add(memory_.word_at({bytes, word}, 0), kind.size);
+  if (!lists(kind, where)) return;
   if (report_.blocks.size() >= options_.most_blocks) {
     report_.blocks_complete = false;
     return;
@@ -96,6 +111,7 @@ void AllocatorWalk::finish(std::size_t first, Rest rest) {
     (rest == Rest::Overhead ? totals.overhead : totals.unread) += totals.size - told;
   }
   for (auto& [size, totals] : sizes_) report_.sizes.push_back(std::move(totals));
+  if (objects_) add_types(report_.types, objects_->totals());
 }
 
 }  // namespace vmscan

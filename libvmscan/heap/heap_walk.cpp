@@ -26,11 +26,6 @@ Result<HeapReport> walk_heaps(const Facts& facts, const MemoryReader& reader, co
   std::stable_sort(report.blocks.begin(), report.blocks.end(),
                    [](const HeapBlock& a, const HeapBlock& b) { return a.address < b.address; });
   look_at_blocks(memory, options.contents, report);
-  const auto foreign = [](const HeapTotals& heap) { return heap.allocator != "glibc"; };
-  if (options.types && std::any_of(report.heaps.begin(), report.heaps.end(), foreign))
-    report.notes.push_back(
-        {"types_of_glibc",
-         "C++ objects are counted in the blocks of glibc's malloc, not in those of other allocators"});
   return report;
 }
 

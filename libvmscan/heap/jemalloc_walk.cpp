@@ -22,15 +22,15 @@ class Walker {
 
   void run() {
     const std::size_t first = walk_.report().heaps.size();
-    std::size_t first_block = walk_.report().blocks.size();
     for (const JemallocExtent& extent : found_.extents) heaps_[extent.arena] = 0;
     for (auto& [arena, heap] : heaps_) heap = walk_.add_heap(fmt::format("jemalloc arena {}", arena));
-    for (const JemallocExtent& extent : found_.extents) add_extent(extent);
     find_caches();
+    for (const JemallocExtent& extent : found_.extents) add_extent(extent);
+    for (const Address region : set_aside_)
+      if (const JemallocExtent* extent = item_at(found_.extents, region))
+        walk_.cache(heaps_[extent->arena], jemalloc_size_class(extent->size_class));
     if (!found_.metadata.empty()) walk_.heap(walk_.add_heap("jemalloc metadata")).ranges = found_.metadata;
     walk_.finish(first, AllocatorWalk::Rest::Overhead);
-    for (auto& blocks = walk_.report().blocks; first_block < blocks.size(); ++first_block)
-      if (set_aside_.contains(blocks[first_block].address)) blocks[first_block].state = BlockState::Cached;
     if (caches_.empty() && !found_.extents.empty())
       walk_.report().notes.push_back(
           {"heap_caches_unknown", "jemalloc's thread caches were not found: blocks in them count as live"});
@@ -58,7 +58,7 @@ class Walker {
       if (walk_.wants(kind, extent.range)) list_regions(index, extent, kind, blocks);
     } else {
       walk_.add(index, kind, BlockState::Live);
-      walk_.list(index, kind, extent.data, extent.range, BlockState::Live);
+      walk_.see(index, kind, extent.data, extent.range, used(extent.data));
     }
   }
 
@@ -67,10 +67,12 @@ class Walker {
       const auto free = cache_.word(extent.edata + 64 + i / 64 * 8);
       if (!free) return;
       const Address begin = extent.range.begin + i * kind.size;
-      walk_.list(heap, kind, begin, {begin, begin + kind.size},
-                 (*free >> i % 64 & 1) != 0 ? BlockState::Free : BlockState::Live);
+      walk_.see(heap, kind, begin, {begin, begin + kind.size},
+                (*free >> i % 64 & 1) != 0 ? BlockState::Free : used(begin));
     }
   }
+
+  BlockState used(Address region) const { return set_aside_.contains(region) ? BlockState::Cached : BlockState::Live; }
 
   /// An arena lies in its first block of metadata, and points to the ring of its caches.
   void find_caches() {
@@ -114,10 +116,8 @@ class Walker {
 
   void set_aside(Address region, std::uint32_t size_class) {
     const JemallocExtent* extent = item_at(found_.extents, region);
-    if (extent == nullptr || extent->state != JemallocExtent::State::Active || extent->size_class != size_class ||
-        !set_aside_.insert(region).second)
-      return;
-    walk_.cache(heaps_[extent->arena], jemalloc_size_class(size_class));
+    if (extent != nullptr && extent->state == JemallocExtent::State::Active && extent->size_class == size_class)
+      set_aside_.insert(region);
   }
 
   AllocatorWalk& walk_;

@@ -181,7 +181,7 @@ class Walker {
       const Address begin = group.memory + unit + i * group.stride;
       const Range slot{begin, begin + group.stride};
       if (walk_.wants(kind, slot))
-        walk_.list(heap, kind, state == BlockState::Live ? block_in(begin) : begin, slot, state);
+        walk_.see(heap, kind, state == BlockState::Live ? block_in(begin) : begin, slot, state);
     }
   }
 

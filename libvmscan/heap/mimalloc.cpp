@@ -198,11 +198,10 @@ class Walker {
     free.merge(list_at(page, page.local_free));
     for (std::uint32_t i = 0; i < page.reserved; ++i) {
       const Address at = page.blocks + i * page.block_size;
-      const bool live = i < page.capacity && !free.contains(at);
-      walk_.list(heap, kind, at, {at, at + page.block_size},
-                 freed.contains(at) ? BlockState::Cached
-                 : live             ? BlockState::Live
-                                    : BlockState::Free);
+      walk_.see(heap, kind, at, {at, at + page.block_size},
+                freed.contains(at)                        ? BlockState::Cached
+                : i < page.capacity && !free.contains(at) ? BlockState::Live
+                                                          : BlockState::Free);
     }
   }
 

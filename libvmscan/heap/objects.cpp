@@ -99,14 +99,22 @@ std::optional<ObjectCounts::Class> ObjectCounts::class_at(Address table) const {
 }
 
 std::vector<ObjectTotals> ObjectCounts::totals() const {
-  std::map<std::pair<std::string, std::string>, BlockSum> sums;
+  std::vector<ObjectTotals> found, totals;
   for (const auto& [table, sum] : counts_)
-    if (auto found = class_at(table)) sums[{std::move(found->name), std::move(found->image)}] += sum;
-  std::vector<ObjectTotals> totals;
-  for (const auto& [key, sum] : sums) totals.push_back({.name = key.first, .image = key.second, .live = sum});
-  std::stable_sort(totals.begin(), totals.end(),
-                   [](const ObjectTotals& a, const ObjectTotals& b) { return a.live.bytes > b.live.bytes; });
+    if (auto type = class_at(table))
+      found.push_back({.name = std::move(type->name), .image = std::move(type->image), .live = sum});
+  add_types(totals, std::move(found));
   return totals;
+}
+
+void add_types(std::vector<ObjectTotals>& types, std::vector<ObjectTotals> more) {
+  std::map<std::pair<std::string, std::string>, BlockSum> sums;
+  for (auto* each : {&types, &more})
+    for (ObjectTotals& type : *each) sums[{std::move(type.name), std::move(type.image)}] += type.live;
+  types.clear();
+  for (const auto& [key, sum] : sums) types.push_back({.name = key.first, .image = key.second, .live = sum});
+  std::stable_sort(types.begin(), types.end(),
+                   [](const ObjectTotals& a, const ObjectTotals& b) { return a.live.bytes > b.live.bytes; });
 }
 
 }  // namespace vmscan

@@ -55,4 +55,7 @@ class ObjectCounts {
   mutable std::map<FileKey, std::optional<FileBytes>> files_;  // those that were asked for names
 };
 
+/// Adds the classes of one allocator's blocks to those of others, each once; most bytes first.
+void add_types(std::vector<ObjectTotals>& types, std::vector<ObjectTotals> more);
+
 }  // namespace vmscan

@@ -49,7 +49,7 @@ class Walker {
     } else if (span.size_class == 0) {
       const SizeClass kind{.size = size, .least_request = size - page_bytes + 1, .most_request = size};
       walk_.add(heap, kind, BlockState::Live);
-      walk_.list(heap, kind, span.range.begin, span.range, BlockState::Live);
+      walk_.see(heap, kind, span.range.begin, span.range, BlockState::Live);
     } else if (span.size_class >= found_.sizes.size() || found_.sizes[span.size_class] > size ||
                size / found_.sizes[span.size_class] > most_blocks) {
       totals.unread += size;
@@ -72,7 +72,7 @@ class Walker {
       const BlockState state = free.contains(at)         ? BlockState::Free
                                : set_aside_.contains(at) ? BlockState::Cached
                                                          : BlockState::Live;
-      walk_.list(heap, kind, at, {at, at + kind.size}, state);
+      walk_.see(heap, kind, at, {at, at + kind.size}, state);
     }
   }
 
@@ -165,7 +165,7 @@ void walk_tcmalloc(const TargetMemory& memory, const HeapOptions& options, HeapR
   const TcmallocHeaps found = find_tcmalloc(memory);
   if (found.spans.empty()) return;
   AllocatorWalk walk(memory, options, report, "tcmalloc");
-  Walker(walk, found, options.list_request || options.list_address).run();
+  Walker(walk, found, options.list_request || options.list_address || options.types).run();
 }
 
 }  // namespace vmscan

@@ -1,6 +1,7 @@
 """Starts real programs for the system tests. Every process that a test starts is ended with it."""
 
 import contextlib
+import glob
 import os
 import pathlib
 import shutil
@@ -12,6 +13,11 @@ import unittest
 import smaps
 import vmscan
 
+ALLOCATORS = {
+    "jemalloc": "libjemalloc.so.2",
+    "mimalloc": "libmimalloc.so.2.0",
+    "tcmalloc": "libtcmalloc_minimal.so.4",
+}
 SETTLED_FOR_S = 1.0
 SETTLE_AT_MOST_S = 30
 
@@ -115,6 +121,15 @@ def settle(pid):
         elif time.monotonic() - since > SETTLED_FOR_S:
             return
         time.sleep(0.2)
+
+
+def preload(allocator):
+    """The beginning of a command that gives a program another malloc; SkipTest where it is not installed."""
+    library = ALLOCATORS[allocator]
+    found = glob.glob(f"/usr/lib/*/{library}")
+    if not found:
+        raise unittest.SkipTest(f"{library} is not installed")
+    return ["env", f"LD_PRELOAD={found[0]}"]
 
 
 def build_go(home, *flags):

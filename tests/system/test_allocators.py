@@ -1,6 +1,5 @@
 """The walks over the heaps of other allocators than glibc's against what the target and the allocator themselves count."""
 
-import glob
 import pathlib
 import re
 import subprocess
@@ -15,11 +14,6 @@ import vmscan
 
 THREADS, BLOCKS = 4, 20000
 WORD = 8  # what the target adds to malloc_usable_size
-LIBRARIES = {
-    "jemalloc": "libjemalloc.so.2",
-    "mimalloc": "libmimalloc.so.2.0",
-    "tcmalloc": "libtcmalloc_minimal.so.4",
-}
 # Sizes of musl's malloc in units of 16 bytes (src/malloc/mallocng/malloc.c), up to where a block may get pages of its own.
 MUSL_CLASSES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 18, 20, 25, 31, 36, 42, 50, 63)
 CMAKE = """
@@ -29,13 +23,6 @@ endforeach()
 execute_process(COMMAND sleep 60)
 """
 NAMED = 0.95  # the part of anonymous memory in RAM that has an owner
-
-
-def preload(library):
-    found = glob.glob(f"/usr/lib/*/{library}")
-    if not found:
-        raise unittest.SkipTest(f"{library} is not installed")
-    return ["env", f"LD_PRELOAD={found[0]}"]
 
 
 def heap(target, *options):
@@ -82,7 +69,7 @@ class Allocators(programs.StartsPrograms):
         self.assertTrue(found["region"]["details"].startswith(allocator), found["region"])
 
     def check_preloaded(self, allocator):
-        with vmscan.start("blocks", THREADS, BLOCKS, prefix=preload(LIBRARIES[allocator])) as target:
+        with vmscan.start("blocks", THREADS, BLOCKS, prefix=programs.preload(allocator)) as target:
             before = heap(target.pid, "--sizes")
             target.step()
             after = heap(target.pid, "--sizes")
@@ -126,9 +113,9 @@ class Allocators(programs.StartsPrograms):
 
     def test_a_program_in_cpp_on_each(self):
         """Most of what a real program has in RAM is named, and glibc's idle malloc does not stand in the way."""
-        for allocator, library in LIBRARIES.items():
+        for allocator in programs.ALLOCATORS:
             with self.subTest(allocator):
-                prefix = preload(library)
+                prefix = programs.preload(allocator)
                 pid = self.start(*prefix, vmscan.need("cmake"), "-P", self.write("busy.cmake", CMAKE))
                 self.check_named(pid)
                 self.assertTrue(own(heap(pid), allocator))
@@ -175,8 +162,8 @@ class Allocators(programs.StartsPrograms):
 
     def test_the_target_does_not_notice(self):
         """No page comes into RAM, however often its heaps are walked."""
-        for allocator, library in LIBRARIES.items():
-            with self.subTest(allocator), vmscan.start("blocks", 2, 2000, prefix=preload(library)) as target:
+        for allocator in programs.ALLOCATORS:
+            with self.subTest(allocator), vmscan.start("blocks", 2, 2000, prefix=programs.preload(allocator)) as target:
                 target.step()
                 before = counters_of(target.pid)
                 for _ in range(3):

@@ -13,6 +13,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
+import programs
 import vmscan
 
 LEAKED = 20_000  # in each step, of 48 bytes
@@ -71,6 +72,16 @@ class HeapDiff(unittest.TestCase):
             subprocess.run([vmscan.need("strip"), "-s", stripped], check=True)
             with vmscan.start(stripped, 1000, 50) as target, vmscan.stopped(target.pid):
                 self.check_types(target, document("heap", target.pid, "--types"))
+
+    def test_types_in_the_blocks_of_other_allocators(self):
+        for allocator in programs.ALLOCATORS:
+            with self.subTest(allocator):
+                with vmscan.start("objects", 20000, 300, prefix=programs.preload(allocator)) as target:
+                    target.step()
+                    with vmscan.stopped(target.pid):
+                        found = document("heap", target.pid, "--types")
+                    self.assertEqual(found["heaps"][0]["allocator"], allocator)
+                    self.check_types(target, found)
 
     def test_a_core_has_the_same_types(self):
         gcore = vmscan.need("gcore")
