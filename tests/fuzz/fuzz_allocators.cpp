@@ -66,6 +66,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   find_heap_parts(memory.facts(), memory, 0);
   HeapOptions options;
   options.list_request = 60;
+  options.types = true;
   options.most_blocks = 50;
   const auto report = walk_heaps(memory.facts(), memory, options);
   require(report.has_value(), "nothing was refused");

@@ -81,6 +81,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   HeapOptions options;
   options.trim = true;
   options.list_request = 40;
+  options.types = true;
   options.most_blocks = 50;
   const auto report = walk_heaps(glibc.memory.facts(), glibc.memory, options);
   require(report.has_value(), "nothing was refused");

@@ -76,7 +76,7 @@ class HeapDiff(unittest.TestCase):
     def test_types_in_the_blocks_of_other_allocators(self):
         for allocator in programs.ALLOCATORS:
             with self.subTest(allocator):
-                with vmscan.start("objects", 20000, 300, prefix=programs.preload(allocator)) as target:
+                with vmscan.start("objects", prefix=programs.preload(allocator)) as target:
                     target.step()
                     with vmscan.stopped(target.pid):
                         found = document("heap", target.pid, "--types")
