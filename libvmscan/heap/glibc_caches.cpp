@@ -14,14 +14,15 @@
 namespace vmscan {
 namespace {
 
-constexpr std::size_t tls_bytes = 64 << 10;  // of static TLS, looked at below each thread's own structure
+constexpr std::size_t tls_bytes = 64 << 10;            // of static TLS, looked at below each thread's own structure
+constexpr std::uint64_t most_in_thread_list = 0xffff;  // counted in 16 bits
 constexpr std::size_t most_in_list = 1 << 24, most_pointers = 1 << 20;
 constexpr std::size_t most_fast_chunks = 1 << 22;  // noted for a walk along free pages
 
 struct CacheLayout {
   std::uint64_t chunk_size;
   std::size_t bins, count_bytes;
-  bool counts_entries;  // 2.42 counts the places that are left
+  bool counts_entries;  // 2.42 counts the places that are left, of as many in each list
 };
 
 constexpr std::array<CacheLayout, 3> layouts_64{{{0x250, 64, 1, true}, {0x290, 64, 2, true}, {0x300, 76, 2, false}}};
@@ -146,29 +147,35 @@ class Settler {
     if (cache.layout == nullptr) return false;
     const CacheLayout& layout = *cache.layout;
     bool any = false;
+    std::optional<std::uint64_t> places;  // of each list
     for (std::size_t bin = 0; bin < layout.bins; ++bin) {
       const std::uint64_t count = count_of(layout, cache.bytes, bin);
       const Address mem = entry_of(layout, walk_.memory, cache.bytes, bin);
       any |= mem != 0;
       if (layout.counts_entries && (count == 0) != (mem == 0)) return false;
       const std::uint64_t size = bin < small_bins ? layout_.least_chunk() + bin * layout_.alignment : 0;
-      if (!consistent_list(mem, size, layout.counts_entries ? std::optional(count) : std::nullopt)) return false;
+      const auto length = length_of_list(mem, size, layout.counts_entries ? count : most_in_thread_list);
+      if (!length || (layout.counts_entries && *length != count)) return false;
+      if (!layout.counts_entries && places.value_or(count + *length) != count + *length) return false;
+      places = count + *length;
     }
     return any || empty;
   }
 
-  bool consistent_list(Address mem, std::uint64_t size, std::optional<std::uint64_t> count) {
+  /// Of a list of blocks of `size` bytes (0: of any); nothing when something is wrong with it, or it is longer than
+  /// `most`.
+  std::optional<std::uint64_t> length_of_list(Address mem, std::uint64_t size, std::uint64_t most) {
     std::uint64_t length = 0;
     for (; mem != 0; ++length) {
       const Address chunk = mem - layout_.header();
-      if (!layout_.aligned(chunk) || place_of(chunk) == nullptr || length >= count.value_or(most_in_list)) return false;
+      if (!layout_.aligned(chunk) || place_of(chunk) == nullptr || length >= most) return std::nullopt;
       const Link link = read_link(chunk);
-      if (size != 0 && link.size != size) return false;
+      if (size != 0 && link.size != size) return std::nullopt;
       const auto following = next(link, layout_.header());
-      if (!following) return false;
+      if (!following) return std::nullopt;
       mem = *following;
     }
-    return !count || length == *count;
+    return length;
   }
 
   /// What stands at the beginning of a block in a list.

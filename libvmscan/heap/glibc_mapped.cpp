@@ -1,9 +1,10 @@
 // Blocks that malloc mapped on their own (sysmalloc_mmap in malloc/malloc.c): a header at the beginning of a page whose
-// only flag says so, and a size that fills whole pages. A block that had to be aligned begins later, and the word
-// before its size says by how much. The kernel merges such mappings with each other and with the program's own, so
-// every page is looked at (measured with glibc 2.36: following the sizes from where mappings begin finds 187 of 589).
-// Where the search is bounded, the order and the bound depend on the addresses alone and not on what is in RAM, so that
-// a process and its core have the same blocks: first where mappings begin, then the small ones before the large ones.
+// only flag says so, and a size that fills whole pages; since 2.43 the last two words of them do not count. A block
+// that had to be aligned begins later, and the word before its size says by how much (2.43: and 1 more for a huge
+// page). The kernel merges such mappings with each other and with the program's own, so every page is looked at
+// (measured with glibc 2.36: following the sizes from where mappings begin finds 187 of 589). Where the search is
+// bounded, the order and the bound depend on the addresses alone and not on what is in RAM, so that a process and its
+// core have the same blocks: first where mappings begin, then the small ones before the large ones.
 #include <algorithm>
 
 #include "libvmscan/heap/chunk_reader.h"
@@ -29,6 +30,7 @@ class Finder {
   std::vector<GlibcMappedBlock> find() {
     if (found_.mapped && found_.mapped->blocks == 0) return {};
     for (const Range place : places()) follow_from(place);
+    settle_form();
     look_at_all(false);
     if (found_.mapped) look_at_all(true);
     std::sort(blocks_.begin(), blocks_.end(),
@@ -40,6 +42,15 @@ class Finder {
   bool done() const {
     return blocks_.size() >= most_blocks || (found_.mapped && blocks_.size() >= found_.mapped->blocks) ||
            memory_.refusal();
+  }
+
+  /// The size of a block leaves out so many bytes at its end: what the ones say with which mappings begin.
+  void settle_form() {
+    const auto short_ones = static_cast<std::size_t>(
+        std::count_if(blocks_.begin(), blocks_.end(), [](const GlibcMappedBlock& each) { return each.left_out != 0; }));
+    if (2 * short_ones == blocks_.size()) return;  // none, or nobody knows
+    left_out_ = 2 * short_ones > blocks_.size() ? layout_.header() : 0;
+    std::erase_if(blocks_, [&](const GlibcMappedBlock& each) { return each.left_out != *left_out_; });
   }
 
   /// What nobody has taken of private anonymous memory, small ones first.
@@ -110,26 +121,39 @@ class Finder {
   }
 
   Address accept(Range place, Address chunk, std::uint64_t before, std::uint64_t size) {
+    for (const std::uint64_t left_out : {std::uint64_t{0}, std::uint64_t{layout_.header()}})
+      if (left_out_.value_or(left_out) == left_out)
+        if (const Address end = accept(place, chunk, before, size, left_out)) return end;
+    return 0;
+  }
+
+  Address accept(Range place, Address chunk, std::uint64_t before, std::uint64_t size, std::uint64_t left_out) {
     const std::uint64_t page = memory_.page_bytes();
-    if (before > chunk - place.begin || size > place.end - chunk || size < layout_.least_chunk()) return 0;
-    const Range block{chunk - before, chunk + size};
+    if (left_out != 0) before &= ~std::uint64_t{1};
+    if (before > chunk - place.begin || size < layout_.least_chunk() || size > place.end - chunk ||
+        left_out > place.end - chunk - size)
+      return 0;
+    const Range block{chunk - before, chunk + size + left_out};
     if (block.begin % page != 0 || block.end % page != 0) return 0;
     if (!blocks_.empty() && blocks_.back().range.overlaps(block)) return 0;
-    blocks_.push_back({block, aligned_chunk(block, chunk)});
+    blocks_.push_back({block, aligned_chunk(block, chunk, left_out), left_out});
     return block.end;
   }
 
   /// A block that had to be aligned keeps the header that it had before, at its beginning; the one in use stands before
   /// the first address that is aligned (_int_memalign).
-  Address aligned_chunk(Range block, Address chunk) const {
+  Address aligned_chunk(Range block, Address chunk, std::uint64_t left_out) const {
     const std::size_t header = layout_.header();
     for (std::uint64_t alignment = 2 * layout_.alignment; alignment < block.size(); alignment *= 2) {
       Address memory = (chunk + header + alignment - 1) / alignment * alignment;
       if (memory != chunk + header && memory - header - chunk < layout_.least_chunk()) memory += alignment;
       if (memory == chunk + header || memory >= block.end) continue;
       const Address candidate = memory - header;
-      if (memory_.readable({candidate, memory}).empty() || memory_.word(candidate) != candidate - block.begin) continue;
-      if (memory_.word(candidate + layout_.word) == ((block.end - candidate) | chunk_flag::mapped)) return candidate;
+      if (memory_.readable({candidate, memory}).empty()) continue;
+      const std::uint64_t huge = left_out != 0 ? 1 : 0;
+      if ((memory_.word(candidate).value_or(0) & ~huge) == candidate - block.begin &&
+          memory_.word(candidate + layout_.word) == ((block.end - candidate - left_out) | chunk_flag::mapped))
+        return candidate;
     }
     return chunk;
   }
@@ -138,6 +162,7 @@ class Finder {
   const GlibcHeaps& found_;
   const GlibcLayout& layout_;
   std::uint64_t bytes_left_;
+  std::optional<std::uint64_t> left_out_;  // of GlibcMappedBlock; unset: either
   std::vector<Range> taken_;
   std::vector<GlibcMappedBlock> blocks_;
 };

@@ -72,8 +72,9 @@ void find_trimmable(GlibcWalk& walk, std::vector<HeapTotals>& heaps);
 
 /// A block with a mapping of its own. Several may share what the kernel shows as one mapping.
 struct GlibcMappedBlock {
-  Range range;        // whole pages
-  Address chunk = 0;  // its header; not at the beginning when it had to be aligned
+  Range range;                 // whole pages
+  Address chunk = 0;           // its header; not at the beginning when it had to be aligned
+  std::uint64_t left_out = 0;  // bytes at the end of `range` that its size leaves out
 };
 
 /// Looks for them in the private anonymous memory that no arena and no stack has, in at most `most_bytes` of it
