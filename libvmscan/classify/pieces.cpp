@@ -7,6 +7,14 @@ namespace {
 
 constexpr std::size_t max_guard_pieces = 100'000;  // a hostile target could have one for every other page
 
+/// Whether it is a variable of the program, such as an array in .bss.
+bool in_a_load(const std::vector<ImageLoad>& loads, Range range) {
+  return std::any_of(loads.begin(), loads.end(), [&](const ImageLoad& load) {
+    return std::any_of(load.segments.begin(), load.segments.end(),
+                       [&](const Range& segment) { return segment.overlaps(range); });
+  });
+}
+
 /// Where loads, stacks and heaps begin and end inside anonymous mappings: the kernel merges .bss with what touches it,
 /// and stacks and heaps with each other.
 std::vector<Address> cuts_of(const Facts& facts, const std::vector<ImageLoad>& loads) {
@@ -23,6 +31,12 @@ std::vector<Address> cuts_of(const Facts& facts, const std::vector<ImageLoad>& l
   }
   for (const RuntimePart& part : facts.runtimes) {
     const Range pages = nearest_pages(part.range, facts.target.page_size);
+    cuts.push_back(pages.begin);
+    cuts.push_back(pages.end);
+  }
+  for (const SignalStack& stack : facts.signal_stacks) {
+    if (in_a_load(loads, stack.range)) continue;
+    const Range pages = nearest_pages(stack.range, facts.target.page_size);
     cuts.push_back(pages.begin);
     cuts.push_back(pages.end);
   }

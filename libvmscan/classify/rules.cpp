@@ -9,7 +9,7 @@ namespace {
 
 using enum RegionType;
 
-constexpr std::array<Rule, 29> table{{
+constexpr std::array<Rule, 31> table{{
     {"kernel_code", Image, "code that the kernel maps into every process", claim_kernel_code},
     {"kernel_data", Shareable, "data that the kernel shows to every process", claim_kernel_data},
     {"elf_load", Image, "segments of one ELF file with a common bias, their gaps and .bss", claim_elf_loads},
@@ -24,12 +24,16 @@ constexpr std::array<Rule, 29> table{{
     {"runtime_structure", ManagedHeap, "the runtime's own structures say so", claim_runtimes},
     {"runtime_allocator", Heap, "the own structures of the runtime's allocator for C++ say so",
      claim_runtime_allocators},
+    {"signal_frame", Stack, "a signal handler's frame names it as the alternate signal stack of its thread",
+     claim_signal_stacks},
     {"thread_stack_pointer", Stack, "a thread's stack pointer lies in it and a guard lies below", claim_thread_stacks},
     {"malloc_arena", Heap, "malloc's own structures say so: an arena", claim_arenas},
     {"allocator_structures", Heap, "the own structures of an allocator other than glibc's say so", claim_allocators},
     {"malloc_block", Heap, "malloc's own structures say so: a block with a mapping of its own", claim_mapped_blocks},
     {"runtime_shape", ManagedHeap, "mapped where and how only this runtime does it", claim_runtime_shapes},
     {"stack_shape", Stack, "a guess: a guard, and the size of a thread's stack", claim_stack_shapes},
+    {"signal_stack_shape", Stack, "a guess: one guard page, and the size of an alternate signal stack",
+     claim_signal_stack_shapes},
     {"brk_heap", Heap, "the kernel calls it [heap]: grown by brk", claim_brk_heap},
     {"brk_place", Heap, "the first memory behind the executable, where the kernel starts the brk heap",
      claim_brk_place},

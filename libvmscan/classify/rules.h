@@ -41,6 +41,8 @@ void claim_main_stack(Pieces& pieces, const Rule& rule);  // stack_rules.cpp
 void claim_initial_stack(Pieces& pieces, const Rule& rule);
 void claim_listed_stacks(Pieces& pieces, const Rule& rule);
 void claim_kept_stacks(Pieces& pieces, const Rule& rule);
+void claim_signal_stacks(Pieces& pieces, const Rule& rule);
+void claim_signal_stack_shapes(Pieces& pieces, const Rule& rule);
 void claim_thread_stacks(Pieces& pieces, const Rule& rule);
 void claim_stack_shapes(Pieces& pieces, const Rule& rule);
 void claim_runtimes(Pieces& pieces, const Rule& rule);  // runtime_rules.cpp

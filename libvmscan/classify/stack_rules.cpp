@@ -39,12 +39,14 @@ std::string main_thread_label(const Facts& facts) {
   return "main thread";
 }
 
-void claim_stack(Pieces& pieces, const Rule& rule, std::size_t index, const Thread& thread) {
+/// `beside`: the thread has a stack already, so that this one is for signals, or for a coroutine.
+void claim_stack(Pieces& pieces, const Rule& rule, std::size_t index, const Thread& thread, Address pointer,
+                 bool beside) {
   const std::size_t guards = guards_below(pieces, index);
   if (guards == 0 && !hole_below(pieces, index)) return;
   for (std::size_t i = index - guards; i < index; ++i) pieces.pieces[i].details = "Guard";
-  claim_group(pieces, rule, index - guards, index + 1, thread_label(thread),
-              fmt::format("stack pointer {:#x} of thread {}", *thread.stack_pointer, thread.id));
+  claim_group(pieces, rule, index - guards, index + 1, thread_label(thread) + (beside ? ", another stack" : ""),
+              fmt::format("stack pointer {:#x} of thread {}", pointer, thread.id));
 }
 
 /// How deep it was ever used: from its end down to the lowest page that is in RAM or in swap.
@@ -95,6 +97,49 @@ void claim_by_owner(Pieces& pieces, const Rule& rule, bool kept) {
     if ((stack.owner == ThreadStack::Owner::Nobody) == kept) claim_listed(pieces, rule, stack);
 }
 
+void claim_signal_stack(Pieces& pieces, const Rule& rule, const SignalStack& stack) {
+  const Range range = nearest_pages(stack.range, pieces.facts.target.page_size);
+  const std::size_t begin = pieces.find(range.begin);
+  std::size_t end = begin;
+  while (end < pieces.pieces.size() && range.contains(pieces.pieces[end].range) && pieces.free(pieces.pieces[end]) &&
+         pieces.anonymous(pieces.pieces[end]) && (end == begin || pieces.touches_next(end - 1)))
+    ++end;
+  if (end == begin || pieces.pieces[begin].range.begin != range.begin || pieces.pieces[end - 1].range.end != range.end)
+    return;  // somebody has a part of it
+  const std::size_t guards = guards_below(pieces, begin);
+  for (std::size_t i = begin - guards; i < begin; ++i) pieces.pieces[i].details = "Guard";
+  claim_group(pieces, rule, begin - guards, end,
+              thread_label(pieces.facts.threads, stack.thread) + ", alternate signal stack",
+              fmt::format("signal frame at {:#x}: [{:#x}, {:#x}){}", stack.frame, stack.range.begin, stack.range.end,
+                          deepest_use(pieces, stack.range)));
+}
+
+/// One page that may not be touched, and directly above it a mapping of `size` bytes, nobody else's.
+bool looks_like_signal_stack(const Pieces& pieces, std::size_t index, std::uint64_t size) {
+  const Piece &piece = pieces.pieces[index], &guard = pieces.pieces[index - 1];
+  const Mapping& mapping = pieces.mapping(piece);
+  const bool stack = pieces.free(piece) && pieces.nameless(piece) && !piece.guard && mapping.read && mapping.write &&
+                     !mapping.execute && piece.range == mapping.range && piece.range.size() == size;
+  return stack && pieces.touches_next(index - 1) && pieces.free(guard) && pieces.nameless(guard) &&
+         !pieces.accessible(guard) && guard.range == pieces.mapping(guard).range &&
+         guard.range.size() == pieces.facts.target.page_size;
+}
+
+/// Whether one of the rules before has found the stack that the kernel gave the main thread.
+bool has_main_stack(const Pieces& pieces) {
+  return std::any_of(pieces.claims.begin(), pieces.claims.end(), [](const Claim& claim) {
+    return claim.rule->name == "main_stack" || claim.rule->name == "initial_stack";
+  });
+}
+
+/// Where the thread was before a signal moved it to its alternate signal stack.
+std::optional<Address> own_stack_pointer(const Facts& facts, const Thread& thread) {
+  for (const SignalStack& stack : facts.signal_stacks)
+    if (thread.stack_pointer && stack.thread == thread.id && stack.range.contains(*thread.stack_pointer))
+      return stack.interrupted;
+  return thread.stack_pointer;
+}
+
 /// Whether every thread but the main one has a stack already: what still looks like one is something else.
 bool all_stacks_known(const Pieces& pieces) {
   const Facts& facts = pieces.facts;
@@ -141,6 +186,30 @@ void claim_stack_shapes(Pieces& pieces, const Rule& rule) {
   }
 }
 
+void claim_signal_stacks(Pieces& pieces, const Rule& rule) {
+  for (const SignalStack& stack : pieces.facts.signal_stacks) claim_signal_stack(pieces, rule, stack);
+}
+
+/// What Rust's standard library maps for each of its threads (std::sys::…::stack_overflow): a page as a guard, and
+/// SIGSTKSZ, or what the processor needs when that is more. More of them than threads are something else.
+void claim_signal_stack_shapes(Pieces& pieces, const Rule& rule) {
+  const Facts& facts = pieces.facts;
+  if (facts.target.system == "windows") return;
+  const std::uint64_t usual = facts.target.machine == "aarch64" ? 16 << 10 : 8 << 10;  // SIGSTKSZ
+  const std::uint64_t page = facts.target.page_size;
+  const std::uint64_t size =
+      (std::max(usual, std::min(facts.least_signal_stack.value_or(0), max_guard_bytes)) + page - 1) / page * page;
+  std::vector<std::size_t> found;
+  for (std::size_t i = 1; i < pieces.pieces.size(); ++i)
+    if (looks_like_signal_stack(pieces, i, size)) found.push_back(i);
+  if (found.size() > facts.threads.size()) return;
+  for (const std::size_t i : found) {
+    pieces.pieces[i - 1].details = "Guard";
+    claim_group(pieces, rule, i - 1, i + 1, "likely an alternate signal stack",
+                fmt::format("{} K with one page as a guard below, as Rust's library maps it", size / 1024));
+  }
+}
+
 void claim_main_stack(Pieces& pieces, const Rule& rule) {
   claim_each(pieces, rule,
              [](const Mapping& mapping) { return mapping.path == "[stack]" || mapping.path.starts_with("[stack:"); });
@@ -161,14 +230,17 @@ void claim_initial_stack(Pieces& pieces, const Rule& rule) {
 }
 
 void claim_thread_stacks(Pieces& pieces, const Rule& rule) {
+  auto known = threads_with_listed_stack(pieces.facts);
+  if (has_main_stack(pieces)) known.insert(pieces.facts.target.pid.value_or(0));
   for (const Thread& thread : pieces.facts.threads) {
-    if (!thread.stack_pointer) continue;
-    const std::size_t index = pieces.find(*thread.stack_pointer);
+    const std::optional<Address> pointer = own_stack_pointer(pieces.facts, thread);
+    if (!pointer) continue;
+    const std::size_t index = pieces.find(*pointer);
     if (index == pieces.pieces.size()) continue;
     const Piece& piece = pieces.pieces[index];
     const Mapping& mapping = pieces.mapping(piece);
     if (pieces.free(piece) && pieces.nameless(piece) && !piece.guard && mapping.read && mapping.write)
-      claim_stack(pieces, rule, index, thread);
+      claim_stack(pieces, rule, index, thread, *pointer, known.contains(thread.id));
     else if (piece.claim != Piece::unclaimed && pieces.claims[static_cast<std::size_t>(piece.claim)].rule == &rule)
       pieces.claims[static_cast<std::size_t>(piece.claim)].details += "; " + thread_label(thread);
   }

@@ -87,6 +87,15 @@ struct ThreadStack {
   std::string_view library;  // "glibc", "musl"
 };
 
+/// An alternate signal stack (sigaltstack(2)), by the frame that the kernel left when it called a signal handler, which
+/// has not returned yet.
+struct SignalStack {
+  Range range;
+  std::uint32_t thread = 0;  // its id in Facts::threads
+  Address frame = 0;         // where the frame lies
+  Address interrupted = 0;   // stack pointer of the thread before the signal
+};
+
 /// Memory of an allocator, by what its own structures say.
 struct HeapPart {
   enum class Kind : std::uint8_t {
@@ -140,8 +149,10 @@ struct Facts {
   std::vector<Limit> limits;
   std::vector<Thread> threads;
   std::vector<ThreadStack> stacks;
+  std::vector<SignalStack> signal_stacks;  // sorted, never overlapping, in nobody's heap or stack
+  Bytes least_signal_stack;                // AT_MINSIGSTKSZ: what a signal frame takes on this processor
   std::vector<HeapPart> heaps;
-  std::vector<RuntimePart> runtimes;  // sorted, never overlapping
+  std::vector<RuntimePart> runtimes;    // sorted, never overlapping
   std::vector<Note> notes;
 };
 

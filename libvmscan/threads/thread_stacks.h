@@ -11,6 +11,10 @@ namespace vmscan {
 /// that the source found, so a structure of the program that only looks like one is not believed.
 void find_thread_stacks(Facts& facts, const MemoryReader& reader);
 
+/// Looks on the stacks of blocked threads for handlers of signals that have not returned, and fills
+/// Facts::signal_stacks. x86 only. After stacks, heaps and runtimes are known: what lies in them is left out.
+void find_signal_stacks(Facts& facts, const MemoryReader& reader);
+
 /// What one C library's lists hold.
 struct ThreadLists {
   struct ControlBlock {

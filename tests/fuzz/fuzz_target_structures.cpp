@@ -1,5 +1,6 @@
-// Memory of a target that holds anything: looking for threads and heaps in it ends soon, and what they say adds up. The
-// input is laid over a heap that is in order: records of 2 bytes place, 1 byte kind, and 8 bytes value.
+// Memory of a target that holds anything: looking for threads, signal stacks and heaps in it ends soon, and what they
+// say adds up. The input is laid over a heap that is in order: records of 2 bytes place, 1 byte kind, and 8 bytes
+// value.
 #include <algorithm>
 #include <cstdint>
 
@@ -17,8 +18,23 @@ using tests::FakeGlibc;
 
 namespace {
 
-constexpr Address mapping = 0x200000, ld_data = 0x40000;
-constexpr std::size_t mapping_bytes = 0x10000;
+constexpr Address mapping = 0x200000, ld_data = 0x40000, code = 0x50000, stack = 0x300000;
+constexpr std::size_t mapping_bytes = 0x10000, stack_bytes = 0x8000;
+
+/// A thread on an alternate signal stack, in the upper half of its memory, with a signal frame of x86_64.
+void add_signal_frame(tests::FakeMemory& memory) {
+  memory.map(code, 0x1000, "/code");
+  memory.facts().mappings.back().write = false;
+  memory.facts().mappings.back().execute = true;
+  memory.put_word(code, 0x00050f0000000fb8);  // mov $15, %eax; syscall
+  memory.map(stack, stack_bytes);
+  const Address frame = stack + 0x7008;
+  memory.put_word(frame, code);
+  memory.put_word(frame + 24, stack + stack_bytes / 2);
+  memory.put_word(frame + 40, stack_bytes / 2);
+  memory.put_word(frame + 168, mapping + 0x8000);
+  memory.put_word(frame + 192, 0x33);
+}
 
 FakeGlibc intact() {
   FakeGlibc glibc(0x8000);
@@ -31,14 +47,15 @@ FakeGlibc intact() {
   glibc.memory.map(mapping, mapping_bytes);
   glibc.memory.put_word(mapping + 8, 0x2000 | 2);
   for (const std::uint32_t id : {1U, 2U})
-    glibc.memory.facts().threads.push_back({.id = id, .name = {}, .stack_pointer = {}});
+    glibc.memory.facts().threads.push_back({.id = id, .name = {}, .stack_pointer = stack + 0x6000 + id});
+  add_signal_frame(glibc.memory);
   glibc.memory.facts().target.pid = 1;
   return glibc;
 }
 
 /// Where a record is written: each area of the target in turn.
 Address place(unsigned kind, std::uint64_t offset) {
-  switch (kind % 5) {
+  switch (kind % 6) {
     case 0:
       return FakeGlibc::data + offset % 0x2000;
     case 1:
@@ -47,6 +64,8 @@ Address place(unsigned kind, std::uint64_t offset) {
       return ld_data + offset % 0x1000;
     case 3:
       return mapping + offset % mapping_bytes;
+    case 5:
+      return stack + 0x7000 + offset % 0x200;
     default:
       return FakeGlibc::heap + offset % 0x8000;
   }
@@ -78,6 +97,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   know_pages(glibc.memory.facts());
   find_thread_stacks(glibc.memory.facts(), glibc.memory);
   find_heap_parts(glibc.memory.facts(), glibc.memory, ~std::uint64_t{0});
+  find_signal_stacks(glibc.memory.facts(), glibc.memory);
   HeapOptions options;
   options.trim = true;
   options.list_request = 40;

@@ -246,6 +246,7 @@ CoreFacts facts_of_core(const CoreFile& core, const MemoryReader& memory, const 
   const auto auxiliary = [&](std::uint64_t type) { return auxv_value(core.auxiliary, core.pointer_bits, type); };
   facts.entry_point = auxiliary(elf::at_entry);
   facts.initial_stack = auxiliary(elf::at_random);
+  if (const auto size = auxiliary(elf::at_minsigstksz)) facts.least_signal_stack = *size;
   fill_target(core, facts);
   Union both(core);
   facts.mappings = both.run();

@@ -21,6 +21,7 @@ class CoreSource : public Source {
     find_thread_stacks(found.facts, memory_);
     find_runtime_parts(found.facts, memory_);
     find_heap_parts(found.facts, memory_, options.heap_search_bytes);
+    find_signal_stacks(found.facts, memory_);
     return std::move(found.facts);
   }
   const MemoryReader* memory() const override { return &memory_; }

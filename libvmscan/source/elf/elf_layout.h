@@ -36,7 +36,7 @@ inline constexpr std::uint32_t nt_prstatus = 1, nt_prpsinfo = 3, nt_auxv = 6;
 inline constexpr std::uint32_t nt_siginfo = 0x53494749, nt_file = 0x46494c45;
 
 // Entries of the auxiliary vector (getauxval(3)).
-inline constexpr std::uint64_t at_pagesz = 6, at_entry = 9, at_random = 25, at_sysinfo_ehdr = 33;
+inline constexpr std::uint64_t at_pagesz = 6, at_entry = 9, at_random = 25, at_sysinfo_ehdr = 33, at_minsigstksz = 51;
 
 struct Header32 {
   unsigned char ident[16];

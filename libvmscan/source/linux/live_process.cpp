@@ -23,7 +23,7 @@ namespace {
 
 constexpr int exec_tries = 5;
 constexpr std::size_t map_worth_watching = 2000;  // a shorter map is read again at once
-constexpr std::uint64_t at_pagesz = 6;
+constexpr std::uint64_t at_pagesz = 6, at_minsigstksz = 51;
 
 std::int64_t now_unix_ms() {
   timespec now{};
@@ -38,13 +38,15 @@ Bytes system_number(const char* path) {
   return take_decimal(rest, value) ? Bytes{value} : Bytes{};
 }
 
-void collect_word_size(const ProcDir& proc, const std::string& memory, Target& target) {
+void collect_auxiliary(const ProcDir& proc, const std::string& memory, Facts& facts) {
   const auto auxv = proc.read(memory + "auxv");
   if (!auxv) return;
   const std::span bytes = std::as_bytes(std::span(*auxv));
+  Target& target = facts.target;
   target.pointer_bits = auxv_pointer_bits(bytes);
-  if (target.pointer_bits)
-    if (const auto size = auxv_value(bytes, *target.pointer_bits, at_pagesz)) target.page_size = *size;
+  if (!target.pointer_bits) return;
+  if (const auto size = auxv_value(bytes, *target.pointer_bits, at_pagesz)) target.page_size = *size;
+  if (const auto size = auxv_value(bytes, *target.pointer_bits, at_minsigstksz)) facts.least_signal_stack = *size;
 }
 
 void collect_system(const ProcDir& proc, Facts& facts) {
@@ -125,7 +127,7 @@ Result<LiveProcess::Outcome> LiveProcess::collect_memory(const CollectOptions& o
     facts.notes.push_back(denied_note(facts));
     return Outcome::Done;
   }
-  collect_word_size(proc_, directory, facts.target);
+  collect_auxiliary(proc_, directory, facts);
   collect_system(proc_, facts);
   const QuietWatch watch(proc_, status.threads.value_or(0));
   if (auto read = memory->read_map(facts); !read) return std::unexpected(read.error());
@@ -161,6 +163,8 @@ Result<LiveProcess::Outcome> LiveProcess::collect_memory(const CollectOptions& o
   timer.step(fmt::format("{} parts of managed runtimes", facts.runtimes.size()));
   find_heap_parts(facts, memory_, options.heap_search_bytes);
   timer.step(fmt::format("{} parts of heaps", facts.heaps.size()));
+  find_signal_stacks(facts, memory_);
+  timer.step(fmt::format("{} alternate signal stacks", facts.signal_stacks.size()));
   return Outcome::Done;
 }
 
