@@ -127,6 +127,7 @@ int run_summary(std::span<const std::string> arguments) {
   settings->collect.sections = false;
   if (explained) {
     if (const auto checked = check_explain(options, total); !checked) return report(checked.error());
+    settings->collect.huge_pages = true;
     return explain_targets(options, *settings);
   }
 

@@ -30,8 +30,28 @@ std::string plural(std::uint64_t count, std::string_view one) {
   return fmt::format("{} {}{}", format_count(count), one, count == 1 ? "" : "s");
 }
 
+std::string in_units(std::uint64_t bytes, Units units) {
+  return format_size(bytes, units) + (units == Units::K ? " K" : "");
+}
+
+/// What makes memory come in small pages, by who wants the huge ones (transhuge.rst of the kernel's documentation,
+/// PR_SET_THP_DISABLE in prctl(2), glibc.malloc.hugetlb in glibc's manual).
+std::string_view remedy(HugePages::Policy policy) {
+  switch (policy) {
+    case HugePages::Policy::Always:
+      return "Every program gets them here: prctl(PR_SET_THP_DISABLE), which children inherit, turns them off for one, "
+             "madvise in /sys/kernel/mm/transparent_hugepage/enabled for all that do not ask.";
+    case HugePages::Policy::OnRequest:
+      return "Only programs that ask get them here, with glibc.malloc.hugetlb=1 in GLIBC_TUNABLES or with madvise: "
+             "without that, or after prctl(PR_SET_THP_DISABLE), which children inherit, pages are small.";
+    case HugePages::Policy::Unknown:
+      break;
+  }
+  return "After prctl(PR_SET_THP_DISABLE), which children inherit, pages are small.";
+}
+
 std::string sentence(const Advice& advice, Units units) {
-  const std::string size = format_size(advice.bytes, units) + (units == Units::K ? " K" : "");
+  const std::string size = in_units(advice.bytes, units);
   switch (advice.kind) {
     case AdviceKind::MallocTrim:
       return fmt::format(
@@ -44,6 +64,11 @@ std::string sentence(const Advice& advice, Units units) {
           "{} of free and cached blocks would stay in {} beside the main one, for {}: with MALLOC_ARENA_MAX=2 in the "
           "environment the threads would share arenas.",
           size, plural(advice.arenas, "arena"), plural(advice.threads, "thread"));
+    case AdviceKind::HugePages:
+      return fmt::format(
+          "{} of {} hold {} of free memory, at least half of each: in small pages, what of it was never used would not "
+          "be in RAM. {}",
+          plural(advice.pages, "huge page"), in_units(advice.page_bytes, units), size, remedy(advice.policy));
   }
   return {};
 }
@@ -80,6 +105,7 @@ void write_advice(JsonWriter& json, const Advice& advice) {
   field("bytes", advice.bytes);
   if (advice.kind == AdviceKind::SharedPages) field("pages", advice.pages), field("blocks", advice.blocks);
   if (advice.kind == AdviceKind::Arenas) field("arenas", advice.arenas), field("threads", advice.threads);
+  if (advice.kind == AdviceKind::HugePages) field("pages", advice.pages), field("page_bytes", advice.page_bytes);
   json.key("message");
   json.string(sentence(advice, Units::K));
   json.end_object();

@@ -125,6 +125,10 @@ HeapReport walk_glibc(const TargetMemory& memory, const HeapOptions& options) {
   for (GlibcArena& arena : found.arenas) heaps.push_back(walk_arena(walk, arena, heaps.size()));
   settle_glibc_caches(walk, heaps);
   if (options.trim) find_trimmable(walk, heaps);
+  if (const auto& huge = memory.facts().huge_pages) {
+    report.huge_policy = huge->policy;
+    report.huge_page_bytes = huge->size;
+  }
   for (HeapBlock& block : report.blocks)
     if (walk.set_aside.contains(block.address - found.layout.header())) block.state = BlockState::Cached;
   add_mapped(walk, heaps);

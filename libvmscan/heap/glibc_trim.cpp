@@ -1,6 +1,7 @@
 // What malloc_trim(0) would give back (mtrim() and systrim() in malloc/malloc.c): it first joins what is in the fast
 // bins with the free blocks beside them, then gives back the whole pages within each free block, and the end of the brk
 // heap. What it leaves are free bytes in pages that blocks in use share. Blocks in thread caches are in use here.
+// Of huge pages it is noted how much of them is free: where most is, they are big and not used.
 #include <algorithm>
 
 #include "libvmscan/heap/chunk_reader.h"
@@ -14,6 +15,7 @@ class TrimPass {
   TrimPass(const GlibcWalk& walk, const GlibcArena& arena, const GlibcHeap& heap, HeapResidency& residency)
       : memory_(walk.memory),
         pages_(walk.memory.facts().pages),
+        huge_(walk.memory.facts().huge_pages ? &*walk.memory.facts().huge_pages : nullptr),
         layout_(walk.found.layout),
         arena_(arena),
         heap_(heap),
@@ -40,7 +42,7 @@ class TrimPass {
       at += size;
     }
     end_run();
-    enter_page(0);
+    finish();
   }
 
  private:
@@ -53,21 +55,53 @@ class TrimPass {
     share_pages(chunk, in_use);
   }
 
+  void finish() {
+    enter_page(0);
+    leave_huge_page();
+  }
+
   /// What is joined with the top is given back with it, by the main arena alone.
   void add_top(Range top) {
     if (!run_.empty()) top.begin = run_.begin;
+    note_idle(whole_pages(top));
     const std::uint64_t kept = layout_.least_chunk() + 1;
     if (arena_.number == 0)
       give_back({top.end - (top.size() - std::min(top.size(), kept)) / page_size_ * page_size_, top.end});
-    enter_page(0);
+    finish();
   }
 
   /// The words at the beginning of a free block, for its lists, stay.
   void end_run() {
-    if (run_.size() >= page_size_)
-      give_back({(run_.begin + 6 * layout_.word + page_size_ - 1) / page_size_ * page_size_,
-                 run_.end / page_size_ * page_size_});
+    give_back(whole_pages(run_));
+    note_idle(whole_pages(run_));
     run_ = {};
+  }
+
+  Range whole_pages(Range run) const {
+    if (run.size() < page_size_) return {};
+    return {(run.begin + 6 * layout_.word + page_size_ - 1) / page_size_ * page_size_,
+            run.end / page_size_ * page_size_};
+  }
+
+  /// `pages` hold no block. In rising order.
+  void note_idle(Range pages) {
+    if (huge_ == nullptr || pages.empty()) return;
+    auto huge = std::partition_point(huge_->pages.begin(), huge_->pages.end(), [&](Address begin) {
+      return begin < pages.begin && pages.begin - begin >= huge_->size;
+    });
+    for (; huge != huge_->pages.end() && *huge < pages.end; ++huge) {
+      if (*huge != huge_page_) leave_huge_page();
+      huge_page_ = *huge;
+      idle_in_huge_ += Range::make(*huge, huge_->size).value_or(Range{}).intersect(pages).size();
+    }
+  }
+
+  void leave_huge_page() {
+    if (idle_in_huge_ > 0 && idle_in_huge_ >= huge_->size / 2) {
+      ++residency_.half_used_pages;
+      residency_.half_used_free += idle_in_huge_;
+    }
+    idle_in_huge_ = 0;
   }
 
   void give_back(Range pages) {
@@ -110,6 +144,7 @@ class TrimPass {
 
   const TargetMemory& memory_;
   const PageRuns& pages_;
+  const HugePages* huge_;  // null: not known
   const GlibcLayout& layout_;
   const GlibcArena& arena_;
   const GlibcHeap& heap_;
@@ -119,6 +154,8 @@ class TrimPass {
   Range run_ = {};    // free blocks that touch
   Address page_ = 0;  // in which the last block ended
   std::uint64_t free_in_page_ = 0, blocks_in_page_ = 0;
+  Address huge_page_ = 0;  // in which the last free page lay
+  std::uint64_t idle_in_huge_ = 0;
   bool first_is_counted_ = false;  // its first block counted in a page before it
 };
 

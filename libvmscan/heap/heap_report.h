@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "libvmscan/model/facts.h"
 #include "libvmscan/model/heap_contents.h"
-#include "libvmscan/model/target.h"
 
 namespace vmscan {
 
@@ -34,6 +34,8 @@ struct HeapReport : HeapContents {
   std::vector<HeapBlock> blocks;  // those that were asked for, by address
   bool blocks_complete = true;    // false: there are more than may be listed
   bool retried = false;           // a heap changed while it was read
+  HugePages::Policy huge_policy = HugePages::Policy::Unknown;
+  std::uint64_t huge_page_bytes = 0;  // 0: not known
   std::vector<Note> notes;
 };
 

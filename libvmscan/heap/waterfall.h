@@ -69,12 +69,15 @@ enum class AdviceKind : std::uint8_t {
   MallocTrim,   // malloc_trim(0) would give `bytes` back
   SharedPages,  // `bytes` are free in `pages` pages that `blocks` blocks in use keep in RAM
   Arenas,       // `bytes` free and cached would stay in `arenas` arenas beside the main one, for `threads` threads
+  HugePages,    // `bytes` of whole free pages are in RAM in `pages` huge pages, of which they are at least half
 };
-inline constexpr std::array<std::string_view, 3> advice_names{"malloc_trim", "shared_pages", "arenas"};
+inline constexpr std::array<std::string_view, 4> advice_names{"malloc_trim", "shared_pages", "arenas", "huge_pages"};
 
 struct Advice {
   AdviceKind kind = AdviceKind::MallocTrim;
   std::uint64_t bytes = 0, blocks = 0, pages = 0, arenas = 0, threads = 0;  // those that its kind names
+  std::uint64_t page_bytes = 0;                                             // of each huge page
+  HugePages::Policy policy = HugePages::Policy::Unknown;                    // how the system gives them
 };
 
 struct Waterfall {

@@ -21,13 +21,15 @@ struct Adviser {
 std::vector<Advice> advise(const Snapshot& snapshot, const HeapReport& report, const Waterfall& waterfall) {
   Adviser adviser{waterfall};
   Advice trim{.kind = AdviceKind::MallocTrim}, shared{.kind = AdviceKind::SharedPages},
-      arenas{.kind = AdviceKind::Arenas};
+      arenas{.kind = AdviceKind::Arenas}, huge{.kind = AdviceKind::HugePages};
   for (const HeapTotals& heap : report.heaps) {
     if (!heap.residency) continue;
     trim.bytes += heap.residency->trimmable;
     shared.bytes += heap.residency->shared_free;
     shared.blocks += heap.residency->sharing_blocks;
     shared.pages += heap.residency->shared_pages;
+    huge.bytes += heap.residency->half_used_free;
+    huge.pages += heap.residency->half_used_pages;
     if (!heap.name.starts_with("arena ")) continue;
     ++arenas.arenas;
     const std::uint64_t idle = heap.residency->in_ram.free + heap.residency->in_ram.cached;
@@ -37,6 +39,9 @@ std::vector<Advice> advise(const Snapshot& snapshot, const HeapReport& report, c
   adviser.add(trim);
   adviser.add(shared);
   if (arenas.arenas > 1) adviser.add(arenas);
+  huge.page_bytes = report.huge_page_bytes;
+  huge.policy = report.huge_policy;
+  adviser.add(huge);
   return std::move(adviser.advice);
 }
 

@@ -109,6 +109,18 @@ struct HeapPart {
   std::string evidence;
 };
 
+/// Transparent huge pages behind arenas of malloc, as far as it is certain that they are huge.
+struct HugePages {
+  enum class Policy : std::uint8_t {
+    Unknown,
+    Always,     // any memory gets them
+    OnRequest,  // only what asks for them with madvise()
+  };
+  std::uint64_t size = 0;  // bytes of each
+  Policy policy = Policy::Unknown;
+  std::vector<Address> pages;  // where each begins; sorted
+};
+
 /// Memory of a managed runtime.
 struct RuntimePart {
   Range range;
@@ -152,6 +164,7 @@ struct Facts {
   std::vector<SignalStack> signal_stacks;  // sorted, never overlapping, in nobody's heap or stack
   Bytes least_signal_stack;                // AT_MINSIGSTKSZ: what a signal frame takes on this processor
   std::vector<HeapPart> heaps;
+  std::optional<HugePages> huge_pages;  // unset: not asked for, or not known
   std::vector<RuntimePart> runtimes;    // sorted, never overlapping
   std::vector<Note> notes;
 };

@@ -27,6 +27,8 @@ HeapResidency& HeapResidency::operator+=(const HeapResidency& other) {
   shared_free += other.shared_free;
   shared_pages += other.shared_pages;
   sharing_blocks += other.sharing_blocks;
+  half_used_pages += other.half_used_pages;
+  half_used_free += other.half_used_free;
   return *this;
 }
 

@@ -33,6 +33,9 @@ struct HeapResidency {
   std::uint64_t shared_free = 0;   // free bytes in pages in RAM that blocks in use share: nothing gives them back
   std::uint64_t shared_pages = 0;  // such pages, and the blocks in use that share them, those of thread caches included
   std::uint64_t sharing_blocks = 0;
+  // Where Facts::huge_pages are known, too: those of which at least half is whole free pages of the usual size.
+  std::uint64_t half_used_pages = 0;
+  std::uint64_t half_used_free = 0;  // bytes of these free pages
   HeapResidency& operator+=(const HeapResidency& other);
 };
 

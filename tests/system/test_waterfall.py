@@ -95,6 +95,43 @@ class Waterfall(StartsPrograms):
             dropped = part(told, "heap_free") - part(left, "heap_free")
             self.assertAlmostEqual(dropped, before - after, delta=4 * vmscan.PAGE)
 
+    def test_huge_pages_of_which_little_is_in_use(self):
+        """Against the program's own record of its blocks, and how much smaps says is in huge pages."""
+        huge = 2 << 20
+        with vmscan.start("huge_heap", prefix=["env", "GLIBC_TUNABLES=glibc.malloc.hugetlb=1"]) as target:
+            with vmscan.stopped(target.pid):
+                advice = [each for each in explain(target.pid)["advice"] if each["code"] == "huge_pages"]
+                mappings = [m for m in smaps.smaps(target.pid) if m["AnonHugePages"]]
+            if not mappings:
+                self.skipTest("no huge pages here: transparent_hugepage/enabled is never, or memory is fragmented")
+            used = [(thing.begin, thing.end) for thing in target.all("full") + target.all("kept")]
+            touched = [(thing.begin, thing.end) for thing in target.all("touched")]
+            pages, free = 0, 0
+            for mapping in mappings:
+                windows = [at for at in range(-(-mapping.begin // huge) * huge, mapping.end - huge + 1, huge)
+                           if any(begin < at + huge and at < end for begin, end in touched)]
+                if mapping["AnonHugePages"] != len(windows) * huge:
+                    self.skipTest("memory is fragmented: not all that could be huge pages are")
+                for window in windows:
+                    taken = {at for begin, end in used for at in range(begin // vmscan.PAGE, -(-end // vmscan.PAGE))
+                             if window <= at * vmscan.PAGE < window + huge}
+                    idle = huge - len(taken) * vmscan.PAGE
+                    pages += idle >= huge // 2
+                    free += idle if idle >= huge // 2 else 0
+            print(f"  {advice}, by the program {pages} pages with {free >> 10} K free", flush=True)
+            self.assertGreater(pages, 10)
+            self.assertEqual([(each["pages"], each["page_bytes"]) for each in advice], [(pages, huge)])
+            # Headers of free blocks, the ends of the arenas and what the program's libraries allocate
+            self.assertAlmostEqual(advice[0]["bytes"], free, delta=pages * 3 * vmscan.PAGE)
+            policy = pathlib.Path("/sys/kernel/mm/transparent_hugepage/enabled").read_text(encoding="ascii")
+            self.assertEqual("Every program" in advice[0]["message"], "[always]" in policy)
+
+    def test_small_pages_are_no_huge_ones(self):
+        with vmscan.start("huge_heap") as target:
+            advice = [each["code"] for each in explain(target.pid)["advice"]]
+            huge = sum(m["AnonHugePages"] for m in smaps.smaps(target.pid))
+            self.assertEqual("huge_pages" in advice, huge > 0)
+
     def test_parts_of_a_heap_in_ram_are_what_malloc_counts(self):
         """All of it was touched but the ends of the heaps."""
         with vmscan.start("blocks", 3, 20000) as target:

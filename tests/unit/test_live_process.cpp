@@ -1,12 +1,15 @@
 // A live process, read in every way that some kernel leaves us.
 #ifdef __linux__
+#include <malloc.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <vector>
 
@@ -24,14 +27,17 @@ constexpr std::size_t zero_pages = 100, written_pages = 50, scattered_pages = 40
 /// A child with a sparse terabyte, zero pages between written ones, and pages that it shares with its parent.
 class Child {
  public:
-  Child() {
+  /// What it has beside: the main arena grown by huge pages, where the system gives them.
+  enum class Kind { Sparse, HugeHeap };
+
+  explicit Child(Kind kind = Kind::Sparse) {
     shared_ = static_cast<char*>(
         ::mmap(nullptr, 64 * page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     std::memset(shared_, 1, 64 * page_bytes);
     int ready[2];
     REQUIRE(::pipe(ready) == 0);
     pid_ = ::fork();
-    if (pid_ == 0) live(ready[1]);
+    if (pid_ == 0) kind == Kind::Sparse ? live(ready[1]) : live_in_huge_pages(ready[1]);
     char byte = 0;
     REQUIRE(::read(ready[0], &byte, 1) == 1);
     ::close(ready[0]);
@@ -56,6 +62,16 @@ class Child {
     ::madvise(const_cast<char*>(mixed), 1024 * page_bytes, MADV_NOHUGEPAGE);
     for (std::size_t i = 0; i < zero_pages; ++i) static_cast<void>(mixed[i * 3 * page_bytes]);
     for (std::size_t i = 0; i < written_pages; ++i) mixed[(i * 3 + 1) * page_bytes] = 1;
+    [[maybe_unused]] const ssize_t n = ::write(ready, "r", 1);
+    for (;;) ::pause();
+  }
+
+  [[noreturn]] static void live_in_huge_pages(int ready) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    auto* block = static_cast<char*>(std::malloc(16 << 20));
+    ::madvise(block + (page_bytes - reinterpret_cast<std::uintptr_t>(block) % page_bytes), 15 << 20, MADV_HUGEPAGE);
+    std::memset(block, 1, 16 << 20);
     [[maybe_unused]] const ssize_t n = ::write(ready, "r", 1);
     for (;;) ::pause();
   }
@@ -123,6 +139,32 @@ TEST_CASE("a kernel that tells nothing of the zero page is told of in a note") {
   const bool told = std::any_of(facts->notes.begin(), facts->notes.end(),
                                 [](const Note& note) { return note.code == "zero_pages_counted"; });
   CHECK(told);
+}
+
+TEST_CASE("which pages of a heap are huge is known from PAGEMAP_SCAN, and from smaps where they are all that can be") {
+  const Child child(Child::Kind::HugeHeap);
+  CollectOptions options;
+  options.huge_pages = options.smaps = true;
+  auto source = open_process(child.pid());
+  REQUIRE(source);
+  const auto scanned = (*source)->collect(options);
+  options.features.pagemap_scan = false;
+  const auto by_smaps = (*source)->collect(options);
+  options.features.smaps = options.smaps = false;
+  const auto unknown = (*source)->collect(options);
+  REQUIRE((scanned && by_smaps && unknown));
+  if (!scanned->huge_pages || !scanned->huge_pages->size) return;  // the kernel has none
+  std::uint64_t huge = 0;
+  for (const Mapping& mapping : scanned->mappings)
+    if (mapping.path == "[heap]") huge += mapping.smaps->huge.value_or(0);
+  const auto& pages = scanned->huge_pages->pages;
+  CHECK(pages.size() * scanned->huge_pages->size == huge);
+  REQUIRE(by_smaps->huge_pages);
+  const auto& fewer = by_smaps->huge_pages->pages;
+  CHECK(std::includes(pages.begin(), pages.end(), fewer.begin(), fewer.end()));
+  const std::size_t possible = (15 << 20) / scanned->huge_pages->size - 1;
+  if (pages.size() >= possible) CHECK(fewer == pages);
+  CHECK((!unknown->huge_pages || unknown->huge_pages->pages.empty()));
 }
 
 TEST_CASE("memory is read as it is, and a hole is a hole") {

@@ -94,6 +94,31 @@ TEST_CASE("malloc_trim gives back whole pages of free blocks that are in RAM, an
   CHECK(fake.report.heaps[0].residency->trimmable == 4 * page_size);
 }
 
+TEST_CASE("a huge page counts when at least half of it is whole free pages") {
+  Fake fake;
+  FakeGlibc& glibc = fake.glibc;
+  glibc.chunk(0x100);
+  glibc.chunk(0x4f00);     // free: pages 1 to 4
+  glibc.chunk(0x1000, 0);  // page 5, in use
+  glibc.chunk(0x2000);     // pages 6 and 7, in use
+  glibc.chunk(0x4000);     // free from page 8 on: its first page has its links, 9 to 11
+  glibc.chunk(0x1000, 0);  // page 12, in use
+  glibc.finish();          // free: page 13 has the header of the top, 14 to 32
+  fake.in_ram({{0, present}, {1, present}, {2, present}, {3, present}});
+  glibc.memory.facts().huge_pages = HugePages{.size = 8 * page_size, .policy = HugePages::Policy::Always, .pages = {}};
+  for (unsigned i = 0; i < 3; ++i)
+    glibc.memory.facts().huge_pages->pages.push_back(FakeGlibc::heap + i * 8 * page_size);
+  fake.explained();
+  CHECK(fake.report.huge_page_bytes == 8 * page_size);
+  // Pages 0 to 7: 1 to 4 are free. 8 to 15: 9, 10, 11, 14, 15. 16 to 23: all.
+  CHECK(fake.report.heaps[0].residency->half_used_pages == 3);
+  CHECK(fake.report.heaps[0].residency->half_used_free == (4 + 5 + 8) * page_size);
+  glibc.memory.facts().huge_pages->pages = {FakeGlibc::heap + 5 * page_size};  // 5 to 12: 9 to 11 are free
+  fake.explained();
+  CHECK(fake.report.heaps[0].residency->half_used_pages == 0);
+  CHECK(fake.report.heaps[0].residency->half_used_free == 0);
+}
+
 TEST_CASE("malloc_trim joins what fast bins hold with the free blocks beside it, but not what thread caches hold") {
   Fake fake;
   FakeGlibc& glibc = fake.glibc;

@@ -22,6 +22,8 @@ class LiveMemory {
   /// Reads the pages of the mappings into the facts; smaps where options ask for it or nothing else tells.
   /// Error: Vanished, when the address space went away.
   Result<void> read_pages(const CollectOptions& options, const KernelCounters& counters, Facts& facts);
+  /// Finds Facts::huge_pages, once the heaps are known.
+  void find_huge_pages(const KernelFeatures& features, Facts& facts);
   /// Whether the map is still what read_map() found.
   bool map_unchanged() const;
 

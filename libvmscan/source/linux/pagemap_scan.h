@@ -15,6 +15,7 @@ namespace scan {
 inline constexpr std::uint64_t present = 1 << 3;
 inline constexpr std::uint64_t swapped = 1 << 4;
 inline constexpr std::uint64_t zero_page = 1 << 5;
+inline constexpr std::uint64_t huge = 1 << 6;  // behind one entry of the upper page table
 
 struct PageRegion {
   std::uint64_t start, end, categories;
