@@ -66,8 +66,8 @@ std::string sentence(const Advice& advice, Units units) {
           size, plural(advice.arenas, "arena"), plural(advice.threads, "thread"));
     case AdviceKind::HugePages:
       return fmt::format(
-          "{} of {} hold {} of free memory, at least half of each: in small pages, what of it was never used would not "
-          "be in RAM. {}",
+          "{} of {} hold {} of free memory, which is at least half of each: in small pages, what of it was never used "
+          "would not be in RAM. {}",
           plural(advice.pages, "huge page"), in_units(advice.page_bytes, units), size, remedy(advice.policy));
   }
   return {};

@@ -22,11 +22,12 @@ static void fill(const char* name, int madvises) {
   static __thread char *full[full_blocks], *sparse[sparse_blocks];
   char* const room = malloc(30 * MIB);  // the heap grows by it in one piece, before any of it is used
   must(room != NULL, "malloc");
+  const uintptr_t begin = (uintptr_t)room;
   free(room);
   // glibc asks for huge pages for the main arena alone when a heap grows in one piece (seen with 2.36).
-  const uintptr_t aligned = ((uintptr_t)room + 2 * MIB - 1) / (2 * MIB) * (2 * MIB);
+  const uintptr_t aligned = (begin + 2 * MIB - 1) / (2 * MIB) * (2 * MIB);
   if (madvises) madvise((void*)aligned, 26 * MIB, MADV_HUGEPAGE);
-  tell("touched", room + 30 * MIB, 16, "%s", "");  // the header of what is left
+  tell("touched", (void*)(begin + 30 * MIB), 16, "%s", "");  // the header of what is left
   for (size_t i = 0; i < full_blocks; ++i) full[i] = make();
   for (size_t i = 0; i < sparse_blocks; ++i) sparse[i] = make();
   tell(name, full[0], (size_t)(full[full_blocks - 1] + block_size - full[0]), "%s", "");
