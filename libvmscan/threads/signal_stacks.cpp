@@ -1,12 +1,13 @@
 // Alternate signal stacks, by the frames of signal handlers that have not returned yet. The kernel writes into each
 // frame the alternate stack of the thread, whichever stack the frame itself lies on (__save_altstack in
-// kernel/signal.c), and so in words of the target (arch/x86/include/asm/sigframe.h, uapi/asm/sigcontext.h):
-//   x86_64  restorer · ucontext {flags, link = 0, {ss_sp, ss_flags, ss_size}, r8 … r15 di si bp bx dx ax cx sp ip …,
-//   cs} i386    restorer, signal, &siginfo, &ucontext · siginfo (128 bytes) · ucontext {flags, link = 0, {ss_sp,
-//   ss_flags,
-//           ss_size}, gs fs es ds di si bp sp …}, for handlers that take a siginfo; the frames of others do not tell
-// The restorer, to which the handler returns, calls rt_sigreturn: `mov $15, %eax; syscall`. Seen on Linux 6.18 with
-// glibc 2.36, musl 1.2.3 and Go, whose restorers are written differently.
+// kernel/signal.c). In words of the target (arch/x86/include/asm/sigframe.h, uapi/asm/sigcontext.h):
+//   x86_64: restorer, ucontext
+//     ucontext: flags, link (0), ss_sp, ss_flags, ss_size, r8 … r15, di, si, bp, bx, dx, ax, cx, sp, ip, flags, cs …
+//   i386: restorer, signal, &siginfo, &ucontext, siginfo (128 bytes), ucontext
+//     ucontext: flags, link (0), ss_sp, ss_flags, ss_size, gs, fs, es, ds, di, si, bp, sp …
+//     This is for handlers that take a siginfo; the frames of others do not tell.
+// The restorer, to which the handler returns, calls rt_sigreturn: `mov $15, %rax; syscall`, as glibc 2.36, musl 1.2.3
+// and Go 1.19 have it on x86_64, or the shorter `mov $15, %eax`.
 #include <algorithm>
 #include <array>
 #include <map>
@@ -21,6 +22,7 @@ constexpr std::uint64_t least_stack = 2048;  // MINSIGSTKSZ, below which nothing
 constexpr std::uint64_t most_stack = 1 << 30;
 constexpr std::uint64_t uc_flags = 7;  // UC_FP_XSTATE, UC_SIGCONTEXT_SS, UC_STRICT_RESTORE_SS
 constexpr std::uint64_t ss_on_stack = 1, ss_auto_disarm = 1U << 31;  // of ss_flags; SS_DISABLE: there is none
+constexpr std::uint64_t most_frame = 64 << 10;  // with the registers behind it: AT_MINSIGSTKSZ is 12 KiB at most so far
 constexpr std::size_t frame_bytes_64 = 200, frame_bytes_32 = 196;
 constexpr std::array<unsigned char, 9> restorer{0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05};
 constexpr std::array<unsigned char, 7> short_restorer{0xb8, 0x0f, 0, 0, 0, 0x0f, 0x05};
@@ -52,7 +54,8 @@ class Finder {
       const bool frame = (word(1) & ~uc_flags) == 0 && word(2) == 0 && (word(24) & 0xffff) == 0x33;  // cs of user code
       if (!frame) continue;
       const auto stack = stack_of(word(3), memory_.half_at(bytes, i + 32), word(5));
-      if (!stack || !returns_from_signal(word(0), stack->contains(at + i))) continue;
+      if (!stack || !follows(at + i, word(21), *stack)) continue;
+      if (!returns_from_signal(word(0), stack->contains(at + i))) continue;
       return SignalStack{.range = *stack, .thread = 0, .frame = at + i, .interrupted = word(21)};
     }
     return std::nullopt;
@@ -64,10 +67,16 @@ class Finder {
       const auto word = [&](std::size_t offset) { return memory_.word_at(bytes, i + offset); };
       if (word(8) != at + i + info || word(12) != at + i + context || word(4) == 0 || word(4) > 64) continue;
       if ((word(context) & ~uc_flags) != 0 || word(context + 4) != 0) continue;
-      if (const auto stack = stack_of(word(context + 8), word(context + 12), word(context + 16)))
+      const auto stack = stack_of(word(context + 8), word(context + 12), word(context + 16));
+      if (stack && follows(at + i, word(context + 48), *stack))
         return SignalStack{.range = *stack, .thread = 0, .frame = at + i, .interrupted = word(context + 48)};
     }
     return std::nullopt;
+  }
+
+  /// A frame on the stack that was in use lies directly below what it interrupted.
+  static bool follows(Address frame, Address interrupted, Range alternate) {
+    return alternate.contains(frame) || (interrupted > frame && interrupted - frame <= most_frame);
   }
 
   /// Nothing when none is set, or it cannot be one: private memory of the program's own.

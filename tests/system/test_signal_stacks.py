@@ -53,27 +53,20 @@ class SignalStacks(cores.CoreTest):
             self.assertEqual(laws.span(region), (thing.begin - thing.number("guard"), thing.end))
         self.assertEqual(vmscan.region_at(document, target["unlike_rust"].begin)["type"], "private_data")
 
-    def test_glibc(self):
-        with vmscan.start("signal_stacks", THREADS) as target:
+    def check_program(self, name, *checks):
+        with vmscan.start(name, THREADS) as target:
             document = vmscan.details(target.pid)
-            self.check_frames(target, document)
-            self.check_usual_stacks(target, document)
-            self.check_coroutine(target, document)
-            self.check_shapes(target, document)
+            for check in (self.check_frames, self.check_usual_stacks, *checks):
+                check(target, document)
+
+    def test_glibc(self):
+        self.check_program("signal_stacks", self.check_coroutine, self.check_shapes)
 
     def test_glibc_32_bit(self):
-        with vmscan.start("signal_stacks_32", THREADS) as target:
-            document = vmscan.details(target.pid)
-            self.check_frames(target, document)
-            self.check_usual_stacks(target, document)
-            self.check_coroutine(target, document)
+        self.check_program("signal_stacks_32", self.check_coroutine)
 
     def test_musl(self):
-        with vmscan.start("signal_stacks_musl", THREADS) as target:
-            document = vmscan.details(target.pid)
-            self.check_frames(target, document)
-            self.check_usual_stacks(target, document)
-            self.check_shapes(target, document)
+        self.check_program("signal_stacks_musl", self.check_shapes)
 
     def test_cores(self):
         kinds = []

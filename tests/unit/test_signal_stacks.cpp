@@ -109,6 +109,7 @@ TEST_CASE("what only resembles a signal frame names nothing") {
   SECTION("it is smaller than any can be") { fake.memory.put_word(at + 40, 2000); }
   SECTION("it is memory of a file") { fake.memory.facts().mappings.back().inode = 5; }
   SECTION("it is shared") { fake.memory.facts().mappings.back().shared = true; }
+  SECTION("it lies far from what it interrupted") { fake.memory.put_word(at + 168, alternate); }
   SECTION("it is no frame of user code") { fake.memory.put(at + 192, 0x10, 2); }
   SECTION("it lies below the stack pointer") { fake.memory.facts().threads[0].stack_pointer = at + 8; }
   SECTION("it is a heap's") {
