@@ -259,7 +259,9 @@ class Finder {
   /// The first address behind `from` where a chunk makes sense: its size leads to the next, and that one's, too.
   Address first_chunk(Address from, Address end, std::uint64_t flags) const {
     const GlibcLayout& layout = found_.layout;
-    for (Address at = from; at < end && at - from <= 16 * word_; at += word_)
+    // The break may begin anywhere in a page where ld.so was started by hand (before 2.35).
+    const auto aligned = Range::make(from, word_ - 1);
+    for (Address at = aligned ? aligned->end / word_ * word_ : end; at < end && at - from <= 16 * word_; at += word_)
       if (layout.aligned(at) && begins_chunks(at, end, flags)) return at;
     return 0;
   }
