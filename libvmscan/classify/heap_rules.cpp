@@ -54,6 +54,7 @@ void claim_parts(Pieces& pieces, const Rule& rule, HeapPart::Kind kind) {
 void claim_arenas(Pieces& pieces, const Rule& rule) { claim_parts(pieces, rule, HeapPart::Kind::Arena); }
 void claim_mapped_blocks(Pieces& pieces, const Rule& rule) { claim_parts(pieces, rule, HeapPart::Kind::Block); }
 void claim_allocators(Pieces& pieces, const Rule& rule) { claim_parts(pieces, rule, HeapPart::Kind::Allocator); }
+void claim_loader_data(Pieces& pieces, const Rule& rule) { claim_parts(pieces, rule, HeapPart::Kind::Loader); }
 
 void claim_brk_heap(Pieces& pieces, const Rule& rule) {
   const auto same_name = [&](const Piece& a, const Piece& b) {

@@ -9,7 +9,7 @@ namespace {
 
 using enum RegionType;
 
-constexpr std::array<Rule, 31> table{{
+constexpr std::array<Rule, 32> table{{
     {"kernel_code", Image, "code that the kernel maps into every process", claim_kernel_code},
     {"kernel_data", Shareable, "data that the kernel shows to every process", claim_kernel_data},
     {"elf_load", Image, "segments of one ELF file with a common bias, their gaps and .bss", claim_elf_loads},
@@ -46,6 +46,8 @@ constexpr std::array<Rule, 31> table{{
     {"device", Shareable, "memory of a device or of another kernel object", claim_device},
     {"memory_file", Shareable, "a file of a file system that lives in RAM", claim_memory_file},
     {"mapped_file", MappedFile, "a file, mapped as data", claim_mapped_files},
+    {"loader_data", PrivateData, "the dynamic loader's own: its list of libraries, and the first thread's TLS",
+     claim_loader_data},
     {"private_anonymous", PrivateData, "private memory that no other rule explains", claim_private_data},
 }};
 

@@ -51,6 +51,7 @@ void claim_runtime_shapes(Pieces& pieces, const Rule& rule);
 void claim_arenas(Pieces& pieces, const Rule& rule);  // heap_rules.cpp
 void claim_mapped_blocks(Pieces& pieces, const Rule& rule);
 void claim_allocators(Pieces& pieces, const Rule& rule);
+void claim_loader_data(Pieces& pieces, const Rule& rule);
 void claim_brk_heap(Pieces& pieces, const Rule& rule);
 void claim_brk_place(Pieces& pieces, const Rule& rule);
 void claim_arena_shape(Pieces& pieces, const Rule& rule);

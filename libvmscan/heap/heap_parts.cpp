@@ -6,6 +6,7 @@
 
 #include "libvmscan/heap/glibc_walk.h"
 #include "libvmscan/heap/jemalloc.h"
+#include "libvmscan/heap/loader_data.h"
 #include "libvmscan/heap/mallocng.h"
 #include "libvmscan/heap/mimalloc.h"
 #include "libvmscan/heap/tcmalloc.h"
@@ -87,6 +88,11 @@ void find_heap_parts(Facts& facts, const MemoryReader& reader, std::uint64_t mos
     add_mallocng(memory, parts);
     add_mimalloc(memory, parts);
     add_tcmalloc(memory, parts);
+    for (const Range& range : find_loader_data(memory))
+      parts.push_back({.range = range,
+                       .kind = HeapPart::Kind::Loader,
+                       .details = "dynamic loader",
+                       .evidence = "pointers from ld.so's data and its link_maps"});
   }
   std::sort(parts.begin(), parts.end(),
             [](const HeapPart& a, const HeapPart& b) { return a.range.begin < b.range.begin; });

@@ -76,6 +76,7 @@ class Splitter {
       case RegionType::Shareable:
         return add(WaterfallPart::Shareable, {}, region, bytes, swap);
       case RegionType::PrivateData:
+        if (region.rule == "loader_data") return add(WaterfallPart::PrivateData, region.details, region, bytes, swap);
         return add(WaterfallPart::Unattributed, {}, region, bytes, swap);
       case RegionType::PageTable:
       case RegionType::Unusable:

@@ -27,6 +27,7 @@ enum class WaterfallPart : std::uint8_t {
   Image,  // where what was modified is not known
   MappedFile,
   Shareable,
+  PrivateData,  // that a rule names
   Unattributed,
   Other,
 };
@@ -36,7 +37,7 @@ struct WaterfallPartName {
   std::string_view name;   // in JSON and CSV
   std::string_view title;  // in tables
 };
-inline constexpr std::array<WaterfallPartName, 15> waterfall_parts{{
+inline constexpr std::array<WaterfallPartName, 16> waterfall_parts{{
     {WaterfallPart::HeapLive, "heap_live", "Heap: live blocks"},
     {WaterfallPart::HeapCached, "heap_cached", "Heap: freed, cached"},
     {WaterfallPart::HeapFree, "heap_free", "Heap: free"},
@@ -50,6 +51,7 @@ inline constexpr std::array<WaterfallPartName, 15> waterfall_parts{{
     {WaterfallPart::Image, "image", "Images"},
     {WaterfallPart::MappedFile, "mapped_file", "Mapped files"},
     {WaterfallPart::Shareable, "shareable", "Shared memory"},
+    {WaterfallPart::PrivateData, "private_data", "Private data"},
     {WaterfallPart::Unattributed, "unattributed", "Not attributed"},
     {WaterfallPart::Other, "other", "Other"},
 }};

@@ -102,6 +102,7 @@ struct HeapPart {
     Arena,      // of glibc's malloc
     Block,      // of glibc's malloc, with a mapping of its own
     Allocator,  // of another allocator
+    Loader,     // of the dynamic loader, which has an allocator of its own
   };
   Range range;  // with what is reserved for its growth
   Kind kind = Kind::Arena;

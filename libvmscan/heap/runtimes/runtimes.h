@@ -75,6 +75,7 @@ class RuntimeScan {
 void find_cpython(RuntimeScan& scan);
 void find_v8(RuntimeScan& scan);
 void find_v8_sandbox(RuntimeScan& scan);
+void find_v8_tables(RuntimeScan& scan);
 void find_cppgc(RuntimeScan& scan);
 void find_hotspot(RuntimeScan& scan);
 void find_go(RuntimeScan& scan);
@@ -82,5 +83,6 @@ void find_partition_alloc(RuntimeScan& scan);
 void find_mono(RuntimeScan& scan);
 void find_ruby(RuntimeScan& scan);
 void find_luajit(RuntimeScan& scan);
+void find_php(RuntimeScan& scan);
 
 }  // namespace vmscan

@@ -1,0 +1,90 @@
+// PHP: its memory manager (Zend/zend_alloc.c) takes chunks of 2 MiB at multiples of 2 MiB. A chunk begins with {heap,
+// next, prev, free pages (32 bits), pages at its end never used (32 bits), number (32 bits), …}; next and prev make a
+// ring, and the heap lies in one of its chunks, which proves them. The heap leads to blocks with a mapping of their own
+// by a list of {address, size, next}, whose nodes lie in chunks, too. Seen on 8.2 (Debian 12) against
+// memory_get_usage(true).
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "libvmscan/heap/runtimes/runtimes.h"
+
+namespace vmscan {
+namespace {
+
+constexpr std::uint64_t chunk_bytes = 2 << 20, pages = chunk_bytes / 4096, heap_bytes = 512;
+constexpr std::size_t most_chunks = 1 << 20;
+
+class Finder {
+ public:
+  explicit Finder(RuntimeScan& scan) : scan_(scan), memory_(scan.memory) {}
+
+  void find() {
+    if (memory_.word_bytes() != 8) return;
+    for (const Mapping& mapping : memory_.mappings()) {
+      if (mapping.inode != 0 || mapping.shared || !mapping.write || !mapping.path.empty()) continue;
+      const auto first = Range::make(mapping.range.begin, chunk_bytes - 1);
+      if (!first) continue;
+      for (Address at = first->end / chunk_bytes * chunk_bytes;
+           at < mapping.range.end && mapping.range.end - at >= chunk_bytes; at += chunk_bytes) {
+        if (looked_at_++ == most_chunks) return;
+        if (!chunks_.contains(at)) follow(at);
+      }
+    }
+  }
+
+ private:
+  std::uint64_t word(Address address) { return scan_.word(address).value_or(0); }
+
+  /// Takes the ring of chunks that one of them is in, if it is one.
+  void follow(Address first) {
+    const Address heap = word(first);
+    if (!scan_.object(heap)) return;
+    std::set<Address> ring;
+    for (Address at = first; ring.size() < most_chunks;) {
+      const Address next = word(at + 8);
+      if (!is_chunk(at, heap) || word(next + 16) != at || !ring.insert(at).second) return;
+      if ((at = next) == first) break;
+    }
+    if (!ring.contains(heap / chunk_bytes * chunk_bytes)) return;
+    for (const Address at : ring) add({at, at + chunk_bytes}, heap);
+    chunks_.merge(ring);
+    for (Address at = heap; at < heap + heap_bytes; at += 8)
+      if (follow_large(word(at), heap)) break;
+  }
+
+  bool is_chunk(Address at, Address heap) {
+    return at % chunk_bytes == 0 && word(at) == heap && memory_.writable(at) && memory_.mapped({at, at + chunk_bytes}) &&
+           scan_.half(at + 24).value_or(pages) < pages && scan_.half(at + 28).value_or(0) <= pages;
+  }
+
+  bool in_chunk(Address address) const { return chunks_.contains(address / chunk_bytes * chunk_bytes); }
+
+  bool follow_large(Address node, Address heap) {
+    std::map<Address, Range> found;
+    for (; node != 0; node = word(node + 16)) {
+      const auto block = Range::make(word(node), word(node + 8));
+      if (!in_chunk(node) || !block || block->begin == 0 || block->begin % chunk_bytes != 0 || block->empty() ||
+          block->size() % memory_.page_bytes() != 0 || !memory_.mapped(*block) || in_chunk(block->begin) ||
+          found.size() == most_chunks || !found.emplace(node, *block).second)
+        return false;
+    }
+    for (const auto& [at, block] : found) add(block, heap);
+    return !found.empty();
+  }
+
+  void add(Range range, Address heap) { scan_.add(range, "PHP heap", fmt::format("zend_mm_heap at {:#x}", heap)); }
+
+  RuntimeScan& scan_;
+  const TargetMemory& memory_;
+  std::set<Address> chunks_;
+  std::size_t looked_at_ = 0;
+};
+
+}  // namespace
+
+void find_php(RuntimeScan& scan) { Finder(scan).find(); }
+
+}  // namespace vmscan
