@@ -64,3 +64,7 @@ foreach(_language c cpp)
     unset(VMSCAN_HAVE_M32_${_language} CACHE)  # look again when configured again: it may be installed by then
   endif()
 endforeach()
+
+# What programs of the machine are started with, to hear what their malloc counts.
+add_library(tell_malloc MODULE programs/preload/tell_malloc.c)
+set_target_properties(tell_malloc PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${VMSCAN_PROGRAMS})

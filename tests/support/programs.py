@@ -154,13 +154,16 @@ class StartsPrograms(unittest.TestCase):
         path.write_text(text, encoding="utf-8")
         return str(path)
 
-    def start(self, *command, at_least=1, **options):
-        """Starts a command in the temporary directory and waits until it has settled."""
+    def start(self, *command, at_least=1, feed=b"", **options):
+        """Starts a command in the temporary directory, writes `feed` to it, and waits until it has settled."""
         with open(os.path.join(self.home, "output"), "ab") as output:
             process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=output, stderr=output, cwd=self.home, **options
             )
         self.addCleanup(vmscan.end_tree, process)
+        if feed:
+            process.stdin.write(feed)
+            process.stdin.flush()
         settle(process.pid)
         if process.poll() is not None or len(vmscan.tree(process.pid)) < at_least:
             said = pathlib.Path(self.home, "output").read_text(encoding="utf-8", errors="replace")

@@ -1,8 +1,8 @@
 // V8's tables of pointers: from objects within its sandbox to what lies outside, of code and of JavaScript functions
 // (src/sandbox/external-entity-table.h). Each has a reservation of its own, of which segments of 64 KiB are in use. An
-// entry has 8 or 16 bytes; a free one holds the number of the next free one, counted from the beginning of the table, in
-// the lower half of its first word and the same above it. New segments, and swept ones, have them in a row up to their
-// end, so that a segment tells where its table begins. Seen in renderers of Chromium 156 and in node 24.
+// entry has 8 or 16 bytes; a free one holds the number of the next free one, counted from the beginning of the table,
+// as 32 bits of its first word, and around it what all free ones have. New segments, and swept ones, have them in a row
+// up to their end, so that a segment tells where its table begins. Seen in renderers of Chromium 156 and in node 24.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,6 +14,11 @@ namespace vmscan {
 namespace {
 
 constexpr std::uint64_t segment_bytes = 64 << 10, most_table_bytes = std::uint64_t{1} << 30;
+struct EntryFormat {
+  std::uint64_t bytes, shift;  // the number is 32 bits from bit `shift` on
+};
+// External, trusted and shared pointers; those into the heap of cppgc; functions and code.
+constexpr EntryFormat formats[] = {{8, 0}, {8, 16}, {16, 0}};
 constexpr std::size_t entries = 9;  // at the end of a segment; the last one leads elsewhere
 constexpr std::size_t most_segments = 1 << 18;
 
@@ -41,27 +46,28 @@ class Finder {
 
   void look_at(Range mapping) {
     for (Address at = mapping.begin; at < mapping.end && looked_at_ < most_segments; at += segment_bytes, ++looked_at_)
-      for (const std::uint64_t entry_bytes : {8, 16})
-        if (const Address table = table_of(at, entry_bytes); table != 0) {
+      for (const EntryFormat& format : formats)
+        if (const Address table = table_of(at, format); table != 0) {
           Address& end = tables_[table];
           end = std::max(end, at + segment_bytes);
         }
   }
 
   /// Where the table of a segment begins, by the numbers in its last entries; 0: they are none.
-  Address table_of(Address segment, std::uint64_t entry_bytes) {
-    const Address first = segment + segment_bytes - entries * entry_bytes;
-    const std::byte* found = scan_.bytes(first, entries * entry_bytes);
+  Address table_of(Address segment, EntryFormat format) {
+    const Address first = segment + segment_bytes - entries * format.bytes;
+    const std::byte* found = scan_.bytes(first, entries * format.bytes);
     if (found == nullptr) return 0;
-    const std::span<const std::byte> bytes(found, entries * entry_bytes);
-    const auto next = [&](std::size_t i) { return memory_.half_at(bytes, i * entry_bytes); };
-    const auto upper = [&](std::size_t i) { return memory_.half_at(bytes, i * entry_bytes + 4); };
-    const auto other = [&](std::size_t i) { return memory_.word_at(bytes, (i + 1) * entry_bytes - 8); };
+    const std::span<const std::byte> bytes(found, entries * format.bytes);
+    const std::uint64_t mask = std::uint64_t{0xffffffff} << format.shift;
+    const auto next = [&](std::size_t i) { return (memory_.word_at(bytes, i * format.bytes) & mask) >> format.shift; };
+    const auto around = [&](std::size_t i) { return memory_.word_at(bytes, i * format.bytes) & ~mask; };
+    const auto second = [&](std::size_t i) { return memory_.word_at(bytes, (i + 1) * format.bytes - 8); };
     for (std::size_t i = 1; i + 1 < entries; ++i)
-      if (next(i) != next(0) + i || upper(i) != upper(0) || (entry_bytes == 16 && other(i) != other(0))) return 0;
-    const std::uint64_t distance = (std::uint64_t{next(0)} - 1) * entry_bytes;
-    if (next(0) == 0 || next(entries - 1) == next(0) + entries - 1 || distance > std::min(first, most_table_bytes))
-      return 0;
+      if (next(i) != next(0) + i || around(i) != around(0) || (format.bytes == 16 && second(i) != second(0))) return 0;
+    if (next(0) == 0 || next(entries - 1) == next(0) + entries - 1) return 0;
+    const std::uint64_t distance = (next(0) - 1) * format.bytes;
+    if (distance > std::min(first, most_table_bytes)) return 0;
     const Address table = first - distance;
     return table % segment_bytes == 0 && scan_.reservation_with(segment).contains(table) ? table : 0;
   }
