@@ -170,12 +170,12 @@ class StartsPrograms(unittest.TestCase):
             self.fail(f"{command[0]} did not start: {said[-2000:]}")
         return process.pid
 
-    def start_chromium(self):
+    def start_chromium(self, page=None):
         program = vmscan.need("chromium")
-        page = "data:text/html,<canvas></canvas><script>x=[];for(i=0;i<1e5;i++)x.push({a:i})</script>"
+        page = page or "data:text/html,<canvas></canvas><script>x=[];for(i=0;i<1e5;i++)x.push({a:i})</script>"
         return self.start(
-            program, *vmscan.CHROMIUM, "--remote-debugging-pipe", f"--user-data-dir={self.home}/profile", page,
-            at_least=3,
+            program, *vmscan.CHROMIUM, "--remote-debugging-pipe", f"--user-data-dir={self.home}/profile",
+            page, at_least=3,
             **pipes_for_debugging(self),
         )
 
