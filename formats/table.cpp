@@ -27,6 +27,8 @@ constexpr std::array<std::string_view, 22> left_out_first{
 // Only when even the shortest texts leave no room.
 constexpr std::array<std::string_view, 2> left_out_last{"evidence", "rule"};
 
+constexpr std::string_view shortened_first = "rules";  // the parts to which they belong say more
+
 /// Long texts may be shortened; names of types and protections may not.
 bool is_elastic(const Column& column) { return column.kind == CellKind::Text && column.name != "protection"; }
 
@@ -35,7 +37,10 @@ struct Layout {
   std::size_t index = 0;  // in Table::columns and Row::cells
   std::size_t width = 0;
 
-  std::size_t narrowest(std::size_t limit) const { return is_elastic(*column) ? std::min(width, limit) : width; }
+  std::size_t narrowest(std::size_t limit) const {
+    if (!is_elastic(*column)) return width;
+    return std::min(width, column->name == shortened_first ? narrowest_text : limit);
+  }
 };
 
 class TableWriter {

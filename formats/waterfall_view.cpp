@@ -17,8 +17,8 @@ const WaterfallPartName& name_of(WaterfallPart part) { return waterfall_parts[st
 
 std::string title_of(const WaterfallLine& line) {
   std::string title(name_of(line.part).title);
-  if (!line.details.empty()) title += ": " + line.details;
-  return title;
+  if (line.details.empty()) return title;
+  return (line.part == WaterfallPart::HeapUnread ? "Heap" : title) + ": " + line.details;
 }
 
 std::string share(std::uint64_t part, Bytes total) {
@@ -122,7 +122,7 @@ Table waterfall_table(const Waterfall& waterfall) {
                    {"share", "    %", CellKind::Text}};
   if (swapped) table.columns.push_back({"swap", "Swap", CellKind::Size});
   table.columns.push_back({"blocks", "Blocks", CellKind::Count});
-  table.columns.push_back({"rule", "By rule", CellKind::Text});
+  table.columns.push_back({"rules", "By rule", CellKind::Text});
   for (const WaterfallLine& line : waterfall.lines) {
     Row row;
     row.cells = {text(title_of(line)), number(line.bytes), text(share(line.bytes, waterfall.total))};

@@ -30,6 +30,7 @@ AllocatorWalk::AllocatorWalk(const TargetMemory& memory, const HeapOptions& opti
 
 std::size_t AllocatorWalk::add_heap(std::string name) {
   report_.heaps.push_back({.allocator = std::string(name_), .name = std::move(name), .ranges = {}, .in_ram = {}});
+  if (memory_.facts().pages_known) report_.heaps.back().residency.emplace();
   return report_.heaps.size() - 1;
 }
 
@@ -66,6 +67,34 @@ void AllocatorWalk::cache(std::size_t heap, const SizeClass& kind, std::uint64_t
   blocks = std::min({blocks, totals.live.blocks, totals.live.bytes / kind.size, size->second.live.blocks});
   take(totals);
   take(size->second);
+  if (!totals.residency) return;
+  PartBytes& parts = totals.residency->in_ram;
+  const std::uint64_t moved = std::min(parts.live, blocks * kind.size);
+  parts.live -= moved;
+  parts.cached += moved;
+}
+
+void AllocatorWalk::reside(std::size_t heap, Range range, std::uint64_t PartBytes::*part) {
+  auto& residency = report_.heaps[heap].residency;
+  if (!residency) return;
+  const PageCounts pages = memory_.facts().pages.count(range);
+  residency->in_ram.*part += pages.in_ram();
+  residency->swapped.*part += pages.swapped;
+}
+
+/// Structures that contradict the pages tell nothing of where the bytes are.
+void AllocatorWalk::settle_residency(HeapTotals& totals, std::uint64_t PartBytes::*rest) const {
+  if (!totals.residency) return;
+  std::uint64_t in_ram = 0, swapped = 0;
+  for (const Range& range : totals.ranges) {
+    const PageCounts pages = memory_.facts().pages.count(range);
+    in_ram += pages.in_ram();
+    swapped += pages.swapped;
+  }
+  PartBytes &found = totals.residency->in_ram, &gone = totals.residency->swapped;
+  if (found.sum() > in_ram || gone.sum() > swapped) return totals.residency.reset();
+  found.*rest += in_ram - found.sum();
+  gone.*rest += swapped - gone.sum();
 }
 
 bool AllocatorWalk::wants(const SizeClass& kind, Range where) const { return objects_ || lists(kind, where); }
@@ -102,6 +131,7 @@ void AllocatorWalk::finish(std::size_t first, Rest rest) {
       totals.live = totals.cached = totals.free = {};
       totals.overhead = 0;
       totals.unread = totals.size;
+      totals.residency.reset();
       ++totals.broken;
       report_.notes.push_back({"heap_broken", fmt::format("{}: what its structures say of its blocks is more than "
                                                           "there is: its {} bytes are unread",
@@ -109,6 +139,7 @@ void AllocatorWalk::finish(std::size_t first, Rest rest) {
       continue;
     }
     (rest == Rest::Overhead ? totals.overhead : totals.unread) += totals.size - told;
+    settle_residency(totals, rest == Rest::Overhead ? &PartBytes::overhead : &PartBytes::unread);
   }
   for (auto& [size, totals] : sizes_) report_.sizes.push_back(std::move(totals));
   if (objects_) add_types(report_.types, objects_->totals());

@@ -30,8 +30,24 @@ class AllocatorWalk {
   HeapTotals& heap(std::size_t index) { return report_.heaps[index]; }
   /// Blocks of `kind` in a heap.
   void add(std::size_t heap, const SizeClass& kind, BlockState state, std::uint64_t blocks = 1);
-  /// Blocks that counted as live turn out to be cached; as many as there are.
+  /// Blocks that counted as live turn out to be cached; as many as there are. They were used, and so are in RAM.
   void cache(std::size_t heap, const SizeClass& kind, std::uint64_t blocks = 1);
+  /// Counts what is in RAM and what is swapped out of a range that is that part of the heap. finish() counts what is
+  /// left of the heap as its rest.
+  void reside(std::size_t heap, Range range, std::uint64_t PartBytes::*part);
+  /// The same for a range with several parts; `each()` tells its blocks one by one where pages of it are not there.
+  template <class Each>
+  void reside(std::size_t heap, Range range, const PartBytes& parts, Each each) {
+    auto& residency = report_.heaps[heap].residency;
+    if (!residency) return;
+    const PageCounts pages = memory_.facts().pages.count(range);
+    if (pages.in_ram() == range.size())
+      residency->in_ram += parts;
+    else if (pages.swapped == range.size())
+      residency->swapped += parts;
+    else if (pages.in_ram() + pages.swapped > 0)
+      each();
+  }
   /// Whether see() must be told of each block of `kind` within `where`, and not of single ones only.
   bool wants(const SizeClass& kind, Range where) const;
   /// Lists the block at `address` in the slot `where`, if it is one of those that were asked for, and notes the type of
@@ -44,6 +60,7 @@ class AllocatorWalk {
 
  private:
   bool lists(const SizeClass& kind, Range where) const;
+  void settle_residency(HeapTotals& totals, std::uint64_t PartBytes::*rest) const;
 
   const TargetMemory& memory_;
   const HeapOptions& options_;

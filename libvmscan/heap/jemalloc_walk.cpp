@@ -45,30 +45,41 @@ class Walker {
     if (extent.state != JemallocExtent::State::Active) {
       heap.free.add(size);
       heap.largest_free = std::max(heap.largest_free, size);
+      walk_.reside(index, extent.range, &PartBytes::free);
       return;
     }
     const SizeClass kind = jemalloc_size_class(extent.size_class);
     if (kind.size == 0 || kind.size > size || (extent.slab && size / kind.size > most_regions)) {
       ++heap.broken;
       heap.unread += size;
+      walk_.reside(index, extent.range, &PartBytes::unread);
     } else if (extent.slab) {
       const std::uint64_t blocks = size / kind.size, free = std::min<std::uint64_t>(extent.free_regions, blocks);
       walk_.add(index, kind, BlockState::Live, blocks - free);
       walk_.add(index, kind, BlockState::Free, free);
-      if (walk_.wants(kind, extent.range)) list_regions(index, extent, kind, blocks);
+      walk_.reside(index, extent.range, {.live = (blocks - free) * kind.size, .free = free * kind.size}, [&] {
+        for_each_region(extent, kind, blocks, [&](Range region, BlockState state) {
+          walk_.reside(index, region, state == BlockState::Free ? &PartBytes::free : &PartBytes::live);
+        });
+      });
+      if (walk_.wants(kind, extent.range))
+        for_each_region(extent, kind, blocks,
+                        [&](Range region, BlockState state) { walk_.see(index, kind, region.begin, region, state); });
     } else {
       walk_.add(index, kind, BlockState::Live);
       walk_.see(index, kind, extent.data, extent.range, used(extent.data));
+      walk_.reside(index, {extent.range.begin, extent.range.begin + kind.size}, &PartBytes::live);
     }
   }
 
-  void list_regions(std::size_t heap, const JemallocExtent& extent, const SizeClass& kind, std::uint64_t blocks) {
+  /// `look(range, state)` by the bits of free regions; those of thread caches have none.
+  template <class Look>
+  void for_each_region(const JemallocExtent& extent, const SizeClass& kind, std::uint64_t blocks, Look look) {
     for (std::uint64_t i = 0; i < blocks; ++i) {
       const auto free = cache_.word(extent.edata + 64 + i / 64 * 8);
       if (!free) return;
       const Address begin = extent.range.begin + i * kind.size;
-      walk_.see(heap, kind, begin, {begin, begin + kind.size},
-                (*free >> i % 64 & 1) != 0 ? BlockState::Free : used(begin));
+      look(Range{begin, begin + kind.size}, (*free >> i % 64 & 1) != 0 ? BlockState::Free : used(begin));
     }
   }
 

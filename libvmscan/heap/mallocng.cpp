@@ -180,6 +180,7 @@ class Walker {
       walk_.add(heap, kind, state);
       const Address begin = group.memory + unit + i * group.stride;
       const Range slot{begin, begin + group.stride};
+      walk_.reside(heap, slot, state == BlockState::Free ? &PartBytes::free : &PartBytes::live);
       if (walk_.wants(kind, slot))
         walk_.see(heap, kind, state == BlockState::Live ? block_in(begin) : begin, slot, state);
     }

@@ -181,6 +181,7 @@ class Walker {
     for (const Range& range : found_.free) {
       walk_.heap(heap).free.add(range.size());
       walk_.heap(heap).largest_free = std::max(walk_.heap(heap).largest_free, range.size());
+      walk_.reside(heap, range, &PartBytes::free);
     }
     walk_.finish(heap, AllocatorWalk::Rest::Overhead);
   }
@@ -193,15 +194,32 @@ class Walker {
     walk_.add(heap, kind, BlockState::Live, page.used - cached);
     walk_.add(heap, kind, BlockState::Cached, cached);
     walk_.add(heap, kind, BlockState::Free, page.reserved - page.used);
-    if (!walk_.wants(kind, page.range)) return;
+    const std::uint64_t size = page.block_size;
+    const PartBytes parts{
+        .live = (page.used - cached) * size, .cached = cached * size, .free = (page.reserved - page.used) * size};
+    walk_.reside(heap, page.range, parts, [&] {
+      for_each_block(page, freed, [&](Range block, BlockState state) {
+        walk_.reside(heap, block,
+                     state == BlockState::Live     ? &PartBytes::live
+                     : state == BlockState::Cached ? &PartBytes::cached
+                                                   : &PartBytes::free);
+      });
+    });
+    if (walk_.wants(kind, page.range))
+      for_each_block(page, freed,
+                     [&](Range block, BlockState state) { walk_.see(heap, kind, block.begin, block, state); });
+  }
+
+  template <class Look>
+  void for_each_block(const MimallocPage& page, const std::unordered_set<Address>& freed, Look look) {
     auto free = list_at(page, page.free);
     free.merge(list_at(page, page.local_free));
     for (std::uint32_t i = 0; i < page.reserved; ++i) {
       const Address at = page.blocks + i * page.block_size;
-      walk_.see(heap, kind, at, {at, at + page.block_size},
-                freed.contains(at)                        ? BlockState::Cached
-                : i < page.capacity && !free.contains(at) ? BlockState::Live
-                                                          : BlockState::Free);
+      const bool live = i < page.capacity && !free.contains(at);
+      look(Range{at, at + page.block_size}, freed.contains(at) ? BlockState::Cached
+                                            : live             ? BlockState::Live
+                                                               : BlockState::Free);
     }
   }
 

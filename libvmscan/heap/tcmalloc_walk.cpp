@@ -46,24 +46,35 @@ class Walker {
     if (span.state != TcmallocSpan::State::InUse) {
       totals.free.add(size);
       totals.largest_free = std::max(totals.largest_free, size);
+      walk_.reside(heap, span.range, &PartBytes::free);
     } else if (span.size_class == 0) {
       const SizeClass kind{.size = size, .least_request = size - page_bytes + 1, .most_request = size};
       walk_.add(heap, kind, BlockState::Live);
       walk_.see(heap, kind, span.range.begin, span.range, BlockState::Live);
+      walk_.reside(heap, span.range, &PartBytes::live);
     } else if (span.size_class >= found_.sizes.size() || found_.sizes[span.size_class] > size ||
                size / found_.sizes[span.size_class] > most_blocks) {
       totals.unread += size;
+      walk_.reside(heap, span.range, &PartBytes::unread);
       totals.broken += found_.sizes.empty() ? 0 : 1;
     } else {
       const SizeClass kind = kind_of(span.size_class);
       const std::uint64_t blocks = size / kind.size, used = std::min<std::uint64_t>(span.used_blocks, blocks);
       walk_.add(heap, kind, BlockState::Live, used);
       walk_.add(heap, kind, BlockState::Free, blocks - used);
-      if (walk_.wants(kind, span.range)) list_blocks(heap, span, kind, blocks);
+      walk_.reside(heap, span.range, {.live = used * kind.size, .free = (blocks - used) * kind.size}, [&] {
+        for_each_block(span, kind, blocks, [&](Range block, BlockState state) {
+          walk_.reside(heap, block, state == BlockState::Free ? &PartBytes::free : &PartBytes::live);
+        });
+      });
+      if (walk_.wants(kind, span.range))
+        for_each_block(span, kind, blocks,
+                       [&](Range block, BlockState state) { walk_.see(heap, kind, block.begin, block, state); });
     }
   }
 
-  void list_blocks(std::size_t heap, const TcmallocSpan& span, const SizeClass& kind, std::uint64_t blocks) {
+  template <class Look>
+  void for_each_block(const TcmallocSpan& span, const SizeClass& kind, std::uint64_t blocks, Look look) {
     std::unordered_set<Address> free;
     follow(span.first_free, blocks,
            [&](Address block) { return span.range.contains(block) && free.insert(block).second; });
@@ -72,7 +83,7 @@ class Walker {
       const BlockState state = free.contains(at)         ? BlockState::Free
                                : set_aside_.contains(at) ? BlockState::Cached
                                                          : BlockState::Live;
-      walk_.see(heap, kind, at, {at, at + kind.size}, state);
+      look(Range{at, at + kind.size}, state);
     }
   }
 

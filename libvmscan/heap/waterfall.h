@@ -44,7 +44,7 @@ inline constexpr std::array<WaterfallPartName, 16> waterfall_parts{{
     {WaterfallPart::HeapOverhead, "heap_overhead", "Heap: the allocator's own"},
     {WaterfallPart::HeapUnread, "heap_unread", "Heap: not walked"},
     {WaterfallPart::HeapRest, "heap_rest", "Heap: outside of all blocks"},
-    {WaterfallPart::ManagedHeap, "managed_heap", "Managed heap"},
+    {WaterfallPart::ManagedHeap, "managed_heap", "Managed"},
     {WaterfallPart::Stack, "stack", "Stacks"},
     {WaterfallPart::ImageModified, "image_modified", "Images: modified"},
     {WaterfallPart::ImageUnmodified, "image_unmodified", "Images: as in their files"},

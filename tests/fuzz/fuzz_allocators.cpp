@@ -1,13 +1,16 @@
 // Heaps of jemalloc, mimalloc, mallocng and tcmalloc whose structures hold anything: looking at them ends soon, and
 // what they say adds up. The input is laid over heaps that are in order: records of 2 bytes place, 1 byte kind, 8 bytes
 // value.
+#include <algorithm>
 #include <cstdint>
 
 #include "libvmscan/classify/build_snapshot.h"
 #include "libvmscan/heap/heap_parts.h"
 #include "libvmscan/heap/heap_walk.h"
+#include "libvmscan/heap/waterfall.h"
 #include "tests/fuzz/require.h"
 #include "tests/support/fake_allocators.h"
+#include "tests/support/fake_owners.h"
 
 using namespace vmscan;
 using namespace vmscan::tests;
@@ -40,16 +43,46 @@ FakeMemory intact() {
   tcmalloc.span(40, 0, 1);
   tcmalloc.span(10, 0, 0, 1);
   tcmalloc.cache(3, 7);
-  memory.facts().target.pid = 1;
+  FakeLoader::add(memory);
   return memory;
+}
+
+/// All of it is in RAM but the middle of every second mapping.
+void make_pages_known(Facts& facts) {
+  facts.pages_known = true;
+  std::sort(facts.mappings.begin(), facts.mappings.end(),
+            [](const Mapping& a, const Mapping& b) { return a.range.begin < b.range.begin; });
+  for (std::size_t i = 0; i < facts.mappings.size(); ++i) {
+    const Range all = facts.mappings[i].range;
+    const Address middle = all.begin + all.size() / 2 / 4096 * 4096;
+    if (i % 2 == 0 || middle == all.begin || middle + 4096 >= all.end) {
+      facts.pages.append(all, page::present);
+      continue;
+    }
+    facts.pages.append({all.begin, middle}, page::present);
+    facts.pages.append({middle + 4096, all.end}, page::present);
+  }
 }
 
 /// Where a record is written: each structure in turn.
 Address place(unsigned kind, std::uint64_t offset) {
-  constexpr Address begins[] = {
-      FakeJemalloc::data,    FakeJemalloc::base,         FakeJemalloc::leaf,  FakeJemalloc::thread, FakeMimalloc::data,
-      FakeMimalloc::segment, FakeMallocng::data,         FakeMallocng::area,  FakeMallocng::groups, FakeTcmalloc::data,
-      FakeTcmalloc::leaf,    FakeTcmalloc::span_structs, FakeTcmalloc::thread};
+  constexpr Address begins[] = {FakeJemalloc::data,
+                                FakeJemalloc::base,
+                                FakeJemalloc::leaf,
+                                FakeJemalloc::thread,
+                                FakeMimalloc::data,
+                                FakeMimalloc::segment,
+                                FakeMallocng::data,
+                                FakeMallocng::area,
+                                FakeMallocng::groups,
+                                FakeTcmalloc::data,
+                                FakeTcmalloc::leaf,
+                                FakeTcmalloc::span_structs,
+                                FakeTcmalloc::thread,
+                                FakeLoader::data,
+                                FakeLoader::first,
+                                FakeLoader::second & ~Address{0xfff},
+                                FakeLoader::pthread & ~Address{0xfff}};
   return begins[kind % std::size(begins)] + offset % 0x1000;
 }
 
@@ -63,6 +96,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (int i = 0; i < 8; ++i) value |= std::uint64_t{data[3 + i]} << (8 * i);
     memory.put(place(data[2], data[0] + 256U * data[1]) & ~Address{3}, value, 8);
   }
+  if (size > 0) make_pages_known(memory.facts());
   find_heap_parts(memory.facts(), memory, 0);
   HeapOptions options;
   options.list_request = 60;
@@ -77,5 +111,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(memory.reads() < 3'000'000, "reading is bounded");
   const Snapshot snapshot = build_snapshot(memory.facts());
   require_laws(snapshot);
+  std::uint64_t split = 0;
+  const Waterfall waterfall = explain(snapshot, &*report);
+  for (const WaterfallLine& line : waterfall.lines) split += line.bytes;
+  require(split == waterfall.total.value_or(0), "the lines of the waterfall add up");
   return 0;
 }

@@ -6,7 +6,7 @@
 #include "libvmscan/heap/runtimes/runtimes.h"
 #include "tests/fuzz/require.h"
 #include "tests/support/fake_block_runtimes.h"
-#include "tests/support/fake_runtimes.h"
+#include "tests/support/fake_owners.h"
 
 using namespace vmscan;
 using namespace vmscan::tests;
@@ -18,13 +18,14 @@ FakeMemory intact() {
   FakeMemory memory;
   FakePython::add(memory);
   FakeV8::add(memory);
-  FakeSandbox::add(memory);
+  FakeTables::add(memory);  // with V8's sandbox
   FakeCppgc::add(memory);
   FakeGo::add(memory);
   FakeHotspot::add(memory);
   FakeMono::add(memory);
   FakeRuby::add(memory);
   FakeLuajit::add(memory);
+  FakePhp::add(memory);
   FakePartitionAlloc::add(memory);
   return memory;
 }
@@ -54,6 +55,11 @@ Address place(unsigned area, std::uint64_t offset) {
       {FakeLuajit::first, FakeLuajit::first + 0x400},
       {FakeLuajit::first + FakeLuajit::segment_bytes - 48, FakeLuajit::first + FakeLuajit::segment_bytes},
       {FakeLuajit::block, FakeLuajit::block + 16},
+      {FakePhp::first, FakePhp::first + 0x200},
+      {FakePhp::second, FakePhp::second + 0x40},
+      {FakePhp::node, FakePhp::node + 24},
+      {FakeTables::external + FakeTables::segment_bytes - 0x80, FakeTables::external + FakeTables::segment_bytes},
+      {FakeTables::functions + FakeTables::segment_bytes - 0x100, FakeTables::functions + FakeTables::segment_bytes},
       {FakePartitionAlloc::metadata, FakePartitionAlloc::metadata + 0x1000},
   };
   const Range range = areas[area % std::size(areas)];

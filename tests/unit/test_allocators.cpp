@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <random>
 
@@ -60,6 +61,31 @@ TEST_CASE("jemalloc: slabs, large blocks and extents that nobody uses") {
   CHECK(parts(memory, "jemalloc") == std::vector<Range>{{FakeJemalloc::extents, FakeJemalloc::extents + 0x20000}});
   CHECK(parts(memory, "jemalloc metadata") ==
         std::vector<Range>{{FakeJemalloc::base, FakeJemalloc::base + FakeJemalloc::metadata_bytes}});
+}
+
+TEST_CASE("jemalloc: of what is in RAM only in part, each block counts with its bytes there") {
+  FakeMemory memory;
+  FakeJemalloc jemalloc(memory);
+  const Address slab = jemalloc.extent(3, 7, 0, true);  // 109 blocks of 112 bytes
+  const Address unused = jemalloc.extent(2, 232, 1, false);
+  const Address large = jemalloc.extent(8, 35, 0, false);  // 14 KiB of 32
+  REQUIRE(unused == slab + 0x3000);
+  memory.facts().pages_known = true;
+  std::vector<Range> there{{FakeJemalloc::data, FakeJemalloc::data + 0x1000},
+                           {FakeJemalloc::base, FakeJemalloc::base + FakeJemalloc::metadata_bytes},
+                           {FakeJemalloc::edatas, FakeJemalloc::edatas + 0x1000},
+                           {slab, slab + 0x1000},
+                           {slab + 0x2000, slab + 0x4000},
+                           {large, large + 0x4000}};
+  std::sort(there.begin(), there.end(), [](Range a, Range b) { return a.begin < b.begin; });
+  for (const Range& range : there) memory.facts().pages.append(range, page::present);
+  const auto& residency = heap_named(walk(memory), "jemalloc arena 0").residency;
+  REQUIRE(residency);
+  CHECK(residency->in_ram.live == 0x2000 - 80 + 14336);
+  CHECK(residency->in_ram.free == 0x1000);
+  CHECK(residency->in_ram.overhead == 80 + 0x4000 - 14336);
+  CHECK(residency->in_ram.sum() == 0x7000);
+  CHECK(residency->swapped.sum() == 0);
 }
 
 TEST_CASE("jemalloc: blocks that a thread caches are not live") {

@@ -1,0 +1,123 @@
+#include <algorithm>
+#include <catch2/catch.hpp>
+
+#include "libvmscan/classify/build_snapshot.h"
+#include "libvmscan/heap/heap_parts.h"
+#include "libvmscan/heap/loader_data.h"
+#include "libvmscan/heap/runtimes/runtimes.h"
+#include "libvmscan/heap/waterfall.h"
+#include "libvmscan/model/laws.h"
+#include "tests/support/fake_owners.h"
+
+using namespace vmscan;
+using namespace vmscan::tests;
+
+namespace {
+
+void sort(FakeMemory& memory) {
+  std::sort(memory.facts().mappings.begin(), memory.facts().mappings.end(),
+            [](const Mapping& a, const Mapping& b) { return a.range.begin < b.range.begin; });
+}
+
+std::vector<Range> parts_called(FakeMemory& memory, std::string_view details) {
+  sort(memory);
+  find_runtime_parts(memory.facts(), memory);
+  std::vector<Range> found;
+  for (const RuntimePart& part : memory.facts().runtimes)
+    if (part.details == details) found.push_back(part.range);
+  CHECK(broken_laws(build_snapshot(memory.facts())).empty());
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("free entries of V8's pointer tables are numbered from where the table begins") {
+  using F = FakeTables;
+  FakeMemory memory;
+  F::add(memory);
+  const Range external{F::external, F::external + 3 * F::segment_bytes};
+  const Range functions{F::functions, F::functions + F::segment_bytes};
+  CHECK(parts_called(memory, "V8 pointer tables") == std::vector{external, functions});
+  SECTION("numbers that go on to the end of the segment are somebody's numbers") {
+    memory.put_word(functions.end - 16, 0xffff000000001000);
+    CHECK(parts_called(memory, "V8 pointer tables") == std::vector{external});
+  }
+  SECTION("numbers of a table outside of the reservation") {
+    for (Address at = functions.end - 16 * 16; at < functions.end - 16; at += 16)
+      memory.put_word(at, 0xffff0000f0000000 + at / 16 % 0x1000);
+    CHECK(parts_called(memory, "V8 pointer tables") == std::vector{external});
+  }
+  SECTION("without a heap of V8 there are none") {
+    for (std::uint64_t number = 1; number <= 4; ++number)
+      memory.put_word(FakeSandbox::cage + number * FakeSandbox::page_bytes + 8, 0);
+    CHECK(parts_called(memory, "V8 pointer tables").empty());
+  }
+}
+
+TEST_CASE("entries of a V8 table may have their number in the middle") {
+  using F = FakeTables;
+  FakeMemory memory;
+  F::add(memory);
+  for (Address at = F::functions + F::segment_bytes / 2; at < F::functions + F::segment_bytes; at += 8) {
+    const std::uint64_t next = (at - F::functions) / 8 + 1;
+    memory.put_word(at, (at + 8 == F::functions + F::segment_bytes ? 0 : next) << 16 | 0xfffe);
+  }
+  CHECK(parts_called(memory, "V8 pointer tables").size() == 2);
+}
+
+TEST_CASE("PHP's chunks make a ring, and one of them has the heap") {
+  using F = FakePhp;
+  FakeMemory memory;
+  F::add(memory);
+  const Range first{F::first, F::first + F::chunk_bytes}, second{F::second, F::second + F::chunk_bytes},
+      large{F::large, F::large + F::large_bytes};
+  CHECK(parts_called(memory, "PHP heap") == std::vector{first, second, large});
+  SECTION("a large block that is not all mapped") {
+    memory.put_word(F::node + 8, 2 * F::large_bytes - 0x2000);
+    CHECK(parts_called(memory, "PHP heap") == std::vector{first, second});
+  }
+  SECTION("a ring that is open") {
+    memory.put_word(F::second + 8, F::large);
+    CHECK(parts_called(memory, "PHP heap").empty());
+  }
+  SECTION("a heap outside of the chunks") {
+    for (const Address chunk : {F::first, F::second}) memory.put_word(chunk, F::large + 64);
+    CHECK(parts_called(memory, "PHP heap").empty());
+  }
+}
+
+TEST_CASE("pages to which the loader's data and its link_maps lead are the loader's") {
+  using F = FakeLoader;
+  FakeMemory memory;
+  F::add(memory);
+  sort(memory);
+  const Range first{0x7fa600031000, 0x7fa600033000}, second{0x7fa600020000, 0x7fa600021000},
+      block{0x7fa600040000, 0x7fa600041000};
+  {
+    const TargetMemory target(memory.facts(), memory);
+    CHECK(find_loader_data(target) == std::vector{second, first, block});
+  }
+  SECTION("they are Private Data that the waterfall names") {
+    find_heap_parts(memory.facts(), memory, 0);
+    const Snapshot snapshot = build_snapshot(memory.facts());
+    CHECK(broken_laws(snapshot).empty());
+    const auto is_loaders = [](const Region& region) { return region.rule == "loader_data"; };
+    CHECK(std::count_if(snapshot.regions.begin(), snapshot.regions.end(), is_loaders) == 3);
+    const Waterfall split = explain(snapshot, nullptr);
+    const auto line = std::find_if(split.lines.begin(), split.lines.end(),
+                                   [](const WaterfallLine& each) { return each.part == WaterfallPart::PrivateData; });
+    REQUIRE(line != split.lines.end());
+    CHECK(line->details == "dynamic loader");
+    CHECK(line->bytes == 0x4000);
+  }
+  SECTION("an object that does not know itself ends the list") {
+    memory.put_word(F::second + 40, 0);
+    const TargetMemory target(memory.facts(), memory);
+    CHECK(find_loader_data(target) == std::vector{second, first, block});  // the first one leads to it all the same
+  }
+  SECTION("without link_maps nothing is the loader's") {
+    memory.put_word(F::first + 0x10 + 40, 0);
+    const TargetMemory target(memory.facts(), memory);
+    CHECK(find_loader_data(target).empty());
+  }
+}
