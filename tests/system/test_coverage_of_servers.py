@@ -1,5 +1,4 @@
-"""Servers that have had work, and C++ programs on other allocators than glibc's: nearly all of the anonymous memory of
-each of their processes has an owner."""
+"""Servers that have had work: nearly all of the anonymous memory of each of their processes has an owner."""
 
 import pathlib
 import re
@@ -11,7 +10,6 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 import coverage
-import test_allocators
 import vmscan
 
 QUERIES = """
@@ -76,21 +74,6 @@ class CoverageOfServers(coverage.Covers):
             self.assertIn(b"VALUE", client.recv(4096))
         document = self.check_stopped(pid, 0.99)
         self.assertGreater(coverage.in_ram(document, "heap_live"), 5000 * 1000)
-
-    def test_cpp_on_each_allocator(self):
-        cmake = vmscan.need("cmake")
-        for allocator, library in {"glibc": "", **test_allocators.LIBRARIES}.items():
-            with self.subTest(allocator):
-                prefix = test_allocators.preload(library) if library else []
-                pid = self.start(*prefix, cmake, "-P", self.write("busy.cmake", test_allocators.CMAKE))
-                document = self.check_stopped(pid, 0.95 if library else 0.99)
-                self.assertGreater(coverage.heap_in_ram(document), 100000 * 50)
-
-    def test_musl(self):
-        for program in ("blocks_musl", "blocks_musl_static"):
-            with self.subTest(program), vmscan.start(program, 4, 20000) as target:
-                target.step()
-                self.check_stopped(target.pid)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,32 @@
+"""Programs on each allocator: nearly all of their anonymous memory has an owner, and the waterfall tells what the
+allocator has live, cached and free of what is in RAM."""
+
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+
+import coverage
+import test_allocators
+import vmscan
+
+
+class CoverageOfAllocators(coverage.Covers):
+    def test_cpp_on_each_allocator(self):
+        cmake = vmscan.need("cmake")
+        for allocator, library in {"glibc": "", **test_allocators.LIBRARIES}.items():
+            with self.subTest(allocator):
+                prefix = test_allocators.preload(library) if library else []
+                pid = self.start(*prefix, cmake, "-P", self.write("busy.cmake", test_allocators.CMAKE))
+                document = self.check_stopped(pid, 0.95 if library else 0.99)
+                self.assertGreater(coverage.heap_in_ram(document), 100000 * 50)
+
+    def test_musl(self):
+        for program in ("blocks_musl", "blocks_musl_static"):
+            with self.subTest(program), vmscan.start(program, 4, 20000) as target:
+                target.step()
+                self.check_stopped(target.pid)
+
+
+if __name__ == "__main__":
+    vmscan.main()
