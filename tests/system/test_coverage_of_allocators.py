@@ -6,12 +6,12 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
-import coverage
+import owned
 import test_allocators
 import vmscan
 
 
-class CoverageOfAllocators(coverage.Covers):
+class CoverageOfAllocators(owned.Covers):
     def test_cpp_on_each_allocator(self):
         cmake = vmscan.need("cmake")
         for allocator, library in {"glibc": "", **test_allocators.LIBRARIES}.items():
@@ -19,7 +19,7 @@ class CoverageOfAllocators(coverage.Covers):
                 prefix = test_allocators.preload(library) if library else []
                 pid = self.start(*prefix, cmake, "-P", self.write("busy.cmake", test_allocators.CMAKE))
                 document = self.check_stopped(pid, 0.95 if library else 0.99)
-                self.assertGreater(coverage.heap_in_ram(document), 100000 * 50)
+                self.assertGreater(owned.heap_in_ram(document), 100000 * 50)
 
     def test_musl(self):
         for program in ("blocks_musl", "blocks_musl_static"):

@@ -9,7 +9,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
-import coverage
+import owned
 import vmscan
 
 SCRIPTS = """<!doctype html><title>busy</title><div id=list></div><script>
@@ -30,7 +30,7 @@ pixels = context.getImageData(0, 0, 1600, 1200);
 BUFFERS = (20 + 16) << 20  # of the first page, outside of V8's heap
 
 
-class CoverageOfChromium(coverage.Covers):
+class CoverageOfChromium(owned.Covers):
     def setUp(self):
         super().setUp()
         self.pending, self.events, self.last = b"", [], 0
@@ -90,17 +90,17 @@ class CoverageOfChromium(coverage.Covers):
         print(f"    {name}:", flush=True)
         slack = 2 << 20  # what changed between the dump and the stop
         partitions = told["malloc/partitions"] + told.get("partition_alloc/partitions", 0)
-        alloc = coverage.in_ram(document, "heap_unread", "PartitionAlloc")
+        alloc = owned.in_ram(document, "heap_unread", "PartitionAlloc")
         self.check_range("PartitionAlloc", alloc, told["malloc/allocated_objects"] // 2 - slack, partitions + slack)
         if "v8" not in told:
             return
-        v8 = sum(coverage.in_ram(document, "managed_heap", part) for part in
+        v8 = sum(owned.in_ram(document, "managed_heap", part) for part in
                  ("V8 heap cage", "V8 trusted space", "V8 code range"))
         self.check_range("V8's heap", v8, told["v8"] * 6 // 10 - (4 << 20), told["v8"] + slack)
-        cppgc = coverage.in_ram(document, "managed_heap", "V8 C++ heap")
+        cppgc = owned.in_ram(document, "managed_heap", "V8 C++ heap")
         self.check_range("Blink's heap", cppgc, told["blink_gc"] * 8 // 10 - slack, told["blink_gc"] + slack)
         if v8 > 32 << 20:
-            self.check_range("array buffers", coverage.in_ram(document, "managed_heap", "V8 sandbox"), BUFFERS,
+            self.check_range("array buffers", owned.in_ram(document, "managed_heap", "V8 sandbox"), BUFFERS,
                              BUFFERS + slack)
 
 

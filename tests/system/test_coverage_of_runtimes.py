@@ -11,7 +11,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
-import coverage
+import owned
 import programs
 import vmscan
 
@@ -79,7 +79,7 @@ class Busy {
 """
 
 
-class CoverageOfRuntimes(coverage.Covers):
+class CoverageOfRuntimes(owned.Covers):
     def output(self, pattern):
         path = pathlib.Path(self.home, "output")
         for _ in range(300):
@@ -95,11 +95,11 @@ class CoverageOfRuntimes(coverage.Covers):
         pid = self.start(vmscan.need("node"), "-e", NODE)
         told = json.loads(self.output(r"^\{.*\}$")[0])
         document = self.check_stopped(pid)
-        tables = coverage.in_ram(document, "managed_heap", "V8 pointer tables")
-        heap = coverage.in_ram(document, "managed_heap", "V8") - tables
+        tables = owned.in_ram(document, "managed_heap", "V8 pointer tables")
+        heap = owned.in_ram(document, "managed_heap", "V8") - tables
         # V8 counts neither its read-only space nor all of the range for code.
         self.check_range("V8", heap, told["heapUsed"] * 9 // 10, told["heapTotal"] + (4 << 20))
-        self.assertGreater(coverage.in_ram(document, "heap_live"), 20 << 20)  # the buffers
+        self.assertGreater(owned.in_ram(document, "heap_live"), 20 << 20)  # the buffers
 
     def test_java(self):
         java, compiler, jcmd = (vmscan.need(each) for each in ("java", "javac", "jcmd"))
@@ -110,7 +110,7 @@ class CoverageOfRuntimes(coverage.Covers):
         kept = (20000 * 2000) + (3 << 20)
         for name, part in (("Java Heap", "HotSpot Java heap"), ("Code", "HotSpot code cache")):
             mapped = re.search(rf"- +{name} \(.*\n(?:.*malloc.*\n)?.*mmap: reserved=\d+KB, committed=(\d+)KB", told)
-            self.check_range(part, coverage.in_ram(document, "managed_heap", part), kept if name == "Java Heap" else 256 << 10,
+            self.check_range(part, owned.in_ram(document, "managed_heap", part), kept if name == "Java Heap" else 256 << 10,
                              int(mapped[1]) << 10)
 
     def test_go(self):
@@ -120,33 +120,33 @@ class CoverageOfRuntimes(coverage.Covers):
         pid = self.start(f"{self.home}/busy")
         allocated, everything = self.numbers()
         document = self.check_stopped(pid)
-        self.check_range("Go", coverage.in_ram(document, "managed_heap", "Go"), allocated, everything)
+        self.check_range("Go", owned.in_ram(document, "managed_heap", "Go"), allocated, everything)
 
     def test_python(self):
         pid = self.start("/usr/bin/python3", "-c", PYTHON)
         arenas = int(self.output(r"^\d+ arenas \* \d+ bytes/arena *= *([\d,]+)")[1].replace(",", ""))
         used = int(self.output(r"^# bytes in allocated blocks *= *([\d,]+)")[1].replace(",", ""))
         document = self.check_stopped(pid)
-        self.check_range("CPython", coverage.in_ram(document, "managed_heap", "CPython"), used, arenas)
+        self.check_range("CPython", owned.in_ram(document, "managed_heap", "CPython"), used, arenas)
 
     def test_ruby(self):
         pid = self.start(vmscan.need("ruby"), "--disable-gems", "-e", RUBY)
         used, pages = self.numbers()
         document = self.check_stopped(pid)
-        self.check_range("Ruby", coverage.in_ram(document, "managed_heap", "Ruby"), used, pages + (128 << 10))
+        self.check_range("Ruby", owned.in_ram(document, "managed_heap", "Ruby"), used, pages + (128 << 10))
 
     def test_luajit(self):
         pid = self.start(vmscan.need("luajit"), "-e", LUA)
         (used,) = self.numbers()
         document = self.check_stopped(pid)
-        found = coverage.in_ram(document, "managed_heap", "LuaJIT")
+        found = owned.in_ram(document, "managed_heap", "LuaJIT")
         self.check_range("LuaJIT", found, used, 2 * used)  # garbage that was freed stays in its segments
 
     def test_php(self):
         pid = self.start(vmscan.need("php"), "-r", PHP)
         used, everything = self.numbers()
         document = self.check_stopped(pid)
-        self.check_range("PHP", coverage.in_ram(document, "managed_heap", "PHP"), used * 9 // 10, everything)
+        self.check_range("PHP", owned.in_ram(document, "managed_heap", "PHP"), used * 9 // 10, everything)
         regions = [r for r in vmscan.details(pid)["regions"] if r["details"] == "PHP heap"]
         self.assertEqual(sum(region["size"] for region in regions), everything)
 
@@ -157,7 +157,7 @@ class CoverageOfRuntimes(coverage.Covers):
         pid = self.start(mono, f"{self.home}/Busy.exe")
         (used,) = self.numbers()
         document = self.check_stopped(pid)
-        found = coverage.in_ram(document, "managed_heap", "Mono")
+        found = owned.in_ram(document, "managed_heap", "Mono")
         self.check_range("Mono", found, used, 3 * used + (8 << 20))
 
 

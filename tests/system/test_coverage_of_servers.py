@@ -9,7 +9,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
-import coverage
+import owned
 import vmscan
 
 QUERIES = """
@@ -23,7 +23,7 @@ fetch 10 from c;
 CONTEXTS = "select 'bytes', sum(total_bytes)::bigint from pg_backend_memory_contexts;\n"
 
 
-class CoverageOfServers(coverage.Covers):
+class CoverageOfServers(owned.Covers):
     def test_postgres(self):
         """Its memory contexts are blocks of malloc."""
         pid = self.start_postgres()
@@ -39,7 +39,7 @@ class CoverageOfServers(coverage.Covers):
             backend = max(set(vmscan.tree(pid)) - before)
             found = self.check_tree(pid, 0.99)
             client.stdin.close()
-        live = coverage.in_ram(found[backend], "heap_live")
+        live = owned.in_ram(found[backend], "heap_live")
         self.check_range("memory contexts of the backend", live, told * 9 // 10, told + (1 << 20))
 
     def test_nginx(self):
@@ -59,7 +59,7 @@ class CoverageOfServers(coverage.Covers):
         info = subprocess.run([*client, "info", "memory"], check=True, capture_output=True, text=True).stdout
         told = {key: int(value) for key, value in re.findall(r"^(allocator_\w+):(\d+)\r?$", info, re.MULTILINE)}
         document = self.check_stopped(pid)
-        self.check_range("jemalloc", coverage.heap_in_ram(document), told["allocator_allocated"] * 99 // 100,
+        self.check_range("jemalloc", owned.heap_in_ram(document), told["allocator_allocated"] * 99 // 100,
                          told["allocator_resident"] * 11 // 10)
 
     def test_memcached(self):
@@ -73,7 +73,7 @@ class CoverageOfServers(coverage.Covers):
             client.sendall(b"get key4999\r\n")
             self.assertIn(b"VALUE", client.recv(4096))
         document = self.check_stopped(pid, 0.99)
-        self.assertGreater(coverage.in_ram(document, "heap_live"), 5000 * 1000)
+        self.assertGreater(owned.in_ram(document, "heap_live"), 5000 * 1000)
 
 
 if __name__ == "__main__":

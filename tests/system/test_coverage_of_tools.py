@@ -10,7 +10,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
-import coverage
+import owned
 import vmscan
 
 LEAST = 0.99
@@ -23,7 +23,7 @@ SQL = "create table t(a, b);\nwith recursive n(i) as (select 1 union all select 
       "insert into t select i, 'value ' || i from n;\ncreate index x on t(b);\nselect count(*) from t;\n"
 
 
-class CoverageOfTools(coverage.Covers):
+class CoverageOfTools(owned.Covers):
     def told_by_malloc(self, pid):
         """What mallinfo2 says in the process; it waits for input, and so is not within malloc."""
         path = pathlib.Path(self.home, f"malloc.{pid}")

@@ -1,92 +1,44 @@
-"""summary --explain: the parts add up to the kernel's Rss, page by page, for every process of real programs; what
-malloc_trim would give back is what it gives back; parts of heaps are what malloc itself counts."""
+"""summary --explain of programs of a known layout: the parts add up to the kernel's Rss; what malloc_trim would give back
+is what it gives back; parts of heaps are what malloc itself counts. Real programs: test_coverage_of_*.py."""
 
 import os
 import pathlib
 import subprocess
 import sys
 import tempfile
+import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
-import smaps
+import owned
 import vmscan
-from programs import StartsPrograms
-
-HEAP = ("heap_live", "heap_cached", "heap_free", "heap_overhead", "heap_unread", "heap_rest")
 
 
 def explain(target, *options):
     return vmscan.document("summary", "--explain", "--json", *options, target)
 
 
-def rss(pid):
-    """Of a stopped process; the kernel's own sum, not the approximation of status."""
-    for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines():
-        if line.startswith("Rss:"):
-            return int(line.split()[1]) << 10
-    return None
-
-
 def part(document, name, column="bytes"):
     return sum(line[column] or 0 for line in document["lines"] if line["part"] == name)
 
 
-class Waterfall(StartsPrograms):
-    def check_tree(self, pid, attributed=0.0):
-        """Every process of the tree, while all of them are stopped."""
-        with vmscan.stopped_tree(pid) as pids:
-            for each in pids:
-                document = explain(each)
-                expected = rss(each)
-                name = smaps.status(each)["Name"]
-                lost = part(document, "unattributed") + part(document, "heap_unread")
-                print(f"  {name} {each}: Rss {expected >> 10} K, {len(document['lines'])} parts, heap "
-                      f"{sum(part(document, p) for p in HEAP) >> 10} K, managed {part(document, 'managed_heap') >> 10} K, not "
-                      f"attributed {lost >> 10} K", flush=True)
-                self.assertEqual(document["split"], "total_ws")
-                self.assertEqual(document["total"], expected, name)
-                self.assertEqual(sum(line["bytes"] for line in document["lines"]), expected, name)
-                self.assertTrue(all(line["rules"] for line in document["lines"]), document["lines"])
-                self.assertGreaterEqual(1 - lost / max(expected, 1), attributed, name)
-
-    def test_python(self):
-        self.check_tree(self.start_python())
-
-    def test_node(self):
-        self.check_tree(self.start_node())
-
-    def test_redis(self):
-        self.check_tree(self.start_redis())
-
-    def test_nginx_and_its_workers(self):
-        self.check_tree(self.start_nginx())
-
-    def test_postgres_and_all_its_processes(self):
-        self.check_tree(self.start_postgres())
-
-    def test_java(self):
-        self.check_tree(self.start_java())
-
-    def test_chromium_and_all_its_processes(self):
-        self.check_tree(self.start_chromium())
-
+class Waterfall(unittest.TestCase):
     def test_programs_of_known_layout(self):
         for name in ("blocks", "blocks_static", "blocks_32", "stacks_musl", "swapped", "thp", "cow_fork", "hugetlb"):
             with self.subTest(name), vmscan.start(name) as target, vmscan.stopped(target.pid):
                 document = explain(target.pid)
-                self.assertEqual(document["total"], rss(target.pid))
+                self.assertEqual(document["total"], owned.rollup(target.pid)["Rss"])
                 self.assertEqual(sum(line["bytes"] for line in document["lines"]), document["total"])
 
     def test_what_malloc_trim_gives_back(self):
         with vmscan.start("trims") as target:
             with vmscan.stopped(target.pid):
                 told = explain(target.pid)
-                before = rss(target.pid)
+                before = owned.rollup(target.pid)["Rss"]
             advice = {each["code"]: each for each in told["advice"]}
             target.step()
             with vmscan.stopped(target.pid):
-                after = rss(target.pid)
+                after = owned.rollup(target.pid)["Rss"]
                 left = explain(target.pid)
             print(f"  {advice['malloc_trim']['bytes'] >> 10} K told, {(before - after) >> 10} K given back", flush=True)
             self.assertAlmostEqual(advice["malloc_trim"]["bytes"], before - after, delta=4 * vmscan.PAGE)

@@ -38,7 +38,8 @@ class Covers(programs.StartsPrograms):
         document = vmscan.document("summary", "--explain", "--json", pid)
         kernel = rollup(pid)
         self.assertEqual(sum(line["bytes"] for line in document["lines"]), kernel["Rss"])
-        self.assertEqual(document["total"], kernel["Rss"])
+        self.assertEqual((document["split"], document["total"]), ("total_ws", kernel["Rss"]))
+        self.assertTrue(all(line["rules"] for line in document["lines"]), document["lines"])
         lost = in_ram(document, "unattributed")
         share = 1 - lost / max(kernel["Anonymous"], 1)
         print(f"  {kind_of(pid):<44.44} anonymous {kernel['Anonymous'] >> 10:>9,} K  of somebody {share:8.2%}  "
