@@ -12,9 +12,10 @@
 namespace vmscan {
 namespace {
 
-constexpr std::uint64_t most_mapping_bytes = 1 << 20, link_map_bytes = 0x480, most_data_bytes = 1 << 20;
+constexpr std::uint64_t most_mapping_bytes = 1 << 20, most_data_bytes = 1 << 20;
+// Of glibc 2.36; what is behind these lies on the same page or is not used.
+constexpr std::uint64_t link_map_words = 144, pthread_words = 224;
 constexpr std::uint64_t most_objects = 1 << 14, most_modules = 1 << 14;
-constexpr std::uint64_t least_pthread_bytes = 0x700;  // 64-bit: 0x900; what lies behind is on the same page or unused
 
 bool is_loader(const TargetMemory&, std::string_view path) {
   const std::string_view name = file_name(path);
@@ -76,8 +77,8 @@ class Finder {
     if (!memory_.writable(second) || member(second, 4) != first) return;
     for (Address object = first, before = 0; objects_ < most_objects; ++objects_) {
       if (!memory_.writable(object) || member(object, 5) != object || member(object, 4) != before) return;
-      note(object, link_map_bytes);
-      if (const auto all = Range::make(object, link_map_bytes)) note_words(*all, false);
+      note(object, link_map_words * word_);
+      if (const auto all = Range::make(object, link_map_words * word_)) note_words(*all, false);
       before = object;
       object = member(object, 3).value_or(0);
     }
@@ -90,7 +91,7 @@ class Finder {
                                     [&](const Thread& each) { return each.id == memory_.facts().target.pid; });
     if (first == threads.end() || !first->control_block) return;
     const Address self = *first->control_block;
-    note(self, least_pthread_bytes);
+    note(self, pthread_words * word_);
     const Address dtv = member(self, 1).value_or(0);
     if (member(self, 0) != self || member(self, 2) != self || dtv < 2 * word_) return;
     const std::uint64_t modules = std::min(member(dtv - 2 * word_, 0).value_or(0), most_modules);
