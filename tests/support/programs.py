@@ -132,10 +132,10 @@ def preload(allocator):
     return ["env", f"LD_PRELOAD={found[0]}"]
 
 
-def build_go(home, *flags):
-    """Builds GO in a directory and returns the path of the program; SkipTest where there is no Go."""
+def build_go(home, *flags, text=GO):
+    """Builds a program in a directory and returns the path of the program; SkipTest where there is no Go."""
     compiler, source, program = vmscan.need("go"), pathlib.Path(home, "busy.go"), f"{home}/busy"
-    source.write_text(GO, encoding="utf-8")
+    source.write_text(text, encoding="utf-8")
     environment = {**os.environ, "GOCACHE": f"{home}/cache", "GO111MODULE": "off", "GOFLAGS": ""}
     subprocess.run([compiler, "build", *flags, "-o", program, source], check=True, capture_output=True, cwd=home,
                    env=environment)

@@ -16,15 +16,21 @@ SCRIPTS = """<!doctype html><title>busy</title><div id=list></div><script>
 kept = []; for (let i = 0; i < 5e5; i++) kept.push({ a: i, b: 'value ' + i });
 buffers = []; for (let i = 0; i < 20; i++) buffers.push(new Uint8Array(1 << 20).fill(i + 1));
 for (let i = 0; i < 10000; i++) {
-  const line = document.createElement('p'); line.textContent = 'line ' + i; document.getElementById('list').append(line);
+  const line = document.createElement('p');
+  line.textContent = 'line ' + i;
+  document.getElementById('list').append(line);
 }
 memory = new WebAssembly.Memory({ initial: 256 }); new Uint8Array(memory.buffer).fill(7);
-worker = new Worker(URL.createObjectURL(new Blob(['x = []; for (let i = 0; i < 1e5; i++) x.push({ i }); onmessage = () => x'])));
+script = new Blob(['x = []; for (let i = 0; i < 1e5; i++) x.push({ i }); onmessage = () => x']);
+worker = new Worker(URL.createObjectURL(script));
 </script>"""
 CANVAS = """<!doctype html><canvas id=c width=1600 height=1200></canvas><svg><circle r=40 /></svg>
 <form><input><textarea></textarea></form><table><tr><td>1<td>2</table><script>
 context = document.getElementById('c').getContext('2d');
-for (let i = 0; i < 3000; i++) { context.fillStyle = `hsl(${i}, 80%, 50%)`; context.fillRect(i % 1500, i % 1100, 60, 60); }
+for (let i = 0; i < 3000; i++) {
+  context.fillStyle = `hsl(${i}, 80%, 50%)`;
+  context.fillRect(i % 1500, i % 1100, 60, 60);
+}
 pixels = context.getImageData(0, 0, 1600, 1200);
 </script>"""
 BUFFERS = (20 + 16) << 20  # of the first page, outside of V8's heap
@@ -44,7 +50,8 @@ class CoverageOfChromium(owned.Covers):
     def ask(self, method, **parameters):
         """One request of the DevTools protocol; events that come meanwhile are kept."""
         self.last += 1
-        os.write(self.debugging[0], json.dumps({"id": self.last, "method": method, "params": parameters}).encode() + b"\0")
+        request = json.dumps({"id": self.last, "method": method, "params": parameters})
+        os.write(self.debugging[0], request.encode() + b"\0")
         while (message := self.message()).get("id") != self.last:
             self.events.append(message)
         return message.get("result")

@@ -2,7 +2,6 @@
 runtime at least what the program keeps is in RAM, and no more than what the runtime says that it has."""
 
 import json
-import os
 import pathlib
 import re
 import subprocess
@@ -103,21 +102,19 @@ class CoverageOfRuntimes(owned.Covers):
 
     def test_java(self):
         java, compiler, jcmd = (vmscan.need(each) for each in ("java", "javac", "jcmd"))
-        subprocess.run([compiler, self.write("Busy.java", programs.JAVA)], check=True, capture_output=True, cwd=self.home)
+        source = self.write("Busy.java", programs.JAVA)
+        subprocess.run([compiler, source], check=True, capture_output=True, cwd=self.home)
         pid = self.start(java, "-Xmx256m", "-XX:NativeMemoryTracking=summary", "-cp", self.home, "Busy")
         told = subprocess.run([jcmd, str(pid), "VM.native_memory"], check=True, capture_output=True, text=True).stdout
         document = self.check_stopped(pid)
         kept = (20000 * 2000) + (3 << 20)
         for name, part in (("Java Heap", "HotSpot Java heap"), ("Code", "HotSpot code cache")):
             mapped = re.search(rf"- +{name} \(.*\n(?:.*malloc.*\n)?.*mmap: reserved=\d+KB, committed=(\d+)KB", told)
-            self.check_range(part, owned.in_ram(document, "managed_heap", part), kept if name == "Java Heap" else 256 << 10,
-                             int(mapped[1]) << 10)
+            least = kept if name == "Java Heap" else 256 << 10
+            self.check_range(part, owned.in_ram(document, "managed_heap", part), least, int(mapped[1]) << 10)
 
     def test_go(self):
-        environment = {**os.environ, "GOCACHE": f"{self.home}/cache", "GO111MODULE": "off", "GOFLAGS": ""}
-        subprocess.run([vmscan.need("go"), "build", "-o", f"{self.home}/busy", self.write("busy.go", GO)],
-                       check=True, capture_output=True, cwd=self.home, env=environment)
-        pid = self.start(f"{self.home}/busy")
+        pid = self.start(programs.build_go(self.home, text=GO))
         allocated, everything = self.numbers()
         document = self.check_stopped(pid)
         self.check_range("Go", owned.in_ram(document, "managed_heap", "Go"), allocated, everything)

@@ -1,5 +1,5 @@
-"""Programs that use glibc's malloc: nearly all of their anonymous memory has an owner, and what the walk over their heaps
-counts is what malloc itself counts at the same moment."""
+"""Programs that use glibc's malloc: nearly all of their anonymous memory has an owner, and what the walk over their
+heaps counts is what malloc itself counts at the same moment."""
 
 import os
 import pathlib

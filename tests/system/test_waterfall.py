@@ -1,5 +1,5 @@
-"""summary --explain of programs of a known layout: the parts add up to the kernel's Rss; what malloc_trim would give back
-is what it gives back; parts of heaps are what malloc itself counts. Real programs: test_coverage_of_*.py."""
+"""summary --explain of programs of a known layout: the parts add up to the kernel's Rss; what malloc_trim would give
+back is what it gives back; parts of heaps are what malloc itself counts. Real programs: test_coverage_of_*.py."""
 
 import os
 import pathlib

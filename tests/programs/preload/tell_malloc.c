@@ -13,8 +13,8 @@ static void tell(int number) {
   (void)number;
   char path[512], text[512];
   const struct mallinfo2 info = mallinfo2();
-  const int length = snprintf(text, sizeof text, "arena=%zu fordblks=%zu uordblks=%zu hblks=%zu hblkhd=%zu\n", info.arena,
-                              info.fordblks, info.uordblks, info.hblks, info.hblkhd);
+  const int length = snprintf(text, sizeof text, "arena=%zu fordblks=%zu uordblks=%zu hblks=%zu hblkhd=%zu\n",
+                              info.arena, info.fordblks, info.uordblks, info.hblks, info.hblkhd);
   snprintf(path, sizeof path, "%s.%d", prefix, (int)getpid());
   const int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (file < 0) return;
