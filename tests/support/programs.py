@@ -2,6 +2,7 @@
 
 import contextlib
 import glob
+import json
 import os
 import pathlib
 import shutil
@@ -228,11 +229,34 @@ class StartsPrograms(unittest.TestCase):
         return self.start(program, f"{self.home}/Busy.exe")
 
 
+class DevTools:
+    """Chromium's end of the DevTools protocol, over the pipes of pipes_for_debugging()."""
+
+    def __init__(self, pipes):
+        self.pipes, self.pending, self.last = pipes, b"", 0
+        self.events = []  # what came beside answers
+
+    def message(self):
+        while b"\0" not in self.pending:
+            self.pending += os.read(self.pipes[1], 1 << 16)
+        message, _, self.pending = self.pending.partition(b"\0")
+        return json.loads(message)
+
+    def ask(self, method, session=None, **parameters):
+        """The result of one request; None when it failed."""
+        self.last += 1
+        request = {"id": self.last, "method": method, "params": parameters, **({"sessionId": session} if session else {})}
+        os.write(self.pipes[0], json.dumps(request).encode() + b"\0")
+        while (message := self.message()).get("id") != self.last:
+            self.events.append(message)
+        return message.get("result")
+
+
 def pipes_for_debugging(test):
     """Chromium with --remote-debugging-pipe stays until its pipes, descriptors 3 and 4, are closed. The test gets the
-    other ends as `debugging`: where requests are written, and where answers are read."""
+    other ends as `devtools`."""
     requests, responses = os.pipe(), os.pipe()
-    test.debugging = (requests[1], responses[0])
+    test.devtools = DevTools((requests[1], responses[0]))
     for fd in (*requests, *responses):
         test.addCleanup(os.close, fd)
 

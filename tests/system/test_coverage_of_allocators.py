@@ -7,6 +7,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 import owned
+import programs
 import test_allocators
 import vmscan
 
@@ -14,11 +15,11 @@ import vmscan
 class CoverageOfAllocators(owned.Covers):
     def test_cpp_on_each_allocator(self):
         cmake = vmscan.need("cmake")
-        for allocator, library in {"glibc": "", **test_allocators.LIBRARIES}.items():
+        for allocator in ("glibc", *programs.ALLOCATORS):
             with self.subTest(allocator):
-                prefix = test_allocators.preload(library) if library else []
+                prefix = programs.preload(allocator) if allocator != "glibc" else []
                 pid = self.start(*prefix, cmake, "-P", self.write("busy.cmake", test_allocators.CMAKE))
-                document = self.check_stopped(pid, 0.95 if library else 0.99)
+                document = self.check_stopped(pid, 0.99)
                 self.assertGreater(owned.heap_in_ram(document), 100000 * 50)
 
     def test_musl(self):

@@ -1,8 +1,6 @@
 """Chromium with busy pages: nearly all of the anonymous memory of every one of its processes has an owner, and what its
 own memory dump (chrome://tracing, memory-infra) says of PartitionAlloc, V8 and Blink's heap is what is found."""
 
-import json
-import os
 import pathlib
 import sys
 import time
@@ -37,39 +35,20 @@ BUFFERS = (20 + 16) << 20  # of the first page, outside of V8's heap
 
 
 class CoverageOfChromium(owned.Covers):
-    def setUp(self):
-        super().setUp()
-        self.pending, self.events, self.last = b"", [], 0
-
-    def message(self):
-        while b"\0" not in self.pending:
-            self.pending += os.read(self.debugging[1], 1 << 16)
-        message, _, self.pending = self.pending.partition(b"\0")
-        return json.loads(message)
-
-    def ask(self, method, **parameters):
-        """One request of the DevTools protocol; events that come meanwhile are kept."""
-        self.last += 1
-        request = json.dumps({"id": self.last, "method": method, "params": parameters})
-        os.write(self.debugging[0], request.encode() + b"\0")
-        while (message := self.message()).get("id") != self.last:
-            self.events.append(message)
-        return message.get("result")
-
     def start_dump(self):
-        self.ask("Tracing.start", transferMode="ReportEvents", traceConfig={
+        self.devtools.ask("Tracing.start", transferMode="ReportEvents", traceConfig={
             "includedCategories": ["disabled-by-default-memory-infra"], "excludedCategories": ["*"],
             "memoryDumpConfig": {"triggers": []},
         })
-        return (self.ask("Tracing.requestMemoryDump", levelOfDetail="detailed") or {}).get("success")
+        return (self.devtools.ask("Tracing.requestMemoryDump", levelOfDetail="detailed") or {}).get("success")
 
     def read_dump(self):
         """Bytes by process and allocator."""
-        self.ask("Tracing.end")
-        while not any(event["method"] == "Tracing.tracingComplete" for event in self.events):
-            self.events.append(self.message())
+        self.devtools.ask("Tracing.end")
+        while not any(event["method"] == "Tracing.tracingComplete" for event in self.devtools.events):
+            self.devtools.events.append(self.devtools.message())
         found = {}
-        for event in self.events:
+        for event in self.devtools.events:
             for each in event["params"]["value"] if event["method"] == "Tracing.dataCollected" else []:
                 for name, allocator in each.get("args", {}).get("dumps", {}).get("allocators", {}).items():
                     if "size" in allocator.get("attrs", {}):
@@ -79,7 +58,7 @@ class CoverageOfChromium(owned.Covers):
     def test_every_process(self):
         pid = self.start_chromium(self.write("busy.html", SCRIPTS))
         for url in (f"file://{self.write('canvas.html', CANVAS)}", "chrome://version", "chrome://settings"):
-            self.ask("Target.createTarget", url=url)
+            self.devtools.ask("Target.createTarget", url=url)
         time.sleep(3)  # what was only needed to start ends
         dumped = self.start_dump()
         # The tracing service is there because of the dump; it holds the buffer for it.

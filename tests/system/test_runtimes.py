@@ -241,25 +241,11 @@ class Runtimes(programs.StartsPrograms):
         self.check_addresses(document, lines[1:-1], "LuaJIT heap")
         self.check_named(document)
 
-    def ask_chromium(self, method, session=None, **parameters):
-        """One request of the DevTools protocol."""
-        request = {"id": 1, "method": method, "params": parameters}
-        if session:
-            request["sessionId"] = session
-        os.write(self.debugging[0], json.dumps(request).encode() + b"\0")
-        buffer = b""
-        while True:
-            buffer += os.read(self.debugging[1], 1 << 16)
-            *messages, buffer = buffer.split(b"\0")
-            for message in map(json.loads, messages):
-                if message.get("id") == 1:
-                    return message["result"]
-
     def test_a_renderer_of_chromium_has_the_heap_that_it_tells(self):
         pid = self.start_chromium()
-        page = next(t for t in self.ask_chromium("Target.getTargets")["targetInfos"] if t["type"] == "page")
-        session = self.ask_chromium("Target.attachToTarget", targetId=page["targetId"], flatten=True)["sessionId"]
-        told = self.ask_chromium("Runtime.getHeapUsage", session)["totalSize"]
+        page = next(t for t in self.devtools.ask("Target.getTargets")["targetInfos"] if t["type"] == "page")
+        session = self.devtools.ask("Target.attachToTarget", targetId=page["targetId"], flatten=True)["sessionId"]
+        told = self.devtools.ask("Runtime.getHeapUsage", session=session)["totalSize"]
         found = []
         with vmscan.stopped_tree(pid) as pids:
             for each in pids:
@@ -267,7 +253,7 @@ class Runtimes(programs.StartsPrograms):
                 if "--type=renderer" not in command:
                     continue
                 document = vmscan.details(each)
-                self.check_named(document, 0.9)  # small ones are mostly what every process has
+                self.check_named(document)
                 blocks = [(r["details"], b) for r in document["regions"] if r["type"] == "managed_heap" for b in r["blocks"]]
                 found.append(sum(b["committed"] for part, b in blocks if part == "V8 trusted space" or (
                     part == "V8 heap cage" and b.get("details", "").endswith(" space") and "Write" in b["protection"])))
