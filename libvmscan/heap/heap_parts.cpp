@@ -70,6 +70,19 @@ void add_tcmalloc(const TargetMemory& memory, std::vector<HeapPart>& parts) {
   add_ranges(found.metadata, "tcmalloc metadata", evidence, parts);
 }
 
+void add_loader(const TargetMemory& memory, std::vector<HeapPart>& parts) {
+  const auto& threads = memory.facts().threads;
+  const auto has_thread = [&](const Range& range) {
+    return std::ranges::any_of(
+        threads, [&](const Thread& each) { return each.control_block && range.contains(*each.control_block); });
+  };
+  for (const Range& range : find_loader_data(memory))
+    parts.push_back({.range = range,
+                     .kind = HeapPart::Kind::Loader,
+                     .details = has_thread(range) ? "first thread's TLS" : "dynamic loader",
+                     .evidence = "pointers from ld.so's data and its link_maps"});
+}
+
 }  // namespace
 
 void find_heap_parts(Facts& facts, const MemoryReader& reader, std::uint64_t most_bytes) {
@@ -88,11 +101,7 @@ void find_heap_parts(Facts& facts, const MemoryReader& reader, std::uint64_t mos
     add_mallocng(memory, parts);
     add_mimalloc(memory, parts);
     add_tcmalloc(memory, parts);
-    for (const Range& range : find_loader_data(memory))
-      parts.push_back({.range = range,
-                       .kind = HeapPart::Kind::Loader,
-                       .details = "dynamic loader",
-                       .evidence = "pointers from ld.so's data and its link_maps"});
+    add_loader(memory, parts);
   }
   std::sort(parts.begin(), parts.end(),
             [](const HeapPart& a, const HeapPart& b) { return a.range.begin < b.range.begin; });

@@ -108,7 +108,9 @@ TEST_CASE("pages to which the loader's data and its link_maps lead are the loade
                                    [](const WaterfallLine& each) { return each.part == WaterfallPart::PrivateData; });
     REQUIRE(line != split.lines.end());
     CHECK(line->details == "dynamic loader");
-    CHECK(line->bytes == 0x4000);
+    CHECK(line->bytes == 0x3000);
+    CHECK((line + 1)->details == "first thread's TLS");
+    CHECK((line + 1)->bytes == 0x1000);
   }
   SECTION("an object that does not know itself ends the list") {
     memory.put_word(F::second + 40, 0);
