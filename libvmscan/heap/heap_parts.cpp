@@ -76,11 +76,15 @@ void add_loader(const TargetMemory& memory, std::vector<HeapPart>& parts) {
     return std::ranges::any_of(
         threads, [&](const Thread& each) { return each.control_block && range.contains(*each.control_block); });
   };
+  const auto taken = [&](const Range& range) {  // a library that is loaded later has its link_map from malloc
+    return std::ranges::any_of(parts, [&](const HeapPart& part) { return part.range.overlaps(range); });
+  };
   for (const Range& range : find_loader_data(memory))
-    parts.push_back({.range = range,
-                     .kind = HeapPart::Kind::Loader,
-                     .details = has_thread(range) ? "first thread's TLS" : "dynamic loader",
-                     .evidence = "pointers from ld.so's data and its link_maps"});
+    if (!taken(range))
+      parts.push_back({.range = range,
+                       .kind = HeapPart::Kind::Loader,
+                       .details = has_thread(range) ? "first thread's TLS" : "dynamic loader",
+                       .evidence = "pointers from ld.so's data and its link_maps"});
 }
 
 }  // namespace

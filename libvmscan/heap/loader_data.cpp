@@ -2,12 +2,13 @@
 // each library that is there from the start, the lists that belong to it, and the block with the first thread's static
 // TLS and struct pthread. To these pages point ld.so's data, the link_maps {l_addr, l_name, l_ld, l_next, l_prev,
 // l_real, …} (include/link.h; l_real is the object itself) and the first thread's dtv {…, {TLS block, to free}}
-// (sysdeps/generic/dl-dtv.h). Of a mapping, what lies between the first and the last of these is the loader's. Seen
-// with glibc 2.36.
+// (sysdeps/generic/dl-dtv.h). Of a mapping that holds a link_map or the first thread, what lies between the first and
+// the last of these is the loader's. Seen with glibc 2.36.
 #include "libvmscan/heap/loader_data.h"
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 namespace vmscan {
 namespace {
@@ -32,6 +33,7 @@ class Finder {
     note_first_thread();
     std::vector<Range> found;
     for (const auto& [begin, used] : used_) {
+      if (!proven_.contains(begin)) continue;  // ld.so also points to the stack, which a core has no name for
       const std::uint64_t page = memory_.page_bytes();
       found.push_back({used.begin / page * page, (used.end - 1) / page * page + page});
     }
@@ -54,11 +56,12 @@ class Finder {
   }
 
   /// A small private mapping without a name. The end of an image may look like a pointer to what lies behind it.
-  void note(Address address, std::uint64_t bytes) {
+  void note(Address address, std::uint64_t bytes, bool proof = false) {
     const Mapping* mapping = memory_.mapping_of(address);
     if (mapping == nullptr || mapping->inode != 0 || mapping->shared || !mapping->write || mapping->execute ||
         !mapping->path.empty() || mapping->range.size() > most_mapping_bytes || address == mapping->range.begin)
       return;
+    if (proof) proven_.insert(mapping->range.begin);
     const Address end = std::min(mapping->range.end, Range::make(address, bytes).value_or(mapping->range).end);
     const auto [used, added] = used_.try_emplace(mapping->range.begin, Range{address, end});
     if (added) return;
@@ -77,7 +80,7 @@ class Finder {
     if (!memory_.writable(second) || member(second, 4) != first) return;
     for (Address object = first, before = 0; objects_ < most_objects; ++objects_) {
       if (!memory_.writable(object) || member(object, 5) != object || member(object, 4) != before) return;
-      note(object, link_map_words * word_);
+      note(object, link_map_words * word_, true);
       if (const auto all = Range::make(object, link_map_words * word_)) note_words(*all, false);
       before = object;
       object = member(object, 3).value_or(0);
@@ -91,7 +94,7 @@ class Finder {
                                     [&](const Thread& each) { return each.id == memory_.facts().target.pid; });
     if (first == threads.end() || !first->control_block) return;
     const Address self = *first->control_block;
-    note(self, pthread_words * word_);
+    note(self, pthread_words * word_, true);
     const Address dtv = member(self, 1).value_or(0);
     if (member(self, 0) != self || member(self, 2) != self || dtv < 2 * word_) return;
     const std::uint64_t modules = std::min(member(dtv - 2 * word_, 0).value_or(0), most_modules);
@@ -104,6 +107,7 @@ class Finder {
   std::size_t word_;
   std::size_t objects_ = 0;
   std::map<Address, Range> used_;  // of each mapping, by where it begins
+  std::set<Address> proven_;       // those of them where something of the loader's is known to lie
 };
 
 }  // namespace

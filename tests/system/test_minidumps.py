@@ -22,11 +22,13 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 import laws
 import vmscan
+from cores import joined
 
 NORMAL, FULL, FULL_AND_INFO = "0", "2", "802"
 # Rules that need the bytes of memory, and what tells the same of a dump without them.
 WITHOUT_MEMORY = {
     "malloc_arena": ("brk_heap", "arena_shape"),
+    "loader_data": ("private_anonymous",),
     "malloc_block": ("private_anonymous",),
     "thread_list": ("thread_stack_pointer", "stack_shape"),
 }
@@ -257,10 +259,10 @@ class Linux(unittest.TestCase):
     @staticmethod
     def regions(document):
         """Without what only a live system tells: vm.mmap_min_addr and the gap below the stack. Blocks that malloc mapped on
-        their own are Private Data where only their headers tell of them."""
-        return {laws.span(region) + (region["type"] if region["rule"] != "malloc_block" else "private_data",
-                                     region.get("build_id")): region
-                for region in document["regions"] if region["type"] not in ("free", "page_table", "unusable")}
+        their own are Private Data where only their headers tell of them, and the loader's memory is one with what touches it."""
+        return joined({laws.span(region) + (region["type"] if region["rule"] != "malloc_block" else "private_data",
+                                            region.get("build_id")): region
+                       for region in document["regions"] if region["type"] not in ("free", "page_table", "unusable")})
 
     def test_threads(self):
         with vmscan.start("threads") as target:
