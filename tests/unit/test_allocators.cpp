@@ -79,7 +79,7 @@ TEST_CASE("jemalloc: of what is in RAM only in part, each block counts with its 
                            {large, large + 0x4000}};
   std::sort(there.begin(), there.end(), [](Range a, Range b) { return a.begin < b.begin; });
   for (const Range& range : there) memory.facts().pages.append(range, page::present);
-  const auto& residency = heap_named(walk(memory), "jemalloc arena 0").residency;
+  const auto residency = heap_named(walk(memory), "jemalloc arena 0").residency;
   REQUIRE(residency);
   CHECK(residency->in_ram.live == 0x2000 - 80 + 14336);
   CHECK(residency->in_ram.free == 0x1000);
