@@ -79,9 +79,9 @@ Expected<Snapshot> take_snapshot(OpenTarget& target, const CollectOptions& colle
   if (heaps == WithHeaps::No || target.source == nullptr) return take_snapshot(target, collect);
   auto look = look_as_far_as_possible(target, collect, {.list_request = {}, .list_address = {}, .types = true});
   if (!look) return std::unexpected(look.error());
-  if (look->report && look->report->heaps.empty())
+  if (look->report && look->report->heaps.empty() && look->snapshot.regions_known)
     look->snapshot.notes.push_back({"no_heap", std::string(no_heap_found)});
-  else if (look->report)
+  else if (look->report && !look->report->heaps.empty())
     look->snapshot.heap = std::make_shared<HeapContents>(std::move(*look->report));
   return std::move(look->snapshot);
 }

@@ -20,6 +20,13 @@ class ChunkReader {
     const std::byte* bytes = inside(address, size);
     return bytes != nullptr ? bytes : fill(address, size);
   }
+  /// The same where it costs no reading, and `size` may be anything; otherwise null.
+  const std::byte* inside(Address address, std::size_t size) const {
+    const Address into = address - window_.begin;
+    return address >= window_.begin && into < window_.filled && size <= window_.filled - into
+               ? window_.bytes.data() + into
+               : nullptr;
+  }
   /// Brings what lies within the next KiB behind `address` near, if it has been read: for those who go through all of
   /// it.
   void hurry(Address address) {
@@ -29,13 +36,6 @@ class ChunkReader {
     const std::size_t end = std::min<std::size_t>(window_.filled, into + ahead);
     for (near_ = std::max<std::size_t>(near_, into); near_ < end; near_ += line)
       __builtin_prefetch(window_.bytes.data() + near_);
-  }
-  /// The same where it costs no reading, and `size` may be anything; otherwise null.
-  const std::byte* inside(Address address, std::size_t size) const {
-    const Address into = address - window_.begin;
-    return address >= window_.begin && into < window_.filled && size <= window_.filled - into
-               ? window_.bytes.data() + into
-               : nullptr;
   }
 
  private:

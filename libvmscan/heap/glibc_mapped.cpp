@@ -33,6 +33,7 @@ class Finder {
     settle_form();
     look_at_all(false);
     if (found_.mapped) look_at_all(true);
+    settle_form();
     std::sort(blocks_.begin(), blocks_.end(),
               [](const GlibcMappedBlock& a, const GlibcMappedBlock& b) { return a.range.begin < b.range.begin; });
     return std::move(blocks_);
@@ -44,7 +45,7 @@ class Finder {
            memory_.refusal();
   }
 
-  /// The size of a block leaves out so many bytes at its end: what the ones say with which mappings begin.
+  /// The size of a block leaves out so many bytes at its end: what most say, first those with which mappings begin.
   void settle_form() {
     const auto short_ones = static_cast<std::size_t>(
         std::count_if(blocks_.begin(), blocks_.end(), [](const GlibcMappedBlock& each) { return each.left_out != 0; }));

@@ -35,9 +35,9 @@ class NotedLinks {
   };
   struct Heap {
     Range range;
-    std::size_t begin = 0, end = 0;       // its links
-    unsigned shift = 0;                   // of places, to the index of a bucket
-    std::vector<std::size_t> first = {};  // link of each bucket, and the end
+    std::size_t begin = 0, end = 0;         // its links
+    unsigned shift = 0;                     // of places, to the index of a bucket
+    std::vector<std::uint32_t> first = {};  // link of each bucket, and the end
   };
   void make_buckets(Heap& heap) const;
 

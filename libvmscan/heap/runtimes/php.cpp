@@ -56,9 +56,9 @@ class Finder {
   }
 
   bool is_chunk(Address at, Address heap) {
-    return at % chunk_bytes == 0 && word(at) == heap && memory_.writable(at) &&
-           memory_.mapped({at, at + chunk_bytes}) && scan_.half(at + 24).value_or(pages) < pages &&
-           scan_.half(at + 28).value_or(0) <= pages;
+    const auto chunk = Range::make(at, chunk_bytes);
+    return at % chunk_bytes == 0 && chunk && word(at) == heap && memory_.writable(at) && memory_.mapped(*chunk) &&
+           scan_.half(at + 24).value_or(pages) < pages && scan_.half(at + 28).value_or(0) <= pages;
   }
 
   bool in_chunk(Address address) const { return chunks_.contains(address / chunk_bytes * chunk_bytes); }
