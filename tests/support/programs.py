@@ -35,6 +35,7 @@ public class Busy {
 }
 """
 
+GO_KEPT = 20000 * 2000  # bytes that it has written
 # Prints what the runtime has of the system, and addresses of its memory. The runtime handles every signal that dumps, and
 # on the way to a core with GOTRACEBACK=crash it runs on; so SIGABRT gets its default action back.
 GO = """
@@ -53,7 +54,11 @@ var kept [][]byte
 
 func main() {
 	for i := 0; i < 20000; i++ {
-		kept = append(kept, make([]byte, 2000))
+		block := make([]byte, 2000)
+		for j := range block {
+			block[j] = byte(j)
+		}
+		kept = append(kept, block)
 	}
 	block := make(chan bool)
 	for i := 0; i < 100; i++ {
@@ -82,6 +87,14 @@ class Busy {
     System.Console.WriteLine(kept.Count);
   }
 }
+"""
+
+# A program in C++ with much in its heap.
+CMAKE = """
+foreach(i RANGE 100000)
+  set(kept_${i} "the value of ${i}, which is a text of some length")
+endforeach()
+execute_process(COMMAND sleep 60)
 """
 
 NGINX = """
@@ -133,10 +146,10 @@ def preload(allocator):
     return ["env", f"LD_PRELOAD={found[0]}"]
 
 
-def build_go(home, *flags, text=GO):
+def build_go(home, *flags):
     """Builds a program in a directory and returns the path of the program; SkipTest where there is no Go."""
     compiler, source, program = vmscan.need("go"), pathlib.Path(home, "busy.go"), f"{home}/busy"
-    source.write_text(text, encoding="utf-8")
+    source.write_text(GO, encoding="utf-8")
     environment = {**os.environ, "GOCACHE": f"{home}/cache", "GO111MODULE": "off", "GOFLAGS": ""}
     subprocess.run([compiler, "build", *flags, "-o", program, source], check=True, capture_output=True, cwd=home,
                    env=environment)

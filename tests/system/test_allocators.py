@@ -16,12 +16,6 @@ THREADS, BLOCKS = 4, 20000
 WORD = 8  # what the target adds to malloc_usable_size
 # Sizes of musl's malloc in units of 16 bytes (src/malloc/mallocng/malloc.c), up to where a block may get pages of its own.
 MUSL_CLASSES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 18, 20, 25, 31, 36, 42, 50, 63)
-CMAKE = """
-foreach(i RANGE 100000)
-  set(kept_${i} "the value of ${i}, which is a text of some length")
-endforeach()
-execute_process(COMMAND sleep 60)
-"""
 NAMED = 0.95  # the part of anonymous memory in RAM that has an owner
 
 
@@ -116,7 +110,7 @@ class Allocators(programs.StartsPrograms):
         for allocator in programs.ALLOCATORS:
             with self.subTest(allocator):
                 prefix = programs.preload(allocator)
-                pid = self.start(*prefix, vmscan.need("cmake"), "-P", self.write("busy.cmake", CMAKE))
+                pid = self.start(*prefix, vmscan.need("cmake"), "-P", self.write("busy.cmake", programs.CMAKE))
                 self.check_named(pid)
                 self.assertTrue(own(heap(pid), allocator))
 

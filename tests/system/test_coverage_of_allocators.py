@@ -8,7 +8,6 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 import owned
 import programs
-import test_allocators
 import vmscan
 
 
@@ -18,7 +17,7 @@ class CoverageOfAllocators(owned.Covers):
         for allocator in ("glibc", *programs.ALLOCATORS):
             with self.subTest(allocator):
                 prefix = programs.preload(allocator) if allocator != "glibc" else []
-                pid = self.start(*prefix, cmake, "-P", self.write("busy.cmake", test_allocators.CMAKE))
+                pid = self.start(*prefix, cmake, "-P", self.write("busy.cmake", programs.CMAKE))
                 document = self.check_stopped(pid, 0.99)
                 self.assertGreater(owned.heap_in_ram(document), 100000 * 50)
 

@@ -22,25 +22,6 @@ require('fs').writeSync(1, JSON.stringify(process.memoryUsage()) + '\\n');
 require('fs').readSync(0, Buffer.alloc(1));
 console.log(kept.length, buffers.length);
 """
-GO = """
-package main
-
-import ("bufio"; "fmt"; "os"; "runtime")
-
-var kept [][]byte
-
-func main() {
-	for i := 0; i < 20000; i++ {
-		block := make([]byte, 2000)
-		for j := range block { block[j] = byte(j) }
-		kept = append(kept, block)
-	}
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	fmt.Println("bytes", m.HeapAlloc, m.Sys)
-	bufio.NewReader(os.Stdin).ReadString(0)
-}
-"""
 PYTHON = "import sys; kept = [(i, str(i)) for i in range(300000)]; sys._debugmallocstats(); sys.stdin.read()"
 RUBY = """
 x = (1..300000).map { |i| [i.to_s] }
@@ -114,10 +95,10 @@ class CoverageOfRuntimes(owned.Covers):
             self.check_range(part, owned.in_ram(document, "managed_heap", part), least, int(mapped[1]) << 10)
 
     def test_go(self):
-        pid = self.start(programs.build_go(self.home, text=GO))
-        allocated, everything = self.numbers()
+        pid = self.start(programs.build_go(self.home))
+        everything = int(self.output(r"^\d+ (\d+)$")[1])
         document = self.check_stopped(pid)
-        self.check_range("Go", owned.in_ram(document, "managed_heap", "Go"), allocated, everything)
+        self.check_range("Go", owned.in_ram(document, "managed_heap", "Go"), programs.GO_KEPT, everything)
 
     def test_python(self):
         pid = self.start("/usr/bin/python3", "-c", PYTHON)

@@ -3,6 +3,7 @@ malloc_info."""
 
 import os
 import pathlib
+import platform
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ import vmscan
 from cores import CoreTest
 
 THREADS, BLOCKS = 4, 20000
+HAS_FAST_BINS = [int(each) for each in platform.libc_ver()[1].split(".")] < [2, 43]
 
 
 def heap(pid, *options):
@@ -109,7 +111,7 @@ class Heap(unittest.TestCase):
         self.assertEqual(len(self.check("blocks", environment=["MALLOC_ARENA_MAX=1"])), 1)
 
     def test_without_thread_caches(self):
-        self.check("blocks", tunables="glibc.malloc.tcache_count=0", caches=False)  # there may be fast bins
+        self.check("blocks", tunables="glibc.malloc.tcache_count=0", caches=HAS_FAST_BINS)
 
     def test_arenas_of_several_heaps(self):
         arenas = self.check("blocks", threads=2, blocks=1_000_000)
@@ -176,7 +178,9 @@ class HeapsOfCores(CoreTest):
                     for before, after in zip(lived["heaps"], dumped["heaps"], strict=True):
                         self.assertIsNone(after["in_ram"])
                         self.assertEqual({**after, "in_ram": before["in_ram"]}, before, kind)
-        print(f"  {', '.join(kinds) or 'no core can be had here'}", flush=True)
+        if not kinds:
+            self.skipTest("no core of it can be had here")
+        print(f"  {', '.join(kinds)}", flush=True)
 
 
 if __name__ == "__main__":
