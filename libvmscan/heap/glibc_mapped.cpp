@@ -143,20 +143,41 @@ class Finder {
 
   /// A block that had to be aligned keeps the header that it had before, at its beginning; the one in use stands before
   /// the first address that is aligned (_int_memalign).
-  Address aligned_chunk(Range block, Address chunk, std::uint64_t left_out) const {
+  Address aligned_chunk(Range block, Address chunk, std::uint64_t left_out) {
     const std::size_t header = layout_.header();
     for (std::uint64_t alignment = 2 * layout_.alignment; alignment < block.size(); alignment *= 2) {
       Address memory = (chunk + header + alignment - 1) / alignment * alignment;
       if (memory != chunk + header && memory - header - chunk < layout_.least_chunk()) memory += alignment;
       if (memory == chunk + header || memory >= block.end) continue;
       const Address candidate = memory - header;
-      if (memory_.readable({candidate, memory}).empty()) continue;
+      const auto bytes = header_at(block, candidate);
+      if (bytes.empty()) continue;
       const std::uint64_t huge = left_out != 0 ? 1 : 0;
-      if ((memory_.word(candidate).value_or(0) & ~huge) == candidate - block.begin &&
-          memory_.word(candidate + layout_.word) == ((block.end - candidate - left_out) | chunk_flag::mapped))
+      if ((memory_.word_at(bytes, 0) & ~huge) == candidate - block.begin &&
+          memory_.word_at(bytes, layout_.word) == ((block.end - candidate - left_out) | chunk_flag::mapped))
         return candidate;
     }
     return chunk;
+  }
+
+  /// The header in a block at `address`; empty when it cannot be read. Small alignments lead to the block's first page,
+  /// which is read once.
+  std::span<const std::byte> header_at(Range block, Address address) {
+    const std::size_t size = layout_.header();
+    const Range header{address, address + size};
+    if (memory_.readable(header) != std::vector{header}) return {};
+    if (address - block.begin > memory_.page_bytes() - size) {
+      header_.resize(size);
+      return memory_.read(address, header_) == size ? std::span<const std::byte>(header_) : std::span<const std::byte>();
+    }
+    if (first_page_at_ != block.begin) {
+      first_page_.resize(memory_.page_bytes());
+      first_page_.resize(memory_.read(block.begin, first_page_));
+      first_page_at_ = block.begin;
+    }
+    const std::size_t into = static_cast<std::size_t>(address - block.begin);
+    return into + size <= first_page_.size() ? std::span<const std::byte>(first_page_).subspan(into, size)
+                                             : std::span<const std::byte>();
   }
 
   const TargetMemory& memory_;
@@ -165,6 +186,8 @@ class Finder {
   std::uint64_t bytes_left_;
   std::optional<std::uint64_t> left_out_;  // of GlibcMappedBlock; unset: either
   std::vector<Range> taken_;
+  std::vector<std::byte> header_, first_page_;
+  Address first_page_at_ = 0;
   std::vector<GlibcMappedBlock> blocks_;
 };
 

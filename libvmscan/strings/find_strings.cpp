@@ -31,8 +31,8 @@ class QuickFinder {
           const std::size_t begin = (at + i) * 64 + static_cast<std::size_t>(std::countr_zero(all));
           if ((starts.wide[i] & all & -all) != 0)
             add_wide(begin, found);
-          else
-            found.push_back(text_at(begin));
+          else if (const FoundString run = text_at(begin); run.characters >= least_)
+            found.push_back(run);
         }
     });
   }
@@ -41,7 +41,7 @@ class QuickFinder {
     std::size_t count = 0;
     each_start([&](std::size_t at, const RunStarts& starts) {
       count += starts.found;
-      for (std::size_t i = 0; i < starts.count; ++i)
+      for (std::size_t i = 0; starts.any_shared && i < starts.count; ++i)
         if (starts.shared[i] != 0) count -= count_lost(at + i, starts.shared[i]);
     });
     return count;

@@ -18,42 +18,6 @@ struct Place {
 inline Word behind(const Word* word, std::size_t by) { return word[0] >> by | word[1] << (64 - by); }
 inline Word before(const Word* word, std::size_t by) { return word[0] << by | word[-1] >> (64 - by); }
 
-/// The bits of a word, and of the next one.
-struct TwoWords {
-  Word low, high;
-  TwoWords operator&(const TwoWords& other) const { return {low & other.low, high & other.high}; }
-  TwoWords operator|(const TwoWords& other) const { return {low | other.low, high | other.high}; }
-  TwoWords down() const { return {low >> 1 | high << 63, high >> 1}; }
-};
-
-/// Where at least `length` characters of text follow one another. They have up to four bytes each, so that two words
-/// tell it for 16 characters.
-[[gnu::always_inline]] inline Word long_enough(const Place& at, std::size_t length) {
-  const TwoWords inner{at.text[0] & at.inner[0], at.text[1] & at.inner[1]};
-  const TwoWords first{at.text[0] & ~at.inner[0], at.text[1] & ~at.inner[1]};
-  TwoWords enough = first;  // characters that begin here: one, two, ...
-  for (std::size_t k = 1; k < length; ++k) {
-    TwoWords next = enough;  // the same, before the character and at its other bytes
-    for (int bytes = 0; bytes < 3; ++bytes) next = enough | (inner & next.down());
-    enough = first & next.down();
-  }
-  return enough.low;
-}
-
-/// `Least` is 0 when it is known only at run time.
-template <std::size_t Least>
-[[gnu::always_inline]] inline void start_word(const Place& at, std::size_t least, std::size_t i, RunStarts& out) {
-  const std::size_t length = Least == 0 ? least : Least;
-  Word wide = *at.wide, shared = *at.text;
-  for (std::size_t k = 1; k < length; ++k) {
-    wide &= behind(at.wide, 2 * k);
-    shared &= before(at.text, k);
-  }
-  out.text[i] = long_enough(at, length) & ~before(at.text, 1);
-  out.wide[i] = wide & ~before(at.wide, 2);
-  out.shared[i] = out.wide[i] & shared;
-}
-
 inline Word count_bits(Word bits) {  // without a multiplication, which not every vector unit has
   bits -= bits >> 1 & 0x5555555555555555U;
   bits = (bits & 0x3333333333333333U) + (bits >> 2 & 0x3333333333333333U);
@@ -63,36 +27,108 @@ inline Word count_bits(Word bits) {  // without a multiplication, which not ever
   return (bits + (bits >> 32)) & 0x7F;
 }
 
+/// Of how many of `starts`, bits of a word where text begins, fewer than `length` (2 to 16) characters follow one
+/// another. Adding lets a bit move on over the other bytes of its character, of which there are at most three.
+[[gnu::always_inline]] inline Word count_short(const Place& at, Word starts, std::size_t length) {
+  const std::size_t step = 64 - 4 * (length - 1);  // for so many starts, 64 bits tell it
+  Word count = count_bits(starts);
+  for (std::size_t by = 0; by < 64; by += step) {
+    const auto from = [&](const Word* word) { return by == 0 ? word[0] : behind(word, by); };
+    const Word text = from(at.text), inner = from(at.inner);
+    Word here = starts >> by & ((Word{1} << step) - 1);
+    for (std::size_t k = 1; k < length; ++k) here = ((here << 1) + inner) & ~inner & text;
+    count -= count_bits(here);
+  }
+  return count;
+}
+
+/// Where runs begin, in one word of the masks.
+struct StartWord {
+  Word text;      // that have enough bytes
+  Word doubtful;  // of these: perhaps not enough characters
+  Word wide, shared;
+};
+
+[[gnu::always_inline]] inline StartWord start_word(const Place& at, std::size_t length) {
+  Word text = *at.text & ~before(at.text, 1), longer = 0, wide = *at.wide, shared = *at.text;
+  for (std::size_t k = 1; k < length; ++k) {
+    text &= behind(at.text, k);
+    longer |= behind(at.inner, k);
+    wide &= behind(at.wide, 2 * k);
+    shared &= before(at.text, k);
+  }
+  wide &= ~before(at.wide, 2);
+  return {text, text & longer, wide, wide & shared};
+}
+
 /// The words of a mask around `word`, those that are not there as 0.
 inline void copy_around(const std::vector<Word>& mask, std::size_t word, Word* three) {
   for (std::size_t k = 0; k < 3; ++k) three[k] = word + k >= 1 && word + k - 1 < mask.size() ? mask[word + k - 1] : 0;
 }
 
+/// The words first .. last of `out`, whose neighbours are there. `Least` is 0 when it is known only at run time.
+/// Returns how many starts are of runs with too few characters.
 template <std::size_t Least>
-void fill_starts(const TextMasks& masks, std::size_t begin, std::size_t least, RunStarts& out) {
+Word fill_inner_starts(const Place& from, std::size_t least, std::size_t first, std::size_t last, RunStarts& out) {
+  const std::size_t length = Least == 0 ? least : Least;
+  Word* const __restrict text = out.text;
+  Word* const __restrict wide = out.wide;
+  Word* const __restrict shared = out.shared;
+  constexpr std::size_t row = 8;
+  Word doubtful[RunStarts::most];
+  const auto place = [&](std::size_t i) { return Place{from.text + i, from.inner + i, from.wide + i}; };
+  for (std::size_t i = first; i < last; ++i) {
+    const StartWord word = start_word(place(i), length);
+    text[i] = word.text, doubtful[i] = word.doubtful, wide[i] = word.wide, shared[i] = word.shared;
+  }
+  Word count = 0;
+  std::size_t i = first;
+  for (; i + row <= last; i += row) {
+    Word any = 0;
+    for (std::size_t k = 0; k < row; ++k) any |= doubtful[i + k];
+    if (any != 0)
+      for (std::size_t k = 0; k < row; ++k) count += count_short(place(i + k), doubtful[i + k], length);
+  }
+  for (; i < last; ++i) count += count_short(place(i), doubtful[i], length);
+  return count;
+}
+
+template <std::size_t Least>
+Word fill_starts(const TextMasks& masks, std::size_t begin, std::size_t least, RunStarts& out) {
   const std::size_t words = masks.text.size() > masks.wide_le.size() ? masks.text.size() : masks.wide_le.size();
   const auto edge = [&](std::size_t i) {
     Word text[3], inner[3], wide[3];
     copy_around(masks.text, begin + i, text);
     copy_around(masks.inner, begin + i, inner);
     copy_around(masks.wide_le, begin + i, wide);
-    start_word<Least>({text + 1, inner + 1, wide + 1}, least, i, out);
+    const Place middle{text + 1, inner + 1, wide + 1};
+    const StartWord word = start_word(middle, least);
+    out.text[i] = word.text, out.wide[i] = word.wide, out.shared[i] = word.shared;
+    return count_short(middle, word.doubtful, least);
   };
+  Word count = 0;
   out.count = words - begin < RunStarts::most ? words - begin : RunStarts::most;
   const bool all = masks.text.size() == words && masks.wide_le.size() == words;
   const std::size_t first = all ? (begin == 0 ? 1 : 0) : out.count;
   const std::size_t last = begin + out.count == words ? out.count - 1 : out.count;
-  for (std::size_t i = 0; i < first && i < out.count; ++i) edge(i);
+  for (std::size_t i = 0; i < first && i < out.count; ++i) count += edge(i);
   const Place at{masks.text.data() + begin, masks.inner.data() + begin, masks.wide_le.data() + begin};
-  for (std::size_t i = first; i < last; ++i) start_word<Least>({at.text + i, at.inner + i, at.wide + i}, least, i, out);
-  for (std::size_t i = last > first ? last : first; i < out.count; ++i) edge(i);
+  if (first < last) count += fill_inner_starts<Least>(at, least, first, last, out);
+  for (std::size_t i = last > first ? last : first; i < out.count; ++i) count += edge(i);
+  return count;
 }
 
 inline void find_run_starts(const TextMasks& masks, std::size_t begin, std::size_t least, RunStarts& starts) {
-  least == 3 ? fill_starts<3>(masks, begin, least, starts) : fill_starts<0>(masks, begin, least, starts);
-  Word found = 0;
-  for (std::size_t i = 0; i < starts.count; ++i) found += count_bits(starts.text[i]) + count_bits(starts.wide[i]);
-  starts.found = static_cast<std::size_t>(found);
+  const Word too_short =
+      least == 3 ? fill_starts<3>(masks, begin, least, starts) : fill_starts<0>(masks, begin, least, starts);
+  // No two runs begin at one byte: a character of UTF-16LE has a zero behind it.
+  Word found = 0, shared = 0;
+  for (std::size_t i = 0; i < starts.count; ++i) {
+    found += count_bits(starts.text[i] | starts.wide[i]);
+    shared |= starts.shared[i];
+  }
+  starts.found = static_cast<std::size_t>(found - too_short);
+  starts.any_shared = shared != 0;
 }
 
 }  // namespace

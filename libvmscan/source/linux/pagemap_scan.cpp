@@ -22,7 +22,7 @@ bool PagemapScan::available() const {
 }
 
 std::optional<PagemapScan::Found> PagemapScan::find(Range range, std::uint64_t categories, std::uint64_t max_pages,
-                                                    std::span<scan::PageRegion> out) const {
+                                                    std::span<scan::PageRegion> out, std::uint64_t without) const {
   PmScanArg arg{};
   arg.size = sizeof arg;
   arg.start = range.begin;
@@ -30,6 +30,7 @@ std::optional<PagemapScan::Found> PagemapScan::find(Range range, std::uint64_t c
   arg.vec = reinterpret_cast<std::uintptr_t>(out.data());
   arg.vec_len = out.size();
   arg.max_pages = max_pages;
+  arg.category_inverted = arg.category_mask = without;
   arg.category_anyof_mask = categories;
   arg.return_mask = categories;
   const int count = ::ioctl(fd_, pagemap_scan_ioctl, &arg);

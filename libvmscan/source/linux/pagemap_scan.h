@@ -34,10 +34,10 @@ class PagemapScan {
     std::size_t regions = 0;
     Address next = 0;  // where to go on; the end of the range when it is done
   };
-  /// Finds pages in `range` that are in any of `categories`; stops after `max_pages` of them (0: no bound) or when
-  /// `out` is full. Nothing on failure (errno tells).
+  /// Finds pages in `range` that are in any of `categories` and in none of `without`; stops after `max_pages` of them
+  /// (0: no bound) or when `out` is full. Nothing on failure (errno tells).
   std::optional<Found> find(Range range, std::uint64_t categories, std::uint64_t max_pages,
-                            std::span<scan::PageRegion> out) const;
+                            std::span<scan::PageRegion> out, std::uint64_t without = 0) const;
 
  private:
   int fd_;

@@ -26,6 +26,40 @@ namespace {
 constexpr std::size_t large_read = 64 << 10;  // from there on, a look at pagemap costs little beside the copy
 constexpr std::size_t entries_at_once = 512;
 constexpr std::uint64_t threads_pay_bytes = std::uint64_t{256} << 20;
+constexpr std::uint64_t near_bytes = std::uint64_t{1} << 20;  // ranges so near to each other are scanned as one
+
+void append_joined(std::vector<Range>& list, Range range) {
+  if (range.empty()) return;
+  if (!list.empty() && list.back().end == range.begin)
+    list.back().end = range.end;
+  else
+    list.push_back(range);
+}
+
+/// What of the ranges (sorted, not overlapping) PAGEMAP_SCAN finds in RAM; nothing when it fails. It costs a fraction
+/// of reading pagemap, for which the kernel looks up the folio of every page (fs/proc/task_mmu.c).
+std::optional<std::vector<Range>> scanned(const PagemapScan& scan, std::span<const Range> ranges) {
+  std::vector<Range> found;
+  std::array<scan::PageRegion, entries_at_once> regions{};
+  for (std::size_t first = 0, last = 0; first < ranges.size(); first = last) {
+    Range all = ranges[first];
+    for (last = first + 1; last < ranges.size() && ranges[last].begin - all.end <= near_bytes; ++last)
+      all.end = ranges[last].end;
+    std::size_t range = first;
+    for (Address at = all.begin; at < all.end;) {
+      const auto step = scan.find({at, all.end}, scan::present, 0, regions, scan::zero_page);
+      if (!step) return std::nullopt;
+      for (const scan::PageRegion& region : std::span(regions).first(step->regions)) {
+        const Range pages{region.start, region.end};
+        while (range < last && ranges[range].end <= pages.begin) ++range;
+        for (std::size_t i = range; i < last && ranges[i].begin < pages.end; ++i)
+          append_joined(found, ranges[i].intersect(pages));
+      }
+      at = step->next;
+    }
+  }
+  return found;
+}
 
 }  // namespace
 
@@ -88,17 +122,25 @@ Result<std::size_t> ProcessMemory::do_read(Address address, std::span<std::byte>
 Result<std::vector<Range>> ProcessMemory::do_present(std::span<const Range> ranges) const {
   const Result<Fd> pagemap = proc_.open_file("pagemap");
   if (!pagemap) return std::unexpected(pagemap.error());
+  const auto page_size = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  const PagemapScan scan(pagemap->get(), page_size);
+  if (scan.available())
+    if (auto found = scanned(scan, ranges); found && !proc_.gone()) return *found;
+  return walked(pagemap->get(), page_size, ranges);
+}
+
+Result<std::vector<Range>> ProcessMemory::walked(int pagemap_fd, std::uint64_t page_size,
+                                                 std::span<const Range> ranges) const {
   std::vector<PageWalkMapping> plan;
   std::uint64_t span = 0;
   for (const Range range : ranges) {
     plan.push_back({.range = range, .shared = false, .anonymous = false, .hugetlb = false, .skip = false});
     span += range.size();
   }
-  const auto page_size = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   const PageWalkOptions options{
-      .pagemap_fd = pagemap->get(),
+      .pagemap_fd = pagemap_fd,
       .page_size = page_size,
-      .use_scan = PagemapScan(pagemap->get(), page_size).available(),
+      .use_scan = false,
       .swap_possible = true,
       .zero_page_frame = zero_page_frame(page_size),
       .resident_bytes = span,
@@ -109,13 +151,8 @@ Result<std::vector<Range>> ProcessMemory::do_present(std::span<const Range> rang
   if (walk.error != 0)
     return fail(ErrorCode::Io, fmt::format("/proc/{}/pagemap: {}", proc_.pid(), std::strerror(walk.error)));
   std::vector<Range> found;
-  for (const PageRun& run : walk.pages.runs()) {
-    if ((run.condition & page::present) == 0) continue;
-    if (!found.empty() && found.back().end == run.range.begin)
-      found.back().end = run.range.end;
-    else
-      found.push_back(run.range);
-  }
+  for (const PageRun& run : walk.pages.runs())
+    if ((run.condition & page::present) != 0) append_joined(found, run.range);
   return found;
 }
 

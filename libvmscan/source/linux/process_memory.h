@@ -30,6 +30,8 @@ class ProcessMemory : public MemoryReader {
   std::optional<FileBytes> do_mapped_file(const Mapping& mapping) const override;
 
   bool gone() const;
+  /// do_present() without PAGEMAP_SCAN.
+  Result<std::vector<Range>> walked(int pagemap_fd, std::uint64_t page_size, std::span<const Range> ranges) const;
   void open_files() const;
   bool pinning_is_harmless(Address address, std::size_t size) const;
   /// As process_vm_readv(2): the number of bytes, or -1 and errno.

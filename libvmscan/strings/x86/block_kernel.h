@@ -11,6 +11,7 @@ namespace {
 
 using Word = std::uint64_t;
 
+constexpr std::size_t prefetched = 2048;  // bytes ahead
 constexpr std::size_t chunk_blocks = 64;  // looked at together: what is noted of them stays in the nearest cache
 
 /// What the blocks of a chunk hold, and the block behind it: a bit for each byte.
@@ -81,6 +82,10 @@ class Filler {
   void fill() {
     for (std::size_t first = 0; first < blocks_; first += chunk_blocks) {
       const std::size_t count = blocks_ - first < chunk_blocks ? blocks_ - first : chunk_blocks;
+      if (out_.wide_be == nullptr && only_zeros(first, count)) {
+        write_nothing(first, count);
+        continue;
+      }
       classify(first, count);
       if (out_.text != nullptr && utf8_) {
         find_sequences(first, count);
@@ -95,11 +100,28 @@ class Filler {
   }
 
  private:
+  /// Whether the chunk holds nothing, as much of a process's memory does.
+  bool only_zeros(std::size_t first, std::size_t count) const {
+    if ((first + count) * 64 > size_) return false;
+    const auto zero = [&](std::size_t i) { return Block(data_ + (first + i) * 64).equals(0); };
+    Word all = zero(0) & zero(count - 1);
+    for (std::size_t i = 1; all == ~Word{0} && i + 1 < count; ++i) all = zero(i);
+    return all == ~Word{0};
+  }
+
+  void write_nothing(std::size_t first, std::size_t count) {
+    for (std::size_t i = first; i < first + count; ++i) {
+      if (out_.text != nullptr) out_.text[i] = out_.inner[i] = 0;
+      if (out_.wide_le != nullptr) out_.wide_le[i] = 0;
+    }
+    last_ = {};
+  }
+
   void classify(std::size_t first, std::size_t count) {
     const std::size_t whole = size_ / 64 - first;  // blocks
     const std::size_t last = whole < count + 1 ? whole : count + 1;
     for (std::size_t i = 0; i < last; ++i) {
-      __builtin_prefetch(data_ + (first + i) * 64 + 1024);
+      __builtin_prefetch(data_ + (first + i) * 64 + prefetched);
       classes_.set(i, Block(data_ + (first + i) * 64));
     }
     for (std::size_t i = last; i <= count; ++i) {
@@ -130,15 +152,25 @@ class Filler {
       leads_[i] = c.longer(i) & followed & down(c.continuation(i), c.continuation(i + 1), 2);
       any |= leads_[i];
     }
-    if (any != 0 || longer_noted_)
-      for (std::size_t i = 0; i < count; ++i) look_at_leads(first, i);
+    if (longer_noted_)
+      for (std::size_t i = 0; i < count; ++i) three_[i + 1] = four_[i + 1] = 0;
+    if (any != 0) find_longer_in(first, count);
     longer_noted_ = any != 0;
     last_ = {two_[count], three_[count], four_[count]};
   }
 
+  /// Which blocks have leads is written down without a branch: no processor would guess it well.
+  void find_longer_in(std::size_t first, std::size_t count) {
+    unsigned char blocks[chunk_blocks + 1];
+    std::size_t with_leads = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      blocks[with_leads] = static_cast<unsigned char>(i);
+      with_leads += leads_[i] != 0;
+    }
+    for (std::size_t k = 0; k < with_leads; ++k) look_at_leads(first, blocks[k]);
+  }
+
   [[gnu::always_inline]] void look_at_leads(std::size_t first, std::size_t i) {
-    three_[i + 1] = four_[i + 1] = 0;
-    if (leads_[i] == 0) return;
     alignas(64) std::uint8_t last[64];
     const std::size_t block = first + i;
     const bool whole = size_ - block * 64 >= 64;
