@@ -13,6 +13,9 @@ namespace {
 
 constexpr unsigned most_threads = 8;
 constexpr std::size_t hole_step = 4096;  // how far a hole reaches at least: the smallest page there is
+/// What a thread takes at once: the kernel has a lock for each page table, of which many cover 2 MiB.
+constexpr std::uint64_t batch_bytes = std::uint64_t{2} << 20;
+constexpr std::size_t most_in_batch = 8;  // pieces
 
 /// What could be read of a piece, without a hole in it, and what it tells for itself.
 struct Part {
@@ -223,7 +226,7 @@ class Merger {
   std::size_t region_ = 0;
 };
 
-/// Hands out pieces to threads, and their results in order: whoever finishes the piece that is next delivers it, and
+/// Hands out pieces to threads, a few that lie together at a time, and their results in order: whoever finishes the piece that is next delivers it, and
 /// what is ready behind it. So no thread waits for another but when all slots are taken, which spares thousands of
 /// switches.
 class Line {
@@ -234,14 +237,16 @@ class Line {
 
   /// Until nothing is left; on as many threads as wanted.
   void work(const Searcher& searcher, Tools tools) noexcept {
-    while (Slot* slot = claim()) {
-      try {
-        searcher.search(*slot, tools);
-      } catch (...) {
-        slot->thrown = std::current_exception();
+    for (Batch batch = claim(); batch.begin != batch.end; batch = claim())
+      for (std::size_t i = batch.begin; i != batch.end; ++i) {
+        Slot& slot = slot_of(i);
+        try {
+          searcher.search(slot, tools);
+        } catch (...) {
+          slot.thrown = std::current_exception();
+        }
+        if (!finish(slot)) return;
       }
-      finish(*slot);
-    }
   }
 
   /// What a thread threw, when all have ended.
@@ -250,27 +255,45 @@ class Line {
   }
 
  private:
-  Slot* claim() {
+  /// Numbers of pieces: empty when nothing is left.
+  struct Batch {
+    std::size_t begin = 0, end = 0;
+  };
+
+  Slot& slot_of(std::size_t number) { return slots_[number % slots_.size()]; }
+
+  Batch claim() {
     std::unique_lock lock(mutex_);
-    room_.wait(lock, [&] { return stopped_ || extent_ == extents_.size() || claimed_ - taken_ < slots_.size(); });
-    if (stopped_ || extent_ == extents_.size()) return nullptr;
+    room_.wait(lock, [&] {
+      return stopped_ || extent_ == extents_.size() || claimed_ - taken_ + most_in_batch <= slots_.size();
+    });
+    Batch batch{claimed_, claimed_};
+    if (stopped_ || extent_ == extents_.size()) return batch;
+    const std::uint64_t place = (extents_[extent_].range.begin + offset_) / batch_bytes;
+    do {
+      claim_piece();
+      ++batch.end;
+    } while (batch.end - batch.begin < most_in_batch && extent_ < extents_.size() &&
+             (extents_[extent_].range.begin + offset_) / batch_bytes == place);
+    return batch;
+  }
+
+  void claim_piece() {
     const Extent& extent = extents_[extent_];
     const std::uint64_t size = std::min<std::uint64_t>(piece_bytes_, extent.range.size() - offset_);
     const Address begin = extent.range.begin + offset_;
-    Slot& slot = slots_[claimed_++ % slots_.size()];
-    slot.piece = {{begin, begin + size}, extent.region};
+    slot_of(claimed_++).piece = {{begin, begin + size}, extent.region};
     offset_ += size;
     if (offset_ == extent.range.size()) ++extent_, offset_ = 0;
-    return &slot;
   }
 
-  void finish(Slot& done) {
+  /// False: no more is wanted.
+  bool finish(Slot& done) {
     std::unique_lock lock(mutex_);
     done.ready = true;
-    if (delivering_) return;
+    if (delivering_) return !stopped_;
     delivering_ = true;
-    for (Slot* slot = &slots_[taken_ % slots_.size()]; slot->ready && !stopped_;
-         slot = &slots_[taken_ % slots_.size()]) {
+    for (Slot* slot = &slot_of(taken_); slot->ready && !stopped_; slot = &slot_of(taken_)) {
       lock.unlock();
       const bool goes_on = deliver(*slot);
       lock.lock();
@@ -281,6 +304,7 @@ class Line {
     }
     delivering_ = false;
     room_.notify_all();
+    return !stopped_;
   }
 
   bool deliver(Slot& slot) {
@@ -318,7 +342,7 @@ Result<void> scan_memory(const MemoryReader& memory, std::span<const Extent> ext
   const Searcher searcher(memory, options, render);
   Merger merger(searcher, options, deliver, totals);
   std::optional<Error> error;
-  Line line(extents, std::max<std::size_t>(options.piece_bytes, 1), 4 * threads + 4, [&](Slot& slot) {
+  Line line(extents, std::max<std::size_t>(options.piece_bytes, 1), most_in_batch * (2 * threads + 1), [&](Slot& slot) {
     if (!merger.add(slot)) return false;
     error = slot.error;
     if (!error && options.goes_on && !options.goes_on(totals)) totals.stopped = true;
