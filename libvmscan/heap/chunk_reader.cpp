@@ -13,8 +13,11 @@ constexpr std::size_t overlap = 64;  // with the window before: what is asked fo
 
 }  // namespace
 
-ChunkReader::ChunkReader(const TargetMemory& memory, Range range)
-    : memory_(memory), range_(range), in_ram_(memory.readable(range)) {}
+ChunkReader::ChunkReader(const TargetMemory& memory, Range range, Address near, Ahead ahead)
+    : memory_(memory),
+      range_(range),
+      reads_ahead_(ahead == Ahead::Yes && std::thread::hardware_concurrency() > 1),
+      in_ram_(memory.readable({range.begin, std::min(range.end, near)})) {}
 
 /// A header in a page that was not in RAM (swapped out, or new since) is read alone: nothing else is pulled in.
 const std::byte* ChunkReader::fill(Address address, std::size_t size) {
@@ -39,9 +42,8 @@ bool ChunkReader::take_next(Address address, std::size_t size) {
 }
 
 void ChunkReader::read_ahead() {
-  static const bool pays = std::thread::hardware_concurrency() > 1;
   const auto next = Range::make(window_.begin, window_bytes - overlap);
-  if (!pays || window_.filled != window_bytes || !next) return;
+  if (!reads_ahead_ || window_.filled != window_bytes || !next) return;
   const std::uint64_t size = std::min<std::uint64_t>(in_ram_from(next->end), window_bytes);
   if (size <= overlap) return;
   reading_ = std::async(std::launch::async, [this, begin = next->end, size] { read(next_, begin, size); });

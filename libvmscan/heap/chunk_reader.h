@@ -12,8 +12,12 @@ namespace vmscan {
 
 class ChunkReader {
  public:
-  /// `range`: what will be asked for, in rising order for speed.
-  ChunkReader(const TargetMemory& memory, Range range);
+  enum class Ahead : bool { No, Yes };
+  /// `range`: what will be asked for, in rising order for speed. `Ahead::No` where all processors have work.
+  ChunkReader(const TargetMemory& memory, Range range, Ahead ahead = Ahead::Yes)
+      : ChunkReader(memory, range, range.end, ahead) {}
+  /// Little of what will be asked for lies behind `near`.
+  ChunkReader(const TargetMemory& memory, Range range, Address near, Ahead ahead);
 
   /// `size` bytes (at most 64) at `address`; null when they cannot be read. Valid up to the next call.
   const std::byte* at(Address address, std::size_t size) {
@@ -53,7 +57,8 @@ class ChunkReader {
 
   const TargetMemory& memory_;
   Range range_;
-  std::vector<Range> in_ram_;
+  bool reads_ahead_;
+  std::vector<Range> in_ram_;  // where windows may lie
   Window window_, next_;
   std::size_t near_ = 0;       // of window_: how far hurry() came
   std::future<void> reading_;  // of next_; the last member: it ends first

@@ -17,6 +17,7 @@ namespace {
 constexpr std::size_t tls_bytes = 64 << 10;            // of static TLS, looked at below each thread's own structure
 constexpr std::uint64_t most_in_thread_list = 0xffff;  // counted in 16 bits
 constexpr std::size_t most_in_list = 1 << 24, most_pointers = 1 << 20;
+constexpr std::size_t lists_at_once = 64;
 constexpr std::size_t most_fast_chunks = 1 << 22;  // noted for a walk along free pages
 
 struct CacheLayout {
@@ -62,14 +63,15 @@ class Settler {
 
   void run() {
     const std::unordered_set<Address> pointed_to = caches_of_threads();
-    for (const Address chunk : walk_.thread_caches) settle_thread_cache(chunk, pointed_to.contains(chunk));
+    for (const Address chunk : walk_.all.thread_caches) settle_thread_cache(chunk, pointed_to.contains(chunk));
     for (std::size_t i = 0; i < walk_.found.arenas.size(); ++i) {
       const GlibcArena& arena = walk_.found.arenas[i];
       for (std::size_t at = layout_.fastbins; at < layout_.top; at += word_) {
         const Address first = walk_.memory.word(arena.address + at).value_or(0);
-        if (first != 0) settle_list(first, 0, "fast bin");
+        if (first != 0) add_list({.at = first, .into = 0, .what = "fast bin"});
       }
     }
+    settle_lists();
   }
 
  private:
@@ -88,7 +90,7 @@ class Settler {
   /// x86). The pointer stands at the same place for every thread: where most of them have one.
   std::unordered_set<Address> caches_of_threads() {
     std::unordered_map<Address, bool> possible;
-    for (const Address chunk : walk_.thread_caches) possible.emplace(chunk, consistent(chunk, true));
+    for (const Address chunk : walk_.all.thread_caches) possible.emplace(chunk, consistent(chunk, true));
     std::map<std::uint64_t, std::size_t> votes;
     std::vector<std::pair<std::uint64_t, Address>> pointers;
     std::vector<std::byte> bytes;
@@ -138,7 +140,7 @@ class Settler {
     }
     for (std::size_t bin = 0; bin < cache.layout->bins; ++bin)
       if (const Address first = entry_of(*cache.layout, walk_.memory, cache.bytes, bin); first != 0)
-        settle_list(first, layout_.header(), "thread cache");
+        add_list({.at = first, .into = layout_.header(), .what = "thread cache"});
   }
 
   /// Whether every list is as long as its count says and has blocks of its size only. `empty`: all may be empty.
@@ -209,29 +211,49 @@ class Settler {
     return possible(value) ? std::optional(value) : std::nullopt;
   }
 
-  /// Takes the blocks of one list out of the live ones. `into`: from a chunk to what the list points to.
-  void settle_list(Address first, std::size_t into, std::string_view what) {
+  /// A list whose blocks are taken out of the live ones.
+  struct List {
+    Address at = 0;        // what the next link stands in; 0: the end
+    std::size_t into = 0;  // from a chunk to what the list points to
+    std::string_view what;
+    std::size_t length = 0;
     Address mark = 0;  // Brent's way to notice a circle: a place that is left behind at each power of two
-    std::size_t next_mark = 1, length = 0;
-    for (Address at = first; at != 0; ++length) {
-      const Address chunk = at - into;
-      const Place* place = place_of(chunk);
-      const Link link = read_link(chunk);
-      if (place == nullptr || !layout_.aligned(chunk) || !layout_.possible_size(link.size) ||
-          link.size > place->range.end - chunk || length >= most_in_list || at == mark)
-        return blame(what, at);
-      take(heaps_[place->heap], {chunk, chunk + link.size}, BlockState::Cached);
-      remember(chunk, link.size);
-      if (into == 0 && walk_.options.trim && walk_.fast_chunks.size() < most_fast_chunks)
-        walk_.fast_chunks.push_back(chunk);
-      if (length + 1 == next_mark) {
-        mark = at;
-        next_mark *= 2;
-      }
-      const auto following = next(link, into);
-      if (!following) return blame(what, chunk + layout_.header());
-      at = *following;
+    std::size_t next_mark = 1;
+  };
+
+  void add_list(const List& list) {
+    lists_.push_back(list);
+    if (lists_.size() >= lists_at_once) settle_lists();
+  }
+
+  /// A step of each list in turn: each step waits for memory that the one before names, but not for other lists'.
+  void settle_lists() {
+    while (!lists_.empty()) {
+      for (const List& list : lists_) walk_.links.hurry_on(list.at - list.into);
+      for (List& list : lists_) settle_next(list);
+      std::erase_if(lists_, [](const List& list) { return list.at == 0; });
+      for (const List& list : lists_) walk_.links.hurry(list.at - list.into);
     }
+  }
+
+  void settle_next(List& list) {
+    const Address chunk = list.at - list.into;
+    const Place* place = place_of(chunk);
+    const Link link = read_link(chunk);
+    if (place == nullptr || !layout_.aligned(chunk) || !layout_.possible_size(link.size) ||
+        link.size > place->range.end - chunk || list.length >= most_in_list || list.at == list.mark)
+      return blame(list, list.at);
+    take(heaps_[place->heap], {chunk, chunk + link.size}, BlockState::Cached);
+    remember(chunk, link.size);
+    if (list.into == 0 && walk_.options.trim && walk_.fast_chunks.size() < most_fast_chunks)
+      walk_.fast_chunks.push_back(chunk);
+    if (++list.length == list.next_mark) {
+      list.mark = list.at;
+      list.next_mark *= 2;
+    }
+    const auto following = next(link, list.into);
+    if (!following) return blame(list, chunk + layout_.header());
+    list.at = *following;
   }
 
   void take(HeapTotals& totals, Range chunk, std::optional<BlockState> into) {
@@ -240,7 +262,7 @@ class Settler {
     --totals.live.blocks;
     totals.live.bytes -= size;
     if (into) totals.cached.add(size);
-    walk_.sizes.take_from_live(size, into);
+    walk_.all.sizes.take_from_live(size, into);
     if (totals.residency)
       move_part(walk_.memory.facts().pages, chunk, &PartBytes::live, into ? &PartBytes::cached : &PartBytes::overhead,
                 *totals.residency);
@@ -252,11 +274,13 @@ class Settler {
     if (wanted && walk_.set_aside.size() < walk_.options.most_blocks) walk_.set_aside.insert(chunk);
   }
 
-  void blame(std::string_view what, Address at) {
+  /// Ends the list.
+  void blame(List& list, Address at) {
+    list.at = 0;
     if (notes_++ < 20)
       walk_.report.notes.push_back(
           {"heap_list_broken",
-           fmt::format("a {} leads nowhere at address {:#x}: what comes behind it counts as live", what, at)});
+           fmt::format("a {} leads nowhere at address {:#x}: what comes behind it counts as live", list.what, at)});
   }
 
   GlibcWalk& walk_;
@@ -264,6 +288,7 @@ class Settler {
   std::size_t word_;
   std::vector<HeapTotals>& heaps_;
   std::vector<Place> places_;
+  std::vector<List> lists_;
   std::optional<bool> safe_linking_;
   std::size_t notes_ = 0;
 };

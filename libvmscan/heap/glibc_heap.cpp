@@ -10,12 +10,6 @@
 namespace vmscan {
 namespace {
 
-constexpr int most_attempts = 3;
-
-std::string name_of(const GlibcArena& arena) {
-  return arena.number == 0 ? "main arena" : fmt::format("arena {}", arena.number);
-}
-
 Range range_of_heaps(const GlibcHeaps& found) {
   Range range{std::numeric_limits<Address>::max(), 0};
   for (const GlibcArena& arena : found.arenas)
@@ -29,52 +23,6 @@ std::uint64_t chunk_size(const GlibcLayout& layout, std::uint64_t bytes) {
   if (bytes > std::numeric_limits<std::uint64_t>::max() / 2) return 0;
   const std::uint64_t size = (bytes + layout.word + layout.alignment - 1) / layout.alignment * layout.alignment;
   return std::max(size, layout.least_chunk());
-}
-
-/// What a walk of one arena changes in the walk: put back before another attempt.
-struct Before {
-  SizeCounts sizes;
-  std::size_t caches, blocks, notes, heaps;
-  std::optional<ObjectCounts> objects;
-};
-
-HeapTotals walk_arena_once(GlibcWalk& walk, const GlibcArena& arena, std::size_t index) {
-  HeapTotals totals{.allocator = "glibc", .name = name_of(arena), .ranges = {}, .in_ram = {}};
-  if (walk.memory.facts().pages_known) totals.residency.emplace();
-  for (const GlibcHeap& heap : arena.heaps) {
-    totals.ranges.push_back(heap.range);
-    totals.size += heap.range.size();
-    walk_glibc_heap(walk, arena, heap, index, totals);
-  }
-  totals.in_ram = bytes_in_ram(walk.memory.facts(), totals.ranges);
-  return totals;
-}
-
-/// A chain that breaks in a process that runs was probably changed while it was read: then once more.
-HeapTotals walk_arena(GlibcWalk& walk, GlibcArena& arena, std::size_t index) {
-  const bool runs = walk.memory.facts().target.kind == TargetKind::Process;
-  for (int attempt = 1;; ++attempt) {
-    std::optional<Before> before;
-    if (runs)
-      before = Before{walk.sizes,
-                      walk.thread_caches.size(),
-                      walk.report.blocks.size(),
-                      walk.report.notes.size(),
-                      walk.links.heaps(),
-                      walk.objects};
-    HeapTotals totals = walk_arena_once(walk, arena, index);
-    walk.report.retried |= attempt > 1 && totals.broken == 0;
-    if (totals.broken == 0 || !before || attempt == most_attempts) return totals;
-    walk.sizes = std::move(before->sizes);
-    walk.thread_caches.resize(before->caches);
-    walk.report.blocks.resize(before->blocks);
-    walk.report.notes.resize(before->notes);
-    walk.links.keep_heaps(before->heaps);
-    walk.objects = std::move(before->objects);
-    const GlibcHeaps now = find_glibc_heaps(walk.memory);
-    for (const GlibcArena& each : now.arenas)
-      if (each.address == arena.address) arena = each;
-  }
 }
 
 void add_mapped(GlibcWalk& walk, std::vector<HeapTotals>& heaps) {
@@ -91,7 +39,7 @@ void add_mapped(GlibcWalk& walk, std::vector<HeapTotals>& heaps) {
     totals.size += size;
     totals.live.add(size);
     resident.add(block.range, &PartBytes::live);
-    walk.sizes.add(size, BlockState::Live);
+    walk.all.sizes.add(size, BlockState::Live);
     const bool of_size =
         options.list_request && (*options.list_request + 2 * walk.found.layout.word + page - 1) / page * page == size;
     const bool here = options.list_address && block.range.contains(*options.list_address);
@@ -112,17 +60,17 @@ HeapReport walk_glibc(const TargetMemory& memory, const HeapOptions& options) {
   HeapReport report;
   GlibcHeaps found = find_glibc_heaps(memory);
   if (found.arenas.empty()) return report;
-  GlibcWalk walk{.memory = memory,
-                 .found = found,
-                 .options = options,
-                 .report = report,
-                 .sizes = SizeCounts(found.layout.alignment)};
+  GlibcFindings nothing{.sizes = SizeCounts(found.layout.alignment)};
+  if (options.types) nothing.objects.emplace(memory);
+  if (memory.facts().pages_known) nothing.totals.residency.emplace();
+  GlibcWalk walk{
+      .memory = memory, .found = found, .options = options, .report = report, .nothing = std::move(nothing)};
   if (options.list_request) walk.wanted_size = chunk_size(found.layout, *options.list_request);
-  if (options.types) walk.objects.emplace(memory);
   walk.heaps = range_of_heaps(found);
-  std::vector<HeapTotals> heaps;
-  heaps.reserve(found.arenas.size() + 1);
-  for (GlibcArena& arena : found.arenas) heaps.push_back(walk_arena(walk, arena, heaps.size()));
+  std::vector<HeapTotals> heaps = walk_arenas(walk);
+  report.blocks = std::move(walk.all.blocks);
+  report.blocks_complete = walk.all.blocks_complete;
+  report.notes = std::move(walk.all.notes);
   settle_glibc_caches(walk, heaps);
   if (options.trim) find_trimmable(walk, heaps);
   if (const auto& huge = memory.facts().huge_pages) {
@@ -132,9 +80,9 @@ HeapReport walk_glibc(const TargetMemory& memory, const HeapOptions& options) {
   for (HeapBlock& block : report.blocks)
     if (walk.set_aside.contains(block.address - found.layout.header())) block.state = BlockState::Cached;
   add_mapped(walk, heaps);
-  report.sizes = walk.sizes.totals(found.layout);
+  report.sizes = walk.all.sizes.totals(found.layout);
   report.heaps = std::move(heaps);
-  if (walk.objects) report.types = walk.objects->totals();
+  if (walk.all.objects) report.types = walk.all.objects->totals();
   if (report.retried)
     report.notes.push_back(
         {"heap_changed", "the program changed its heap while it was read: what changed was read again"});

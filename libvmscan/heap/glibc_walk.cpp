@@ -10,44 +10,64 @@
 namespace vmscan {
 namespace {
 
-constexpr std::size_t most_notes = 20;              // on broken places
 constexpr std::size_t chunks_to_believe = 8;        // in a row, before a chain is picked up again behind a broken place
 constexpr std::uint64_t most_cached_chunk = 0x420;  // of thread caches (2.26 to 2.41) and fast bins
 constexpr std::uint64_t most_thread_cache_chunk = 0x300;
-constexpr std::size_t most_thread_caches = 1 << 16;
 
-class HeapWalker {
+class StretchWalker {
  public:
-  HeapWalker(GlibcWalk& walk, const GlibcArena& arena, const GlibcHeap& heap, std::size_t index, HeapTotals& totals)
+  StretchWalker(const GlibcWalk& walk, const HeapStretch& stretch, WalkedStretch& result)
       : walk_(walk),
         layout_(walk.found.layout),
-        arena_(arena),
-        heap_(heap),
-        index_(index),
-        totals_(totals),
-        reader_(walk.memory, heap.range),
-        resident_(walk.memory.facts(), totals.residency),
-        end_(heap.range.end) {}
+        arena_(walk.found.arenas[stretch.arena]),
+        heap_(arena_.heaps[stretch.heap]),
+        stretch_(stretch),
+        result_(result),
+        found_(result.findings),
+        totals_(found_.totals),
+        resident_(walk.memory.facts(), totals_.residency),
+        end_(heap_.range.end) {
+    read_from(stretch.range.begin, stretch.range.end);
+  }
 
   void run() {
-    walk_.links.begin_heap(heap_.range);
-    follow_all();
+    result_.begin = stretch_.first != 0 ? stretch_.first : pick_up(stretch_.range.begin);
+    if (at_beginning()) take_head();
+    result_.links.begin_stretch({result_.begin == 0 ? end_ : result_.begin, end_});
+    result_.end = result_.begin == 0 ? end_ : follow_all(result_.begin);
+    result_.links.end_stretch(result_.end);
   }
 
  private:
-  void follow_all() {
-    Address at = heap_.first_chunk;
-    if (at == 0) at = pick_up(heap_.range.begin);
-    const Range head{heap_.range.begin, at == 0 ? end_ : at};
+  bool at_beginning() const { return stretch_.range.begin == heap_.range.begin; }
+  /// Whether the chain is the heap's, and not one that only seems to be.
+  bool sure() const { return at_beginning() || stretch_.first != 0; }
+
+  /// Other stretches are read at the same time: nothing is read ahead.
+  void read_from(Address begin, Address near) {
+    reader_.emplace(walk_.memory, Range{begin, end_}, near, ChunkReader::Ahead::No);
+  }
+
+  void take_head() {
+    const Range head{heap_.range.begin, result_.begin == 0 ? end_ : result_.begin};
     heap_.first_chunk == 0 ? add_unread(head) : add_overhead(head);
+  }
+
+  /// Returns where the next stretch goes on.
+  Address follow_all(Address at) {
     while (at != 0 && at < end_) {
-      const Address broken = follow(at);
-      if (broken == end_) return;
+      const Address stop = follow(at);
+      if (stop == end_ || at_border_) return stop;
+      if (!sure()) {
+        result_.broken = true;
+        return stop;
+      }
       settle(true);
-      at = pick_up(at_fence_ ? broken : broken + layout_.alignment);
-      add_unread({broken, at == 0 ? end_ : at});
-      if (!at_fence_) blame(broken, at);
+      at = pick_up(at_fence_ ? stop : stop + layout_.alignment);
+      add_unread({stop, at == 0 ? end_ : at});
+      if (!at_fence_) blame(stop, at);
     }
+    return end_;
   }
 
   void add_overhead(Range range) {
@@ -59,14 +79,14 @@ class HeapWalker {
     resident_.add(range, &PartBytes::unread);
   }
 
-  /// Follows the chain from `at`; returns where it breaks, or the end of the heap.
+  /// Follows the chain from `at`; returns where it leaves the stretch or breaks, or the end of the heap.
   Address follow(Address at) {
     const std::size_t word = layout_.word;
-    at_fence_ = false;
+    at_fence_ = at_border_ = false;
     while (at < end_) {
-      const std::byte* header = reader_.at(at, 2 * word);
+      const std::byte* header = reader_->at(at, 2 * word);
       if (header == nullptr) return at;
-      reader_.hurry(at);
+      reader_->hurry(at);
       const std::uint64_t value = walk_.memory.word_at({header, 2 * word}, word);
       const std::uint64_t size = value & ~chunk_flag::all;
       // What ends the heap is its top, even when that has moved meanwhile. It fills pages, whatever its own alignment.
@@ -78,6 +98,8 @@ class HeapWalker {
       if (heap_.cut && size > end_ - at) return leave_rest(at);
       if (!layout_.possible_size(size) || size > end_ - at) return end_of_chain(at, value);
       settle((value & chunk_flag::previous_in_use) != 0);
+      at_border_ = at >= stretch_.range.end;
+      if (at_border_) return at;
       pending_ = at;
       pending_size_ = size;
       pending_first_ = first_word(at, size);
@@ -91,8 +113,8 @@ class HeapWalker {
   Address leave_rest(Address at) {
     settle(true);
     add_unread({at, end_});
-    walk_.report.notes.push_back(
-        {"heap_grew", fmt::format("{} grew while it was read: its last {} bytes are unread", totals_.name, end_ - at)});
+    found_.notes.push_back({"heap_grew", fmt::format("{} grew while it was read: its last {} bytes are unread",
+                                                     name_of(arena_), end_ - at)});
     return end_;
   }
 
@@ -126,23 +148,23 @@ class HeapWalker {
 
   bool is_fence(Address at) {
     const std::size_t word = layout_.word;
-    const std::byte* header = reader_.at(at, 2 * word);
+    const std::byte* header = reader_->at(at, 2 * word);
     return header != nullptr &&
            walk_.memory.word_at({header, 2 * word}, word) == (2 * word | chunk_flag::previous_in_use);
   }
 
   /// The first word of what the program has of a chunk; 0 where nobody asks for it, or it is not at hand.
   std::uint64_t first_word(Address at, std::uint64_t size) {
-    if (size > most_cached_chunk && !walk_.objects) return 0;
+    if (size > most_cached_chunk && !found_.objects) return 0;
     const Address address = at + 2 * layout_.word;
-    const std::byte* bytes = walk_.objects ? reader_.at(address, layout_.word) : reader_.inside(address, layout_.word);
+    const std::byte* bytes = found_.objects ? reader_->at(address, layout_.word) : reader_->inside(address, layout_.word);
     return bytes == nullptr ? 0 : walk_.memory.word_at({bytes, layout_.word}, 0);
   }
 
   bool may_be_cache(Address at, std::uint64_t size) const {
     if (size > most_thread_cache_chunk) return false;
     const std::size_t bytes = static_cast<std::size_t>(size) - layout_.word;
-    const std::byte* content = reader_.inside(at + layout_.header(), bytes);
+    const std::byte* content = reader_->inside(at + layout_.header(), bytes);
     return may_be_thread_cache(walk_, size,
                                content == nullptr ? std::span<const std::byte>() : std::span(content, bytes));
   }
@@ -161,15 +183,15 @@ class HeapWalker {
     resident_.add(block, in_use ? &PartBytes::live : &PartBytes::free);
     if (in_use) {
       totals_.live.add(pending_size_);
-      if (possible_link()) walk_.links.add({pending_, pending_size_, pending_first_});
-      if (walk_.objects) walk_.objects->add(pending_first_, pending_size_);
-      if (pending_cache_ && walk_.thread_caches.size() < most_thread_caches) walk_.thread_caches.push_back(pending_);
+      if (possible_link()) result_.links.add({pending_, pending_size_, pending_first_});
+      if (found_.objects) found_.objects->add(pending_first_, pending_size_);
+      if (pending_cache_ && found_.thread_caches.size() < most_thread_caches) found_.thread_caches.push_back(pending_);
     } else {
       totals_.free.add(pending_size_);
       totals_.largest_free = std::max(totals_.largest_free, pending_size_);
     }
     const BlockState state = in_use ? BlockState::Live : BlockState::Free;
-    walk_.sizes.add(pending_size_, state);
+    found_.sizes.add(pending_size_, state);
     if (wanted()) list(state);
     pending_ = 0;
   }
@@ -181,19 +203,26 @@ class HeapWalker {
   }
 
   void list(BlockState state) {
-    if (walk_.report.blocks.size() >= walk_.options.most_blocks) {
-      walk_.report.blocks_complete = false;
+    if (found_.blocks.size() >= walk_.options.most_blocks) {
+      found_.blocks_complete = false;
       return;
     }
-    walk_.report.blocks.push_back(
-        {.address = pending_ + layout_.header(), .size = pending_size_, .state = state, .heap = index_});
+    found_.blocks.push_back(
+        {.address = pending_ + layout_.header(), .size = pending_size_, .state = state, .heap = stretch_.arena});
   }
 
-  /// The next address from which a chain of several chunks can be followed; 0 when there is none.
+  /// The next address from which a chain of several chunks can be followed; 0 when there is none. Where a chain of the
+  /// heap is lost, it is sought beyond the stretch, too.
   Address pick_up(Address from) {
     while (from < end_ && !layout_.aligned(from)) ++from;
-    for (Address at = from; at < end_; at += layout_.alignment)
+    const Address end = sure() ? end_ : stretch_.range.end;
+    for (Address at = from; at < end; at += layout_.alignment) {
+      if (at >= stretch_.range.end && !beyond_) {
+        beyond_ = true;
+        read_from(at, end_);
+      }
       if (leads_on(at)) return at;
+    }
     return 0;
   }
 
@@ -201,7 +230,7 @@ class HeapWalker {
     const std::size_t word = layout_.word;
     for (std::size_t i = 0; i < chunks_to_believe; ++i) {
       std::uint64_t value = 0;
-      const std::byte* header = i == 0 ? reader_.at(at, 2 * word) : reader_.inside(at, 2 * word);
+      const std::byte* header = i == 0 ? reader_->at(at, 2 * word) : reader_->inside(at, 2 * word);
       if (header != nullptr) {
         value = walk_.memory.word_at({header, 2 * word}, word);
       } else {
@@ -220,39 +249,42 @@ class HeapWalker {
 
   void blame(Address broken, Address again) {
     ++totals_.broken;
-    if (walk_.report.notes.size() >= most_notes) return;
-    const std::byte* header = reader_.at(broken, 2 * layout_.word);
+    if (found_.notes.size() >= most_notes) return;
+    const std::byte* header = reader_->at(broken, 2 * layout_.word);
     const std::string said =
         header == nullptr
             ? "cannot be read"
             : fmt::format("has the size {:#x}", walk_.memory.word_at({header, 2 * layout_.word}, layout_.word));
-    walk_.report.notes.push_back(
+    found_.notes.push_back(
         {"heap_broken",
          fmt::format("{}: the block header at {:#x} {}, which cannot be right: {} bytes up to {:#x} are "
                      "unread",
-                     totals_.name, broken, said, (again == 0 ? end_ : again) - broken, again == 0 ? end_ : again)});
+                     name_of(arena_), broken, said, (again == 0 ? end_ : again) - broken, again == 0 ? end_ : again)});
   }
 
-  GlibcWalk& walk_;
+  const GlibcWalk& walk_;
   const GlibcLayout& layout_;
   const GlibcArena& arena_;
   const GlibcHeap& heap_;
-  std::size_t index_;
+  const HeapStretch& stretch_;
+  WalkedStretch& result_;
+  GlibcFindings& found_;
   HeapTotals& totals_;
-  ChunkReader reader_;
+  std::optional<ChunkReader> reader_;
   ResidencyCounter resident_;
-  Address end_;
+  Address end_;  // of the heap
   Address pending_ = 0;
   std::uint64_t pending_size_ = 0, pending_first_ = 0;
-  bool pending_cache_ = false, at_fence_ = false;
+  bool pending_cache_ = false, at_fence_ = false, at_border_ = false, beyond_ = false;
   std::size_t far_looks_ = 1 << 18;  // reads outside the window while a chain is sought: hostile sizes lead anywhere
 };
 
 }  // namespace
 
-void walk_glibc_heap(GlibcWalk& walk, const GlibcArena& arena, const GlibcHeap& heap, std::size_t index,
-                     HeapTotals& totals) {
-  HeapWalker(walk, arena, heap, index, totals).run();
+WalkedStretch walk_stretch(const GlibcWalk& walk, const HeapStretch& stretch) {
+  WalkedStretch result{.findings = walk.nothing};
+  StretchWalker(walk, stretch, result).run();
+  return result;
 }
 
 }  // namespace vmscan

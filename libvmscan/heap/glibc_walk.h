@@ -12,7 +12,7 @@
 
 namespace vmscan {
 
-/// Counts by exact size in bounded memory: sizes below 1 MiB each for itself, of the larger ones the first so many.
+/// Counts by exact size in bounded memory: sizes below 64 KiB each for itself, of the larger ones the first so many.
 class SizeCounts {
  public:
   explicit SizeCounts(std::size_t step) : step_(step), small_(small_limit / step) {}
@@ -24,11 +24,12 @@ class SizeCounts {
   }
   /// A block that counted as live turns out to be cached, or the allocator's own.
   void take_from_live(std::uint64_t size, std::optional<BlockState> into);
+  SizeCounts& operator+=(const SizeCounts& other);
   std::vector<SizeTotals> totals(const GlibcLayout& layout) const;
 
  private:
   using Counts = std::array<std::uint64_t, 3>;  // by BlockState
-  static constexpr std::uint64_t small_limit = 1 << 20;
+  static constexpr std::uint64_t small_limit = 64 << 10;
   static constexpr std::size_t most_large = 100'000;
   void add_large(std::uint64_t size, BlockState state);
   Counts* find(std::uint64_t size);
@@ -39,25 +40,60 @@ class SizeCounts {
   std::uint64_t left_out_ = 0;
 };
 
+inline constexpr std::size_t most_notes = 20;  // on broken places
+inline constexpr std::size_t most_thread_caches = 1 << 16;
+
+/// What a walk finds, in one stretch of a heap or in all of them. Of the totals only what adds up is set.
+struct GlibcFindings {
+  SizeCounts sizes;
+  std::optional<ObjectCounts> objects = {};
+  HeapTotals totals = {};
+  std::vector<Address> thread_caches = {};  // chunks in use that may hold a tcache_perthread_struct
+  std::vector<HeapBlock> blocks = {};
+  bool blocks_complete = true;
+  std::vector<Note> notes = {};
+
+  /// Adds what was found behind it; but the totals only where `with_totals`, since they belong to an arena.
+  void add(GlibcFindings&& other, const HeapOptions& options, bool with_totals);
+};
+
 /// Everything that one walk needs and finds.
 struct GlibcWalk {
   const TargetMemory& memory;
-  const GlibcHeaps& found;
+  GlibcHeaps& found;
   const HeapOptions& options;
   HeapReport& report;
-  SizeCounts sizes;
-  std::vector<Address> thread_caches = {};     // chunks in use that may hold a tcache_perthread_struct
-  std::unordered_set<Address> set_aside = {};  // chunks in caches, when blocks are listed
-  std::optional<ObjectCounts> objects = {};
+  const GlibcFindings nothing;    // with which each stretch begins
   std::uint64_t wanted_size = 0;  // of blocks to list; 0: none
   Range heaps = {};               // from the first address of any arena to the last
+  GlibcFindings all = nothing;
   NotedLinks links = {};
-  std::vector<Address> fast_chunks = {};  // chunks in fast bins, the first so many
+  std::unordered_set<Address> set_aside = {};  // chunks in caches, when blocks are listed
+  std::vector<Address> fast_chunks = {};       // chunks in fast bins, the first so many
 };
 
-/// Walks one heap and adds to `totals`. `index` is that of the heap in the report.
-void walk_glibc_heap(GlibcWalk& walk, const GlibcArena& arena, const GlibcHeap& heap, std::size_t index,
-                     HeapTotals& totals);
+/// Part of a heap that is walked by itself.
+struct HeapStretch {
+  std::size_t arena = 0, heap = 0;  // indices
+  Range range = {};                 // chunks that begin in it
+  /// Where the first of them begins; 0: not known. Then it is picked up where a chain seems to begin.
+  Address first = 0;
+};
+
+struct WalkedStretch {
+  GlibcFindings findings;
+  NotedLinks links = {};
+  Address begin = 0, end = 0;  // from the first chunk to behind the last one, in this stretch or beyond
+  bool broken = false;         // a chain that had been picked up broke: it may never have been one
+};
+
+std::string name_of(const GlibcArena& arena);
+
+/// Walks one stretch. Changes nothing of the walk: several may be walked at a time.
+WalkedStretch walk_stretch(const GlibcWalk& walk, const HeapStretch& stretch);
+
+/// Walks all heaps, on several threads; adds to `walk`. Returns one entry for each arena. (glibc_stretches.cpp)
+std::vector<HeapTotals> walk_arenas(GlibcWalk& walk);
 
 /// Whether a chunk of this size may hold a tcache_perthread_struct, as far as `bytes` say, which are what it has behind
 /// its header; empty: not known. (glibc_caches.cpp)

@@ -47,6 +47,7 @@ struct HeapOptions {
   std::size_t most_blocks = 1'000'000;
   bool types = false;     // count the C++ objects
   bool contents = false;  // keep the beginnings of texts in listed blocks
+  std::uint64_t stretch_bytes = 16 << 20;  // of a heap, walked by one thread; tests make it small
 };
 
 }  // namespace vmscan

@@ -49,6 +49,12 @@ void ObjectCounts::count(Address table, std::uint64_t size) {
     counts_[table].add(size);
 }
 
+ObjectCounts& ObjectCounts::operator+=(const ObjectCounts& other) {
+  for (const auto& [table, sum] : other.counts_)
+    if (counts_.size() < most_tables || counts_.contains(table)) counts_[table] += sum;
+  return *this;
+}
+
 std::optional<std::uint64_t> ObjectCounts::word_in_image(Address address) const {
   return may_be_table(address) ? memory_->word(address) : std::nullopt;
 }

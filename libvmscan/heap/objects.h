@@ -25,6 +25,7 @@ class ObjectCounts {
   void add(Address first_word, std::uint64_t size) {
     if (first_word != 0 && may_be_table(first_word)) count(first_word, size);
   }
+  ObjectCounts& operator+=(const ObjectCounts& other);
   /// By class, most bytes first. Blocks whose first word turns out to be no table are left out.
   std::vector<ObjectTotals> totals() const;
 

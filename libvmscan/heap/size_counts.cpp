@@ -22,6 +22,20 @@ void SizeCounts::take_from_live(std::uint64_t size, std::optional<BlockState> in
   if (into) ++(*counts)[static_cast<std::size_t>(*into)];
 }
 
+SizeCounts& SizeCounts::operator+=(const SizeCounts& other) {
+  const auto add = [](Counts& to, const Counts& from) {
+    for (std::size_t i = 0; i < to.size(); ++i) to[i] += from[i];
+  };
+  for (std::size_t i = 0; i < small_.size(); ++i) add(small_[i], other.small_[i]);
+  for (const auto& [size, counts] : other.large_)
+    if (large_.size() < most_large || large_.contains(size))
+      add(large_[size], counts);
+    else
+      for (const std::uint64_t count : counts) left_out_ += count;
+  left_out_ += other.left_out_;
+  return *this;
+}
+
 std::vector<SizeTotals> SizeCounts::totals(const GlibcLayout& layout) const {
   std::vector<SizeTotals> result;
   const auto add = [&](std::uint64_t size, const Counts& counts) {

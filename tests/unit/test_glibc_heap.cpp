@@ -1,4 +1,5 @@
 #include <catch2/catch.hpp>
+#include <map>
 #include <random>
 
 #include "libvmscan/heap/heap_parts.h"
@@ -170,6 +171,31 @@ TEST_CASE("a heap of random bytes ends in bounded time and sums up") {
   glibc.memory.put_word(FakeGlibc::arena + FakeGlibc::top, FakeGlibc::heap + 0x20);
   const HeapReport report = walk(glibc);
   CHECK(glibc.memory.reads() < 2'000'000);
+}
+
+TEST_CASE("a heap that is walked in stretches has the same blocks, whatever they hold") {
+  FakeGlibc glibc(0x400000);
+  std::mt19937_64 random(11);
+  std::map<std::uint64_t, BlockSum> live;  // by size
+  bool in_use = true;                      // the block before
+  for (std::uint64_t before = 0, size = 0; glibc.at < FakeGlibc::heap + glibc.size - 0x30000; before = size) {
+    if (before != 0 && in_use) live[before].add(before);
+    size = 16 * (random() % 200 == 0 ? 0x1000 + random() % 0x1000 : 2 + random() % 40);
+    const Address chunk = glibc.chunk(size, in_use ? FakeGlibc::in_use : 0);
+    in_use = random() % 4 != 0;
+    // What looks like a chain of blocks, here and there.
+    for (Address at = chunk + 16; random() % 8 != 0 && at + 32 <= glibc.at; at += 32) glibc.memory.put_word(at + 8, 33);
+  }
+  glibc.finish(0);  // the last block is free
+  HeapOptions options;
+  options.stretch_bytes = GENERATE(0x1000U, 0x3210U, 0x10000U, 0x100000U, 0x1000000U);
+  const HeapReport report = walk(glibc, options);
+  CHECK(report.notes.empty());
+  CHECK(report.heaps[0].unread == 0);
+  std::map<std::uint64_t, BlockSum> found;
+  for (const SizeTotals& size : report.sizes)
+    if (size.live.blocks > 0) found[size.size] = size.live;
+  CHECK(found == live);
 }
 
 TEST_CASE("mapped blocks are found in the middle of a mapping, and only as long as malloc counts any") {

@@ -15,7 +15,7 @@ TEST_CASE("noted links are found by their chunk, and nothing else is") {
   for (const auto& [begin, count] :
        {std::pair<Address, int>{0x7f0000000000, 3000}, {0x10000, 1}, {0x1000000, 0}, {0x2000000, 20000}}) {
     const Range heap{begin, begin + (4 << 20)};
-    links.begin_heap(heap);
+    links.begin_stretch(heap);
     std::map<Address, PossibleLink> here;
     for (int i = 0; i < count; ++i) {
       const Address chunk = begin + random() % (heap.size() / 16) * 16;
@@ -42,17 +42,40 @@ TEST_CASE("noted links are found by their chunk, and nothing else is") {
 
 TEST_CASE("links of heaps that are read again are given up") {
   NotedLinks links;
-  links.begin_heap({0x1000, 0x2000});
+  links.begin_stretch({0x1000, 0x2000});
   links.add({0x1000, 32, 1});
-  const std::size_t before = links.heaps();
-  links.begin_heap({0x3000, 0x4000});
+  const std::size_t before = links.stretches();
+  links.begin_stretch({0x3000, 0x4000});
   links.add({0x3000, 32, 2});
-  links.keep_heaps(before);
-  links.begin_heap({0x3000, 0x5000});
+  links.keep_stretches(before);
+  links.begin_stretch({0x3000, 0x5000});
   links.add({0x4000, 48, 3});
   links.finish();
   CHECK(links.find(0x1000));
   CHECK_FALSE(links.find(0x3000));
   REQUIRE(links.find(0x4000));
   CHECK(links.find(0x4000)->size == 48);
+}
+
+TEST_CASE("links that were noted apart are found when they are put together") {
+  NotedLinks all;
+  bool goes_on = false;
+  for (const Address begin : {Address{0x10010}, Address{0x20030}, Address{0x7f0000000000}}) {
+    NotedLinks links;
+    links.begin_stretch({begin, begin + 0x1000000});
+    links.add({begin, 32, begin + 1});
+    links.add({begin + 0x100, 48, begin + 2});
+    links.end_stretch(begin + 0x10020);
+    all.append(links, goes_on && begin < 0x7f0000000000);
+    goes_on = true;
+  }
+  CHECK(all.stretches() == 2);
+  all.finish();
+  for (const Address begin : {Address{0x10010}, Address{0x20030}, Address{0x7f0000000000}}) {
+    REQUIRE(all.find(begin));
+    CHECK(all.find(begin)->next == begin + 1);
+    REQUIRE(all.find(begin + 0x100));
+    CHECK(all.find(begin + 0x100)->size == 48);
+    CHECK_FALSE(all.find(begin + 0x10));
+  }
 }
