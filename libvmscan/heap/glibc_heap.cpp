@@ -63,8 +63,7 @@ HeapReport walk_glibc(const TargetMemory& memory, const HeapOptions& options) {
   GlibcFindings nothing{.sizes = SizeCounts(found.layout.alignment)};
   if (options.types) nothing.objects.emplace(memory);
   if (memory.facts().pages_known) nothing.totals.residency.emplace();
-  GlibcWalk walk{
-      .memory = memory, .found = found, .options = options, .report = report, .nothing = std::move(nothing)};
+  GlibcWalk walk{.memory = memory, .found = found, .options = options, .report = report, .nothing = std::move(nothing)};
   if (options.list_request) walk.wanted_size = chunk_size(found.layout, *options.list_request);
   walk.heaps = range_of_heaps(found);
   std::vector<HeapTotals> heaps = walk_arenas(walk);

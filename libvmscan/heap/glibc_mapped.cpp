@@ -168,7 +168,8 @@ class Finder {
     if (memory_.readable(header) != std::vector{header}) return {};
     if (address - block.begin > memory_.page_bytes() - size) {
       header_.resize(size);
-      return memory_.read(address, header_) == size ? std::span<const std::byte>(header_) : std::span<const std::byte>();
+      return memory_.read(address, header_) == size ? std::span<const std::byte>(header_)
+                                                    : std::span<const std::byte>();
     }
     if (first_page_at_ != block.begin) {
       first_page_.resize(memory_.page_bytes());

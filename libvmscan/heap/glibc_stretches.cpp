@@ -125,7 +125,7 @@ void GlibcFindings::add(GlibcFindings&& other, const HeapOptions& options, bool 
 std::vector<HeapTotals> walk_arenas(GlibcWalk& walk) {
   std::vector<HeapStretch> stretches;
   std::uint64_t bytes = 0;
-  for (std::size_t i = 0; i < walk.found.arenas.size(); ++i) 
+  for (std::size_t i = 0; i < walk.found.arenas.size(); ++i)
     cut_into_stretches(walk.found.arenas[i], i, walk.options.stretch_bytes, stretches);
   for (const HeapStretch& stretch : stretches) bytes += stretch.range.size();
   const unsigned threads = bytes < threads_pay_bytes ? 1 : thread_count();

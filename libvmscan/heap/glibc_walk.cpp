@@ -157,7 +157,8 @@ class StretchWalker {
   std::uint64_t first_word(Address at, std::uint64_t size) {
     if (size > most_cached_chunk && !found_.objects) return 0;
     const Address address = at + 2 * layout_.word;
-    const std::byte* bytes = found_.objects ? reader_->at(address, layout_.word) : reader_->inside(address, layout_.word);
+    const std::byte* bytes =
+        found_.objects ? reader_->at(address, layout_.word) : reader_->inside(address, layout_.word);
     return bytes == nullptr ? 0 : walk_.memory.word_at({bytes, layout_.word}, 0);
   }
 

@@ -45,8 +45,8 @@ struct HeapOptions {
   std::optional<std::uint64_t> list_request;  // those that a request of so many bytes gets
   std::optional<Address> list_address;        // the one with this address
   std::size_t most_blocks = 1'000'000;
-  bool types = false;     // count the C++ objects
-  bool contents = false;  // keep the beginnings of texts in listed blocks
+  bool types = false;                      // count the C++ objects
+  bool contents = false;                   // keep the beginnings of texts in listed blocks
   std::uint64_t stretch_bytes = 16 << 20;  // of a heap, walked by one thread; tests make it small
 };
 

@@ -45,7 +45,8 @@ void NotedLinks::keep_stretches(std::size_t count) {
 }
 
 void NotedLinks::finish() {
-  std::sort(stretches_.begin(), stretches_.end(), [](const Stretch& a, const Stretch& b) { return a.range.begin < b.range.begin; });
+  std::sort(stretches_.begin(), stretches_.end(),
+            [](const Stretch& a, const Stretch& b) { return a.range.begin < b.range.begin; });
   for (Stretch& stretch : stretches_) make_buckets(stretch);
 }
 

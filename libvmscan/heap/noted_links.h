@@ -22,8 +22,8 @@ class NotedLinks {
   void add(const PossibleLink& link);
   /// Nothing of the stretch that was begun last lies behind `end`.
   void end_stretch(Address end) { stretches_.back().range.end = end; }
-  /// Adds one that has a single stretch. Stretches do not overlap, and may come in any order. `goes_on`: it is the end of
-  /// the stretch that was added last.
+  /// Adds one that has a single stretch. Stretches do not overlap, and may come in any order. `goes_on`: it is the end
+  /// of the stretch that was added last.
   void append(const NotedLinks& other, bool goes_on);
   /// For another attempt at the stretches that were added last: how many there were before.
   std::size_t stretches() const { return stretches_.size(); }

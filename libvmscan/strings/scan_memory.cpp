@@ -226,9 +226,9 @@ class Merger {
   std::size_t region_ = 0;
 };
 
-/// Hands out pieces to threads, a few that lie together at a time, and their results in order: whoever finishes the piece that is next delivers it, and
-/// what is ready behind it. So no thread waits for another but when all slots are taken, which spares thousands of
-/// switches.
+/// Hands out pieces to threads, a few that lie together at a time, and their results in order: whoever finishes the
+/// piece that is next delivers it, and what is ready behind it. So no thread waits for another but when all slots are
+/// taken, which spares thousands of switches.
 class Line {
  public:
   /// `deliver` is never called by two threads at once. False: no more is wanted.
