@@ -84,7 +84,7 @@ class StretchWalker {
     const std::size_t word = layout_.word;
     at_fence_ = at_border_ = false;
     while (at < end_) {
-      const std::byte* header = reader_->at(at, 2 * word);
+      const std::byte* header = sure() ? reader_->at(at, 2 * word) : header_in_ram(at);
       if (header == nullptr) return at;
       reader_->hurry(at);
       const std::uint64_t value = walk_.memory.word_at({header, 2 * word}, word);
@@ -212,17 +212,31 @@ class StretchWalker {
         {.address = pending_ + layout_.header(), .size = pending_size_, .state = state, .heap = stretch_.arena});
   }
 
+  /// A header where perhaps there is none: only if nothing must be pulled in for it. Null: it is not there.
+  const std::byte* header_in_ram(Address at) {
+    const std::size_t size = 2 * layout_.word;
+    const std::byte* bytes = reader_->inside(at, size);
+    return bytes == nullptr && in_ram({at, at + size}) ? reader_->at(at, size) : bytes;
+  }
+  bool in_ram(Range range) const {
+    const std::vector<Range> parts = walk_.memory.readable(range);
+    return parts.size() == 1 && parts.front() == range;
+  }
+
   /// The next address from which a chain of several chunks can be followed; 0 when there is none. Where a chain of the
   /// heap is lost, it is sought beyond the stretch, too.
   Address pick_up(Address from) {
     while (from < end_ && !layout_.aligned(from)) ++from;
     const Address end = sure() ? end_ : stretch_.range.end;
-    for (Address at = from; at < end; at += layout_.alignment) {
+    for (Address at = from; at < end;) {
       if (at >= stretch_.range.end && !beyond_) {
         beyond_ = true;
         read_from(at, end_);
       }
       if (leads_on(at)) return at;
+      const bool there = reader_->inside(at, layout_.header()) != nullptr;
+      at += there ? layout_.alignment : walk_.memory.page_bytes() - at % walk_.memory.page_bytes();
+      while (!layout_.aligned(at)) ++at;
     }
     return 0;
   }
@@ -231,11 +245,11 @@ class StretchWalker {
     const std::size_t word = layout_.word;
     for (std::size_t i = 0; i < chunks_to_believe; ++i) {
       std::uint64_t value = 0;
-      const std::byte* header = i == 0 ? reader_->at(at, 2 * word) : reader_->inside(at, 2 * word);
+      const std::byte* header = i == 0 ? header_in_ram(at) : reader_->inside(at, 2 * word);
       if (header != nullptr) {
         value = walk_.memory.word_at({header, 2 * word}, word);
       } else {
-        if (i == 0 || far_looks_ == 0) return false;
+        if (i == 0 || far_looks_ == 0 || !in_ram({at, at + 2 * word})) return false;
         --far_looks_;
         value = walk_.memory.word(at + word).value_or(0);
       }

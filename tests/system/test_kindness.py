@@ -34,6 +34,15 @@ class Kindness(unittest.TestCase):
                 look(target.pid)
                 self.assertEqual(condition(target.pid), before, f"after {look.__name__}")
 
+    def test_a_block_that_was_never_touched_stays_so(self):
+        with vmscan.start("untouched_block") as target:
+            before = condition(target.pid)
+            for options in ([], ["--sizes"], ["--types"]):
+                heaps = vmscan.document("heap", *options, "--json", target.pid)["heaps"]
+                self.assertGreater(heaps[0]["live_bytes"], target["untouched"].size)
+                self.assertEqual(heaps[0]["unread"], 0)
+                self.assertEqual(condition(target.pid), before, f"after heap {options}")
+
     def test_memory_that_a_fork_shares_stays_shared(self):
         """Pinning such a page would make the kernel copy it, for each process that is looked at."""
         with vmscan.start("cow_fork") as target:
