@@ -26,7 +26,8 @@ class StretchWalker {
         found_(result.findings),
         totals_(found_.totals),
         resident_(walk.memory.facts(), totals_.residency),
-        end_(heap_.range.end) {
+        end_(heap_.range.end),
+        far_looks_(sure() ? 1 << 18 : 1 << 14) {
     read_from(stretch.range.begin, stretch.range.end);
   }
 
@@ -291,7 +292,7 @@ class StretchWalker {
   Address pending_ = 0;
   std::uint64_t pending_size_ = 0, pending_first_ = 0;
   bool pending_cache_ = false, at_fence_ = false, at_border_ = false, beyond_ = false;
-  std::size_t far_looks_ = 1 << 18;  // reads outside the window while a chain is sought: hostile sizes lead anywhere
+  std::size_t far_looks_;  // reads outside the window while a chain is sought: hostile sizes lead anywhere
 };
 
 }  // namespace
