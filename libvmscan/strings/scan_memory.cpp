@@ -342,7 +342,7 @@ Result<void> scan_memory(const MemoryReader& memory, std::span<const Extent> ext
   const Searcher searcher(memory, options, render);
   Merger merger(searcher, options, deliver, totals);
   std::optional<Error> error;
-  Line line(extents, std::max<std::size_t>(options.piece_bytes, 1), most_in_batch * (2 * threads + 1), [&](Slot& slot) {
+  Line line(extents, std::max<std::size_t>(options.piece_bytes, 1), most_in_batch * (threads + 2), [&](Slot& slot) {
     if (!merger.add(slot)) return false;
     error = slot.error;
     if (!error && options.goes_on && !options.goes_on(totals)) totals.stopped = true;
