@@ -30,9 +30,11 @@ constexpr std::array<CacheLayout, 3> layouts_64{{{0x250, 64, 1, true}, {0x290, 6
 constexpr std::array<CacheLayout, 3> layouts_32{{{0x150, 64, 1, true}, {0x190, 64, 2, true}, {0x1d0, 76, 2, false}}};
 constexpr std::size_t small_bins = 64;  // of one size each
 
+constexpr const std::array<CacheLayout, 3>& layouts_of(std::size_t word) { return word == 8 ? layouts_64 : layouts_32; }
+
 /// Null when no such structure has a chunk of this size.
 const CacheLayout* layout_of_cache(std::size_t word, std::uint64_t chunk_size) {
-  const auto& layouts = word == 8 ? layouts_64 : layouts_32;
+  const auto& layouts = layouts_of(word);
   const auto found =
       std::find_if(layouts.begin(), layouts.end(), [&](const auto& each) { return each.chunk_size == chunk_size; });
   return found == layouts.end() ? nullptr : &*found;
@@ -294,6 +296,12 @@ class Settler {
 };
 
 }  // namespace
+
+std::uint64_t sizes_of_thread_caches(std::size_t word) {
+  std::uint64_t sizes = 0;
+  for (const CacheLayout& layout : layouts_of(word)) sizes |= std::uint64_t{1} << layout.chunk_size / 16;
+  return sizes;
+}
 
 bool may_be_thread_cache(const GlibcWalk& walk, std::uint64_t size, std::span<const std::byte> bytes) {
   const CacheLayout* layout = layout_of_cache(walk.memory.word_bytes(), size);

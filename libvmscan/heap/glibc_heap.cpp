@@ -66,6 +66,7 @@ HeapReport walk_glibc(const TargetMemory& memory, const HeapOptions& options) {
   GlibcWalk walk{.memory = memory, .found = found, .options = options, .report = report, .nothing = std::move(nothing)};
   if (options.list_request) walk.wanted_size = chunk_size(found.layout, *options.list_request);
   walk.heaps = range_of_heaps(found);
+  walk.cache_sizes = sizes_of_thread_caches(found.layout.word);
   std::vector<HeapTotals> heaps = walk_arenas(walk);
   report.blocks = std::move(walk.all.blocks);
   report.blocks_complete = walk.all.blocks_complete;

@@ -12,7 +12,6 @@ namespace {
 
 constexpr std::size_t chunks_to_believe = 8;        // in a row, before a chain is picked up again behind a broken place
 constexpr std::uint64_t most_cached_chunk = 0x420;  // of thread caches (2.26 to 2.41) and fast bins
-constexpr std::uint64_t most_thread_cache_chunk = 0x300;
 
 class StretchWalker {
  public:
@@ -164,7 +163,7 @@ class StretchWalker {
   }
 
   bool may_be_cache(Address at, std::uint64_t size) const {
-    if (size > most_thread_cache_chunk) return false;
+    if (size >= 64 * 16 || (walk_.cache_sizes >> size / 16 & 1) == 0) return false;
     const std::size_t bytes = static_cast<std::size_t>(size) - layout_.word;
     const std::byte* content = reader_->inside(at + layout_.header(), bytes);
     return may_be_thread_cache(walk_, size,

@@ -66,6 +66,7 @@ struct GlibcWalk {
   const GlibcFindings nothing;    // with which each stretch begins
   std::uint64_t wanted_size = 0;  // of blocks to list; 0: none
   Range heaps = {};               // from the first address of any arena to the last
+  std::uint64_t cache_sizes = 0;  // bit n: a tcache_perthread_struct may have a chunk of 16 n bytes
   GlibcFindings all = nothing;
   NotedLinks links = {};
   std::unordered_set<Address> set_aside = {};  // chunks in caches, when blocks are listed
@@ -94,6 +95,9 @@ WalkedStretch walk_stretch(const GlibcWalk& walk, const HeapStretch& stretch);
 
 /// Walks all heaps, on several threads; adds to `walk`. Returns one entry for each arena. (glibc_stretches.cpp)
 std::vector<HeapTotals> walk_arenas(GlibcWalk& walk);
+
+/// For GlibcWalk::cache_sizes. (glibc_caches.cpp)
+std::uint64_t sizes_of_thread_caches(std::size_t word);
 
 /// Whether a chunk of this size may hold a tcache_perthread_struct, as far as `bytes` say, which are what it has behind
 /// its header; empty: not known. (glibc_caches.cpp)
