@@ -9,7 +9,7 @@
 namespace vmscan {
 
 /// Calls `work(i)` for each i below `count`, `threads` (at least 1) of them at a time, and on this thread, in rising
-/// order, `take(i, result)`. So at most `threads` results wait to be taken.
+/// order, `take(i, result)`. So at most `threads` results wait to be taken. Where no thread can be had, this one works.
 template <class Work, class Take>
 void for_each_in_order(std::size_t count, unsigned threads, const Work& work, const Take& take) {
   if (threads <= 1 || count <= 1) {
@@ -20,7 +20,7 @@ void for_each_in_order(std::size_t count, unsigned threads, const Work& work, co
   std::size_t started = 0;
   const auto start = [&] {
     while (started < count && running.size() < threads)
-      running.push_back(std::async(std::launch::async, [&work, i = started++] { return work(i); }));
+      running.push_back(std::async(std::launch::async | std::launch::deferred, [&work, i = started++] { return work(i); }));
   };
   for (std::size_t i = 0; i < count; ++i) {
     start();

@@ -8,6 +8,8 @@
 #include <optional>
 #include <thread>
 
+#include "libvmscan/model/run_on_threads.h"
+
 namespace vmscan {
 namespace {
 
@@ -348,10 +350,8 @@ Result<void> scan_memory(const MemoryReader& memory, std::span<const Extent> ext
     if (!error && options.goes_on && !options.goes_on(totals)) totals.stopped = true;
     return !error && !totals.stopped;
   });
-  std::vector<std::jthread> workers;
-  for (unsigned i = 1; i < threads; ++i) workers.emplace_back([&] { line.work(searcher, Tools(options)); });
-  line.work(searcher, Tools(options));
-  workers.clear();
+  const auto work = [&] { line.work(searcher, Tools(options)); };
+  run_on_threads(threads, work);
   line.rethrow();
   if (!totals.stopped) merger.finish();
   if (error) return std::unexpected(*error);

@@ -6,6 +6,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
@@ -55,6 +56,20 @@ class Targets(CommandLine):
         done = subprocess.run([*nobody, vmscan.PROGRAM, "--version"], capture_output=True, check=False)
         if done.returncode != 0:
             self.skipTest(f"another user cannot run {vmscan.PROGRAM}")
+
+    def test_where_no_more_threads_are_allowed(self):
+        nobody = vmscan.as_nobody()
+        self.need_program_for(nobody)
+        limited = [*nobody, vmscan.need("prlimit"), "--nproc=1:1"]
+        with subprocess.Popen([*nobody, "sleep", "100"]) as target:
+            try:
+                time.sleep(0.2)
+                for command in (["summary"], ["heap"], ["strings", "-q", "--count"], ["details", "--json"]):
+                    done = subprocess.run([*limited, vmscan.PROGRAM, *command, str(target.pid)], capture_output=True,
+                                          text=True, check=False)
+                    self.assertEqual((done.returncode, done.stderr), (0, ""), command)
+            finally:
+                target.kill()
 
     def test_a_file_that_may_not_be_read(self):
         nobody = vmscan.as_nobody()

@@ -134,7 +134,7 @@ Result<LiveProcess::Outcome> LiveProcess::collect_memory(const CollectOptions& o
   settle_deleted_names(proc_, facts.mappings);
   timer.step(fmt::format("maps ({} mappings)", facts.mappings.size()));
   // Beside the pages: opening a hundred libraries takes as long as reading their pages.
-  auto beside = std::async(std::launch::async, [&] {
+  auto beside = std::async(std::launch::async | std::launch::deferred, [&] {
     return std::pair(find_threads(proc_, !facts.target.namespace_pids.empty()),
                      find_images(proc_, options.sections, facts.mappings));
   });

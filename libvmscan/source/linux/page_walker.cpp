@@ -7,8 +7,8 @@
 #include <atomic>
 #include <cerrno>
 #include <memory>
-#include <thread>
 
+#include "libvmscan/model/run_on_threads.h"
 #include "libvmscan/source/linux/pagemap_scan.h"
 #include "libvmscan/source/linux/text/pagemap_entry.h"
 
@@ -239,11 +239,7 @@ PageWalkResult walk_pages(const std::vector<PageWalkMapping>& mappings, const Pa
     Walker walker(mappings, options);
     for (std::size_t i = next++; i < tasks.size(); i = next++) results[i] = walker.run(tasks[i]);
   };
-  {
-    std::vector<std::jthread> workers;
-    for (unsigned i = 1; i < options.threads; ++i) workers.emplace_back(work);
-    work();
-  }
+  run_on_threads(options.threads, work);
   PageWalkResult all;
   all.maybe_zero_bytes.resize(mappings.size());
   for (TaskResult& result : results) {
