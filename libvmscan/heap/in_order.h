@@ -20,7 +20,8 @@ void for_each_in_order(std::size_t count, unsigned threads, const Work& work, co
   std::size_t started = 0;
   const auto start = [&] {
     while (started < count && running.size() < threads)
-      running.push_back(std::async(std::launch::async | std::launch::deferred, [&work, i = started++] { return work(i); }));
+      running.push_back(
+          std::async(std::launch::async | std::launch::deferred, [&work, i = started++] { return work(i); }));
   };
   for (std::size_t i = 0; i < count; ++i) {
     start();
