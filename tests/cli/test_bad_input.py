@@ -63,7 +63,8 @@ class Targets(CommandLine):
         limited = [*nobody, vmscan.need("prlimit"), "--nproc=1:1"]
         with subprocess.Popen([*nobody, "sleep", "100"]) as target:
             try:
-                time.sleep(0.2)
+                while pathlib.Path(f"/proc/{target.pid}/comm").read_text(encoding="ascii") != "sleep\n":
+                    time.sleep(0.02)  # until setpriv has become it
                 for command in (["summary"], ["heap"], ["strings", "-q", "--count"], ["details", "--json"]):
                     done = subprocess.run([*limited, vmscan.PROGRAM, *command, str(target.pid)], capture_output=True,
                                           text=True, check=False)

@@ -127,7 +127,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(heap.residency && heap.residency->in_ram.sum() == heap.in_ram, "and so do their bytes in RAM");
   }
   require(report->blocks.size() <= options.most_blocks, "no more blocks are listed than asked for");
-  require(glibc.memory.reads() < 6'000'000, "reading is bounded");
+  require(glibc.memory.reads() < 3'000'000, "reading is bounded");
   options.stretch_bytes = 0x800;
   const auto in_stretches = walk_heaps(glibc.memory.facts(), glibc.memory, options);
   require(in_stretches && same(*report, *in_stretches), "a heap can be walked in stretches");
