@@ -13,6 +13,7 @@
 #include "formats/heap_diff_view.h"
 #include "formats/text.h"
 #include "formats/verdict_view.h"
+#include "libvmscan/model/run_on_threads.h"
 
 namespace vmscan::cli {
 namespace {
@@ -61,7 +62,7 @@ Expected<Sides> take_both(OpenTarget base, OpenTarget now, const DiffSettings& s
 
 /// The two are read side by side: parsing is what takes the time.
 Expected<Sides> two_targets(const TargetSpec& base, const TargetSpec& now, const DiffSettings& settings) {
-  auto reading = std::async(std::launch::async | std::launch::deferred, open_one, base);
+  auto reading = std::async(beside_if_possible, open_one, base);
   auto second = open_one(now);
   auto first = reading.get();
   if (!first) return std::unexpected(first.error());

@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <thread>
 
+#include "libvmscan/model/run_on_threads.h"
+
 namespace vmscan {
 namespace {
 
 // process_vm_readv is fastest in pieces of 256 KiB to 1 MiB, and what fits into a cache is faster still. Another thread
 // for each of them costs a tenth of the time that it saves.
 constexpr std::size_t window_bytes = 512 << 10;
-constexpr auto either = std::launch::async | std::launch::deferred;  // where no thread can be had, when it is needed
 constexpr std::size_t overlap = 64;  // with the window before: what is asked for may begin there
 
 }  // namespace
@@ -47,7 +48,7 @@ void ChunkReader::read_ahead() {
   if (!reads_ahead_ || window_.filled != window_bytes || !next) return;
   const std::uint64_t size = std::min<std::uint64_t>(in_ram_from(next->end), window_bytes);
   if (size <= overlap) return;
-  reading_ = std::async(either, [this, begin = next->end, size] { read(next_, begin, size); });
+  reading_ = std::async(beside_if_possible, [this, begin = next->end, size] { read(next_, begin, size); });
 }
 
 /// How much is in RAM from there on without a gap.

@@ -13,10 +13,9 @@ namespace vmscan {
 class ChunkReader {
  public:
   enum class Ahead : bool { No, Yes };
-  /// `range`: what will be asked for, in rising order for speed. `Ahead::No` where all processors have work.
-  ChunkReader(const TargetMemory& memory, Range range, Ahead ahead = Ahead::Yes)
-      : ChunkReader(memory, range, range.end, ahead) {}
-  /// Little of what will be asked for lies behind `near`.
+  /// `range`: what will be asked for, in rising order for speed.
+  ChunkReader(const TargetMemory& memory, Range range) : ChunkReader(memory, range, range.end, Ahead::Yes) {}
+  /// Little of what will be asked for lies behind `near`. `Ahead::No` where all processors have work.
   ChunkReader(const TargetMemory& memory, Range range, Address near, Ahead ahead);
 
   /// `size` bytes (at most 64) at `address`; null when they cannot be read. Valid up to the next call.

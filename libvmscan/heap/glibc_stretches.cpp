@@ -50,7 +50,7 @@ class ArenaWalk {
       walked = walk_stretch(walk_, again);
     }
     at_ = walked.end;
-    found_.add(std::move(walked.findings), walk_.options, true);
+    found_.add(std::move(walked.findings), walk_.options);
     walk_.links.append(walked.links, !first);
   }
 
@@ -65,7 +65,7 @@ class ArenaWalk {
       totals.size += heap.range.size();
     }
     totals.in_ram = bytes_in_ram(walk_.memory.facts(), totals.ranges);
-    walk_.all.add(std::move(found_), walk_.options, false);
+    walk_.all.add(std::move(found_), walk_.options);
     return totals;
   }
   void give_up() { walk_.links.keep_stretches(stretches_before_); }
@@ -106,10 +106,10 @@ std::string name_of(const GlibcArena& arena) {
   return arena.number == 0 ? "main arena" : fmt::format("arena {}", arena.number);
 }
 
-void GlibcFindings::add(GlibcFindings&& other, const HeapOptions& options, bool with_totals) {
+void GlibcFindings::add(GlibcFindings&& other, const HeapOptions& options) {
   sizes += other.sizes;
   if (objects && other.objects) *objects += *other.objects;
-  if (with_totals) totals += other.totals;
+  totals += other.totals;
   const auto append = [](auto& to, auto& from, std::size_t most) {
     const std::size_t count = std::min(from.size(), most - std::min(most, to.size()));
     to.insert(to.end(), std::make_move_iterator(from.begin()),

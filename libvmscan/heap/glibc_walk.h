@@ -53,8 +53,8 @@ struct GlibcFindings {
   bool blocks_complete = true;
   std::vector<Note> notes = {};
 
-  /// Adds what was found behind it; but the totals only where `with_totals`, since they belong to an arena.
-  void add(GlibcFindings&& other, const HeapOptions& options, bool with_totals);
+  /// Adds what was found behind it.
+  void add(GlibcFindings&& other, const HeapOptions& options);
 };
 
 /// Everything that one walk needs and finds.

@@ -6,6 +6,8 @@
 #include <future>
 #include <utility>
 
+#include "libvmscan/model/run_on_threads.h"
+
 namespace vmscan {
 
 /// Calls `work(i)` for each i below `count`, `threads` (at least 1) of them at a time, and on this thread, in rising
@@ -20,8 +22,7 @@ void for_each_in_order(std::size_t count, unsigned threads, const Work& work, co
   std::size_t started = 0;
   const auto start = [&] {
     while (started < count && running.size() < threads)
-      running.push_back(
-          std::async(std::launch::async | std::launch::deferred, [&work, i = started++] { return work(i); }));
+      running.push_back(std::async(beside_if_possible, [&work, i = started++] { return work(i); }));
   };
   for (std::size_t i = 0; i < count; ++i) {
     start();

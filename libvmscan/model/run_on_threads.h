@@ -2,11 +2,15 @@
 #pragma once
 
 #include <functional>
+#include <future>
 #include <system_error>
 #include <thread>
 #include <vector>
 
 namespace vmscan {
+
+/// For std::async: on a thread of its own, or where none can be had when the result is asked for.
+inline constexpr auto beside_if_possible = std::launch::async | std::launch::deferred;
 
 /// Calls `work` on this thread and on up to `threads` - 1 others, and returns when all have come back. It must be done
 /// by whoever comes: a limit of processes (RLIMIT_NPROC, pids.max of a control group) may allow no others.

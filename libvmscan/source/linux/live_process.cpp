@@ -10,6 +10,7 @@
 
 #include "libvmscan/heap/heap_parts.h"
 #include "libvmscan/heap/runtimes/runtimes.h"
+#include "libvmscan/model/run_on_threads.h"
 #include "libvmscan/source/linux/live_memory.h"
 #include "libvmscan/source/linux/quiet_watch.h"
 #include "libvmscan/source/linux/step_timer.h"
@@ -134,7 +135,7 @@ Result<LiveProcess::Outcome> LiveProcess::collect_memory(const CollectOptions& o
   settle_deleted_names(proc_, facts.mappings);
   timer.step(fmt::format("maps ({} mappings)", facts.mappings.size()));
   // Beside the pages: opening a hundred libraries takes as long as reading their pages.
-  auto beside = std::async(std::launch::async | std::launch::deferred, [&] {
+  auto beside = std::async(beside_if_possible, [&] {
     return std::pair(find_threads(proc_, !facts.target.namespace_pids.empty()),
                      find_images(proc_, options.sections, facts.mappings));
   });
