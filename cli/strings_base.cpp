@@ -111,7 +111,9 @@ Expected<void> exclude_base(const StringsArguments& arguments, const StringsSett
                    fmt::format("--not-in {}: a saved snapshot holds no contents of memory: name a process, a "
                                "core or a file of 'vmscan strings --jsonl'",
                                formats::quote(base)));
-  const auto snapshot = take_snapshot(target, CollectOptions{});
+  CollectOptions collect;
+  collect.sharing = false;
+  const auto snapshot = take_snapshot(target, collect);
   if (!snapshot) return std::unexpected(snapshot.error());
   if (!snapshot->regions_known)
     return failure(exit_permission, fmt::format("--not-in {}: its memory map may not be read", formats::quote(base)));

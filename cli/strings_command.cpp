@@ -60,6 +60,7 @@ class Run {
     if (target.source == nullptr || target.source->memory() == nullptr)
       return report({exit_usage, "a saved snapshot holds no contents of memory: name a process or a core"});
     CollectOptions collect;
+    collect.sharing = false;
     collect.trace = make_trace(arguments_.verbose);
     collect.file_root = arguments_.targets.sysroot;
     const auto snapshot = take_snapshot(target, collect);

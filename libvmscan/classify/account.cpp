@@ -41,7 +41,8 @@ Bytes private_of(const Pieces& pieces, const Piece& piece, const std::optional<P
   if (!mapping.rights_known || (mapping.write && !mapping.sharing_known)) return {};
   if (mapping.shared) return 0;
   if (mapping.write && !piece.guard) return piece.range.size();
-  return counts ? Bytes{counts->anonymous()} : own_data_of(mapping, piece);
+  if (counts) return pieces.facts.sharing_known ? Bytes{counts->anonymous()} : Bytes{};
+  return own_data_of(mapping, piece);
 }
 
 Bytes locked_of(const Pieces& pieces, const Piece& piece, Bytes total_ws) {
@@ -59,9 +60,11 @@ Usage usage_of(const Pieces& pieces, const Piece& piece) {
   usage.private_bytes = private_of(pieces, piece, counts);
   if (!counts) return usage;
   usage.total_ws = counts->in_ram();
-  usage.private_ws = counts->anonymous_exclusive;
-  usage.shareable_ws = counts->in_ram() - counts->anonymous_exclusive;
-  usage.shared_ws = counts->anonymous_shared + counts->file_shared;
+  if (pieces.facts.sharing_known) {
+    usage.private_ws = counts->anonymous_exclusive;
+    usage.shareable_ws = counts->in_ram() - counts->anonymous_exclusive;
+    usage.shared_ws = counts->anonymous_shared + counts->file_shared;
+  }
   usage.locked_ws = locked_of(pieces, piece, usage.total_ws);
   usage.swap = swapped_of(pieces, piece, *counts);
   usage.hugetlb = counts->hugetlb;

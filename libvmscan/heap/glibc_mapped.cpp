@@ -6,6 +6,7 @@
 // bounded, the order and the bound depend on the addresses alone and not on what is in RAM, so that a process and its
 // core have the same blocks: first where mappings begin, then the small ones before the large ones.
 #include <algorithm>
+#include <utility>
 
 #include "libvmscan/heap/chunk_reader.h"
 #include "libvmscan/heap/glibc_walk.h"
@@ -145,11 +146,13 @@ class Finder {
   /// the first address that is aligned (_int_memalign).
   Address aligned_chunk(Range block, Address chunk, std::uint64_t left_out) {
     const std::size_t header = layout_.header();
+    Address tried = 0;
     for (std::uint64_t alignment = 2 * layout_.alignment; alignment < block.size(); alignment *= 2) {
       Address memory = (chunk + header + alignment - 1) / alignment * alignment;
       if (memory != chunk + header && memory - header - chunk < layout_.least_chunk()) memory += alignment;
       if (memory == chunk + header || memory >= block.end) continue;
       const Address candidate = memory - header;
+      if (candidate == std::exchange(tried, candidate)) continue;
       const auto bytes = header_at(block, candidate);
       if (bytes.empty()) continue;
       const std::uint64_t huge = left_out != 0 ? 1 : 0;

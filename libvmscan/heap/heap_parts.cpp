@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <future>
+#include <thread>
 
 #include "libvmscan/heap/glibc_walk.h"
 #include "libvmscan/heap/jemalloc.h"
@@ -10,6 +12,7 @@
 #include "libvmscan/heap/mallocng.h"
 #include "libvmscan/heap/mimalloc.h"
 #include "libvmscan/heap/tcmalloc.h"
+#include "libvmscan/model/run_on_threads.h"
 
 namespace vmscan {
 namespace {
@@ -38,6 +41,19 @@ void add_ranges(const std::vector<Range>& ranges, std::string_view details, cons
   for (const Range& range : ranges)
     parts.push_back(
         {.range = range, .kind = HeapPart::Kind::Allocator, .details = std::string(details), .evidence = evidence});
+}
+
+std::vector<HeapPart> glibc_parts(const TargetMemory& memory, std::uint64_t most_bytes) {
+  std::vector<HeapPart> parts;
+  const GlibcHeaps found = find_glibc_heaps(memory);
+  for (const GlibcArena& arena : found.arenas) add_arena(arena, parts);
+  if (found.arenas.empty() || most_bytes == 0) return parts;
+  for (const GlibcMappedBlock& block : find_glibc_mapped(memory, found, most_bytes))
+    parts.push_back({.range = block.range,
+                     .kind = HeapPart::Kind::Block,
+                     .details = "block of malloc",
+                     .evidence = fmt::format("glibc's header of a mapped block at {:#x}", block.chunk)});
+  return parts;
 }
 
 void add_jemalloc(const TargetMemory& memory, std::vector<HeapPart>& parts) {
@@ -70,6 +86,12 @@ void add_tcmalloc(const TargetMemory& memory, std::vector<HeapPart>& parts) {
   add_ranges(found.metadata, "tcmalloc metadata", evidence, parts);
 }
 
+/// Starting one costs more than it saves where there is little to look at.
+bool worth_a_thread(const Facts& facts) {
+  constexpr std::uint64_t least = std::uint64_t{32} << 20;
+  return facts.kernel.rss.value_or(least) >= least && std::thread::hardware_concurrency() > 1;
+}
+
 void add_loader(const TargetMemory& memory, std::vector<HeapPart>& parts) {
   const auto& threads = memory.facts().threads;
   const auto has_thread = [&](const Range& range) {
@@ -93,18 +115,15 @@ void find_heap_parts(Facts& facts, const MemoryReader& reader, std::uint64_t mos
   std::vector<HeapPart> parts;
   {
     const TargetMemory memory(facts, reader);
-    const GlibcHeaps found = find_glibc_heaps(memory);
-    for (const GlibcArena& arena : found.arenas) add_arena(arena, parts);
-    if (!found.arenas.empty() && most_bytes > 0)
-      for (const GlibcMappedBlock& block : find_glibc_mapped(memory, found, most_bytes))
-        parts.push_back({.range = block.range,
-                         .kind = HeapPart::Kind::Block,
-                         .details = "block of malloc",
-                         .evidence = fmt::format("glibc's header of a mapped block at {:#x}", block.chunk)});
+    // The search for glibc's takes as long as all others together.
+    auto glibc = std::async(worth_a_thread(facts) ? beside_if_possible : std::launch::deferred,
+                            [&] { return glibc_parts(memory, most_bytes); });
     add_jemalloc(memory, parts);
     add_mallocng(memory, parts);
     add_mimalloc(memory, parts);
     add_tcmalloc(memory, parts);
+    const std::vector<HeapPart> found = glibc.get();
+    parts.insert(parts.begin(), found.begin(), found.end());
     add_loader(memory, parts);
   }
   std::sort(parts.begin(), parts.end(),

@@ -18,14 +18,20 @@ struct Place {
 inline Word behind(const Word* word, std::size_t by) { return word[0] >> by | word[1] << (64 - by); }
 inline Word before(const Word* word, std::size_t by) { return word[0] << by | word[-1] >> (64 - by); }
 
-inline Word count_bits(Word bits) {  // without a multiplication, which not every vector unit has
+/// How many bits are set, in parts: for each 16 bits, there. So many words can be added up before sum_of_parts().
+inline Word count_in_parts(Word bits) {
   bits -= bits >> 1 & 0x5555555555555555U;
   bits = (bits & 0x3333333333333333U) + (bits >> 2 & 0x3333333333333333U);
   bits = (bits + (bits >> 4)) & 0x0F0F0F0F0F0F0F0FU;
-  bits += bits >> 8;
-  bits += bits >> 16;
-  return (bits + (bits >> 32)) & 0x7F;
+  return (bits + (bits >> 8)) & 0x00FF00FF00FF00FFU;
 }
+
+inline Word sum_of_parts(Word parts) {  // without a multiplication, which not every vector unit has
+  parts += parts >> 16;
+  return (parts + (parts >> 32)) & 0xFFFF;
+}
+
+inline Word count_bits(Word bits) { return sum_of_parts(count_in_parts(bits)); }
 
 /// Of how many of `starts`, bits of a word where text begins, fewer than `length` (2 to 16) characters follow one
 /// another. Adding lets a bit move on over the other bytes of its character, of which there are at most three.
@@ -122,11 +128,12 @@ inline void find_run_starts(const TextMasks& masks, std::size_t begin, std::size
   const Word too_short =
       least == 3 ? fill_starts<3>(masks, begin, least, starts) : fill_starts<0>(masks, begin, least, starts);
   // No two runs begin at one byte: a character of UTF-16LE has a zero behind it.
-  Word found = 0, shared = 0;
+  Word parts = 0, shared = 0;
   for (std::size_t i = 0; i < starts.count; ++i) {
-    found += count_bits(starts.text[i] | starts.wide[i]);
+    parts += count_in_parts(starts.text[i] | starts.wide[i]);
     shared |= starts.shared[i];
   }
+  const Word found = sum_of_parts(parts);
   starts.found = static_cast<std::size_t>(found - too_short);
   starts.any_shared = shared != 0;
 }

@@ -15,6 +15,7 @@
 
 #include "libvmscan/classify/build_snapshot.h"
 #include "libvmscan/model/laws.h"
+#include "libvmscan/source/linux/process_memory.h"
 #include "libvmscan/source/process.h"
 
 using namespace vmscan;
@@ -124,8 +125,30 @@ TEST_CASE("every way of reading the pages gives the same working set") {
       options.features = features;
       options.threads = threads;
       CHECK(*rss_of(child.pid(), options) == *expected);
+      options.sharing = false;
+      const Usage usage = summary_of(child.pid(), options).total.usage;
+      CHECK(*usage.total_ws == *expected);
+      CHECK(usage.private_ws.known() != features.pagemap_scan);
     }
   }
+}
+
+TEST_CASE("what is in RAM is known from the capture, and by a look of its own") {
+  const Child child;
+  auto source = open_process(child.pid());
+  REQUIRE(source);
+  const auto facts = (*source)->collect({});
+  REQUIRE(facts);
+  std::vector<Range> ranges;
+  for (const Mapping& mapping : facts->mappings)
+    if (!mapping.path.starts_with("[vv")) ranges.push_back(mapping.range);  // not memory, though the kernel finds pages
+  const auto proc = ProcDir::open(child.pid());
+  REQUIRE(proc);
+  const ProcessMemory memory(*proc);
+  const auto noted = (*source)->memory()->present(ranges), looked = memory.present(ranges);
+  REQUIRE((noted && looked));
+  CHECK(!noted->empty());
+  CHECK(*noted == *looked);
 }
 
 TEST_CASE("a kernel that tells nothing of the zero page is told of in a note") {

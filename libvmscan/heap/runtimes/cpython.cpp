@@ -63,17 +63,17 @@ class Finder {
     return Arena{.index = index, .address = address, .pool_bytes = {}};
   }
 
-  /// The size of pools when the arena's first pool says it is in this arena; nothing when it cannot be read.
-  /// 0: the pool contradicts.
-  std::optional<std::uint64_t> pool_bytes(const Arena& arena) {
+  /// The size of pools when the arena's first pool says it is in this arena, `expected` (0: none) before others;
+  /// nothing when it cannot be read. 0: the pool contradicts.
+  std::optional<std::uint64_t> pool_bytes(const Arena& arena, std::uint64_t expected) {
+    constexpr std::uint64_t small = 1 << 12, large = 1 << 14;
     bool read = false;
-    for (const std::uint64_t size : {std::uint64_t{1} << 12, std::uint64_t{1} << 14}) {
+    for (const std::uint64_t size : {expected == large ? large : small, expected == large ? small : large}) {
       const auto pool = Range::make(arena.address, size - 1);
-      if (!pool) continue;
-      const std::byte* header = scan_.bytes(pool->end / size * size, 4 * word_ + 16);
-      if (header == nullptr) continue;
+      std::array<std::byte, 48> header;
+      const auto bytes = std::span(header).first(4 * word_ + 16);
+      if (!pool || !read_pages_in_ram(pool->end / size * size, bytes)) continue;
       read = true;
-      const std::span<const std::byte> bytes(header, 4 * word_ + 16);
       const std::uint32_t index = memory_.half_at(bytes, 4 * word_), size_class = memory_.half_at(bytes, 4 * word_ + 4),
                           last = memory_.half_at(bytes, 4 * word_ + 12);
       if (index != arena.index || size_class >= most_size_classes) continue;
@@ -83,23 +83,37 @@ class Finder {
     return read ? std::optional<std::uint64_t>(0) : std::nullopt;
   }
 
-  void read_table(Address table) {
+  /// Alone: nothing else is wanted of these pages.
+  bool read_pages_in_ram(Address address, std::span<std::byte> buffer) const {
+    const auto range = Range::make(address, buffer.size());
+    return range && memory_.readable(*range) == std::vector{*range} && memory_.read(address, buffer) == buffer.size();
+  }
+
+  /// The arenas that the entries name.
+  std::vector<Arena> entries_of(Address table) {
     std::vector<Arena> arenas;
-    std::uint64_t pool = 0;
     bool last_unused = false;
     for (std::uint64_t index = 0; index < most_arenas && entries_left_ > 0; ++index, --entries_left_) {
       const std::byte* entry = scan_.bytes(table + index * entry_bytes(), entry_bytes());
-      auto arena = entry != nullptr ? arena_of({entry, entry_bytes()}, index) : std::nullopt;
+      const auto arena = entry != nullptr ? arena_of({entry, entry_bytes()}, index) : std::nullopt;
       if (!arena) break;
-      if (arena->address == 0) {
-        if (!linked(table, {entry, entry_bytes()}) && std::exchange(last_unused, true)) break;
-        continue;
-      }
-      arena->pool_bytes = pool_bytes(*arena);
-      if (arena->pool_bytes == 0 || (pool != 0 && arena->pool_bytes.value_or(pool) != pool)) continue;
-      pool = arena->pool_bytes.value_or(pool);
-      arenas.push_back(*arena);
+      if (arena->address != 0)
+        arenas.push_back(*arena);
+      else if (!linked(table, {entry, entry_bytes()}) && std::exchange(last_unused, true))
+        break;
     }
+    return arenas;
+  }
+
+  void read_table(Address table) {
+    std::uint64_t pool = 0;
+    std::vector<Arena> arenas = entries_of(table);
+    std::erase_if(arenas, [&](Arena& arena) {
+      arena.pool_bytes = pool_bytes(arena, pool);
+      if (arena.pool_bytes == 0 || (pool != 0 && arena.pool_bytes.value_or(pool) != pool)) return true;
+      pool = arena.pool_bytes.value_or(pool);
+      return false;
+    });
     if (pool == 0) return;  // nothing proves it
     for (const Arena& arena : arenas)
       if (const auto range = Range::make(arena.address, pools_in_arena * pool))

@@ -217,6 +217,7 @@ Result<void> LiveMemory::read_pages(const CollectOptions& options, const KernelC
       .pagemap_fd = pagemap_.get(),
       .page_size = facts.target.page_size,
       .use_scan = pagemap_.valid() && options.features.pagemap_scan && scan.available(),
+      .sharing = options.sharing,
       .swap_possible = swap_in_use(),
       .zero_page_frame = options.features.page_frames ? zero_page_frame(facts.target.page_size) : 0,
       .resident_bytes = counters.rss.value_or(0),
@@ -244,6 +245,7 @@ Result<void> LiveMemory::read_pages(const CollectOptions& options, const KernelC
     facts.notes.push_back(
         {"pages_unknown", fmt::format("pagemap: {}: the working set is unknown", std::strerror(pages.error))});
   facts.pages = std::move(pages.pages);
+  facts.sharing_known = walk.sharing || !walk.use_scan;
   return settle_zero_pages(pages.maybe_zero_bytes, options, facts);
 }
 

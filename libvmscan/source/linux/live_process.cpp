@@ -144,6 +144,9 @@ Result<LiveProcess::Outcome> LiveProcess::collect_memory(const CollectOptions& o
     return Outcome::Again;
   }
   timer.step("pages");
+  if (facts.pages_known &&
+      std::ranges::none_of(facts.mappings, [](const Mapping& each) { return each.counted != nullptr; }))
+    memory_.take_note(facts.pages);
   facts.address_space = linux_address_space(facts.target, facts.mappings);
   const bool long_map = facts.mappings.size() >= map_worth_watching;
   const bool unchanged = (long_map && watch.nobody_ran()) || memory->map_unchanged();

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cerrno>
 #include <memory>
+#include <span>
 
 #include "libvmscan/model/run_on_threads.h"
 #include "libvmscan/source/linux/pagemap_scan.h"
@@ -28,6 +29,7 @@ struct Task {
   Range range;
   std::size_t first = 0, last = 0;
   bool large = false;
+  bool presence = false;  // it is enough to know which pages are in RAM
 };
 
 struct TaskResult {
@@ -46,6 +48,8 @@ class Walker {
         entries_(std::make_unique_for_overwrite<std::uint64_t[]>(window_pages)) {}
 
   TaskResult run(const Task& task) {
+    result_ = {};
+    if (task.presence && run_presence(task)) return std::move(result_);
     result_ = {};
     if (task.large)
       run_large(task);
@@ -100,6 +104,34 @@ class Walker {
       at += pages * options_.page_size;
       look = use_scan && used * sparse_factor < pages;
       window = std::min(window * 2, window_pages);
+    }
+  }
+
+  /// False: PAGEMAP_SCAN failed. It does not look at the pages themselves, of which pagemap tells whether they are
+  /// shared. What is not in RAM may be a guard or in swap: pagemap knows.
+  bool run_presence(const Task& task) {
+    std::array<scan::PageRegion, 512> found{};
+    for (Address at = task.range.begin; at < task.range.end && !failed();) {
+      const auto step = scan_.find({at, task.range.end}, scan::present | scan::swapped, 0, found, scan::zero_page);
+      if (!step) return false;
+      for (const scan::PageRegion& region : std::span(found).first(step->regions)) {
+        if (region.categories & scan::present)
+          result_.runs.push_back({{region.start, region.end}, page::present});
+        else
+          read_and_decode(task.first, {region.start, region.end});
+      }
+      at = step->next;
+    }
+    return true;
+  }
+
+  void read_and_decode(std::size_t index, Range range) {
+    while (!range.empty()) {
+      const std::size_t pages = std::min(window_pages, pages_in(range));
+      if (!read(range.begin, pages)) return;
+      const Range window{range.begin, range.begin + pages * options_.page_size};
+      decode(index, window, 0);
+      range.begin = window.end;
     }
   }
 
@@ -192,6 +224,10 @@ class Walker {
   std::vector<PageRun> window_;
 };
 
+bool presence_is_enough(const PageWalkMapping& mapping, const PageWalkOptions& options) {
+  return !options.sharing && options.use_scan && mapping.anonymous && !mapping.hugetlb;
+}
+
 /// Splits a large mapping so that threads can share it, but an empty reservation of terabytes only where there is
 /// enough in RAM to be worth it: each part costs at least one look.
 void plan_large(const PageWalkMapping& mapping, std::size_t index, const PageWalkOptions& options,
@@ -202,7 +238,7 @@ void plan_large(const PageWalkMapping& mapping, std::size_t index, const PageWal
   const std::uint64_t step = std::max(min_task_pages, (pages / parts + 511) / 512 * 512) * options.page_size;
   for (Address at = mapping.range.begin; at < mapping.range.end;) {
     const Address end = mapping.range.end - at > step ? at + step : mapping.range.end;
-    tasks.push_back({{at, end}, index, index, true});
+    tasks.push_back({{at, end}, index, index, true, presence_is_enough(mapping, options)});
     at = end;
   }
 }
@@ -219,9 +255,11 @@ std::vector<Task> plan(const std::vector<PageWalkMapping>& mappings, const PageW
       open = false;
       continue;
     }
-    const bool near = open && mapping.range.begin - tasks.back().range.end <= gap_pages * page_size &&
+    const bool presence = presence_is_enough(mapping, options);
+    const bool near = open && tasks.back().presence == presence &&
+                      mapping.range.begin - tasks.back().range.end <= gap_pages * page_size &&
                       mapping.range.end - tasks.back().range.begin <= window_pages * page_size;
-    if (!near) tasks.push_back({mapping.range, index, index, false});
+    if (!near) tasks.push_back({mapping.range, index, index, false, presence});
     tasks.back().range.end = mapping.range.end;
     tasks.back().last = index;
     open = true;

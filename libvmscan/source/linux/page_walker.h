@@ -14,6 +14,7 @@ struct PageWalkOptions {
   int pagemap_fd = -1;
   std::uint64_t page_size = 4096;
   bool use_scan = true;               // PAGEMAP_SCAN is available
+  bool sharing = true;                // false: of anonymous pages it is enough to know that they are in RAM
   bool swap_possible = true;          // something is swapped out on this system
   std::uint64_t zero_page_frame = 0;  // frame number of the zero page, for who may see frames; 0: unknown
   std::uint64_t resident_bytes = 0;   // about; decides into how many parts large mappings are split

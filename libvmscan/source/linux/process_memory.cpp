@@ -28,6 +28,14 @@ constexpr std::size_t entries_at_once = 512;
 constexpr std::uint64_t threads_pay_bytes = std::uint64_t{256} << 20;
 constexpr std::uint64_t near_bytes = std::uint64_t{1} << 20;  // ranges so near to each other are scanned as one
 
+constexpr std::int64_t fresh_ns = 1'000'000'000;
+
+std::int64_t now_ns() {
+  timespec time{};
+  ::clock_gettime(CLOCK_MONOTONIC, &time);
+  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
 void append_joined(std::vector<Range>& list, Range range) {
   if (range.empty()) return;
   if (!list.empty() && list.back().end == range.begin)
@@ -66,9 +74,7 @@ std::optional<std::vector<Range>> scanned(const PagemapScan& scan, std::span<con
 /// A pid comes back only after all others had their turn: no look is needed within a millisecond of the last one, and
 /// small reads would take twice the time.
 bool ProcessMemory::gone() const {
-  timespec time{};
-  ::clock_gettime(CLOCK_MONOTONIC, &time);
-  const std::int64_t now = std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+  const std::int64_t now = now_ns();
   if (now - checked_at_ns_.load(std::memory_order_relaxed) < 1'000'000) return false;
   if (proc_.gone()) return true;
   checked_at_ns_.store(now, std::memory_order_relaxed);
@@ -119,7 +125,18 @@ Result<std::size_t> ProcessMemory::do_read(Address address, std::span<std::byte>
               fmt::format("memory of pid {}: {}", proc_.pid(), std::strerror(error)));
 }
 
+void ProcessMemory::take_note(PageRuns pages) {
+  seen_ = std::move(pages);
+  seen_at_ns_ = now_ns();
+}
+
 Result<std::vector<Range>> ProcessMemory::do_present(std::span<const Range> ranges) const {
+  if (seen_at_ns_ && now_ns() - *seen_at_ns_ < fresh_ns) {
+    std::vector<Range> found;
+    for (const Range range : ranges)
+      for (const Range part : seen_.present(range)) append_joined(found, part);
+    return found;
+  }
   const Result<Fd> pagemap = proc_.open_file("pagemap");
   if (!pagemap) return std::unexpected(pagemap.error());
   const auto page_size = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));

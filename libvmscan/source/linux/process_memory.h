@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 
 #include "libvmscan/source/linux/proc_dir.h"
 #include "libvmscan/source/source.h"
@@ -20,6 +21,9 @@ class ProcessMemory : public MemoryReader {
  public:
   /// `proc` must live as long as this.
   explicit ProcessMemory(const ProcDir& proc) : proc_(proc) {}
+
+  /// What was just seen of the pages of all mappings: spares present() a look of its own for as long as it is fresh.
+  void take_note(PageRuns pages);
 
  private:
   /// Errors: AccessDenied (needs ptrace attach rights), Vanished (also when the pid has gone to another process).
@@ -38,6 +42,8 @@ class ProcessMemory : public MemoryReader {
   std::int64_t read_memory(Address address, std::span<std::byte> buffer) const;
 
   const ProcDir& proc_;
+  PageRuns seen_;
+  std::optional<std::int64_t> seen_at_ns_;
   mutable std::once_flag opened_;
   mutable Fd memory_file_, pagemap_;                    // not valid: they could not be opened
   mutable std::atomic<std::int64_t> checked_at_ns_{0};  // when the process was last seen

@@ -22,10 +22,17 @@ class Avx2Block {
     return bits(_mm256_cmpeq_epi8(_mm256_max_epu8(low_, least), low_),
                 _mm256_cmpeq_epi8(_mm256_max_epu8(high_, least), high_));
   }
-  template <int Bit>
-  Word bit() const {
-    if constexpr (Bit == 7) return bits(low_, high_);
-    return bits(_mm256_slli_epi16(low_, 7 - Bit), _mm256_slli_epi16(high_, 7 - Bit));
+  Word ascii() const {
+    const auto is = [](__m256i half) {
+      const __m256i from_space = _mm256_sub_epi8(half, _mm256_set1_epi8(0x20)), size = _mm256_set1_epi8('~' - 0x20);
+      return _mm256_or_si256(_mm256_cmpeq_epi8(_mm256_min_epu8(from_space, size), from_space),
+                             _mm256_cmpeq_epi8(half, _mm256_set1_epi8('\t')));
+    };
+    return bits(is(low_), is(high_));
+  }
+  Word continuation() const {
+    const __m256i end = _mm256_set1_epi8(static_cast<char>(0xC0));  // as signed numbers: from -128 on
+    return bits(_mm256_cmpgt_epi8(end, low_), _mm256_cmpgt_epi8(end, high_));
   }
   Word equals(int value) const {
     const __m256i wanted = _mm256_set1_epi8(static_cast<char>(value));

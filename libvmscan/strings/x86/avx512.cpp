@@ -14,10 +14,12 @@ class Avx512Block {
                                   _mm512_set1_epi8(static_cast<char>(high - low)));
   }
   Word at_least(int value) const { return _mm512_cmpge_epu8_mask(bytes_, _mm512_set1_epi8(static_cast<char>(value))); }
-  template <int Bit>
-  Word bit() const {
-    return _mm512_movepi8_mask(Bit == 7 ? bytes_ : _mm512_slli_epi16(bytes_, 7 - Bit));
+  Word ascii() const {
+    const __m512i from_space = _mm512_sub_epi8(bytes_, _mm512_set1_epi8(0x20));
+    return _kor_mask64(_mm512_cmple_epu8_mask(from_space, _mm512_set1_epi8('~' - 0x20)),
+                       _mm512_cmpeq_epi8_mask(bytes_, _mm512_set1_epi8('\t')));
   }
+  Word continuation() const { return _mm512_cmplt_epi8_mask(bytes_, _mm512_set1_epi8(static_cast<char>(0xC0))); }
   Word equals(int value) const { return _mm512_cmpeq_epi8_mask(bytes_, _mm512_set1_epi8(static_cast<char>(value))); }
 
  private:

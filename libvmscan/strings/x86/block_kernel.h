@@ -17,25 +17,25 @@ constexpr std::size_t chunk_blocks = 64;  // looked at together: what is noted o
 /// What the blocks of a chunk hold, and the block behind it: a bit for each byte.
 struct Classes {
   Word ascii[chunk_blocks + 1], zero[chunk_blocks + 1];
-  Word bit7[chunk_blocks + 1], bit6[chunk_blocks + 1], bit5[chunk_blocks + 1];  // of the bytes
-  Word from_c2[chunk_blocks + 1], c2[chunk_blocks + 1];                         // C2 to FF; C2 alone
+  Word continuation[chunk_blocks + 1];  // 80 to BF
+  Word latin[chunk_blocks + 1];         // A0 to FF
+  Word c2[chunk_blocks + 1];            // C2 alone
+  Word two[chunk_blocks + 1];           // C2 to DF, with which sequences of two begin
+  Word longer[chunk_blocks + 1];        // E0 to FF
 
   template <class Block>
   [[gnu::always_inline]] void set(std::size_t i, const Block& block) {  // no branch: no processor would guess it well
-    ascii[i] = block.in_range(0x20, 0x7E) | block.equals('\t');
+    ascii[i] = block.ascii();
     zero[i] = block.equals(0);
-    bit7[i] = block.template bit<7>();
-    bit6[i] = block.template bit<6>();
-    bit5[i] = block.template bit<5>();
-    from_c2[i] = block.at_least(0xC2);
+    continuation[i] = block.continuation();
+    latin[i] = block.at_least(0xA0);
     c2[i] = block.equals(0xC2);
+    two[i] = block.in_range(0xC2, 0xDF);
+    longer[i] = block.at_least(0xE0);
   }
-  void clear(std::size_t i) { ascii[i] = zero[i] = bit7[i] = bit6[i] = bit5[i] = from_c2[i] = c2[i] = 0; }
+  void clear(std::size_t i) { ascii[i] = zero[i] = continuation[i] = latin[i] = c2[i] = two[i] = longer[i] = 0; }
 
-  [[gnu::always_inline]] Word continuation(std::size_t i) const { return bit7[i] & ~bit6[i]; }      // 80 to BF
-  [[gnu::always_inline]] Word latin(std::size_t i) const { return bit7[i] & (bit6[i] | bit5[i]); }  // A0 to FF
-  [[gnu::always_inline]] Word longer(std::size_t i) const { return bit7[i] & bit6[i] & bit5[i]; }   // E0 to FF
-  [[gnu::always_inline]] Word latin1(std::size_t i) const { return ascii[i] | latin(i); }
+  [[gnu::always_inline]] Word latin1(std::size_t i) const { return ascii[i] | latin[i]; }
 };
 
 // Shifts over the border of a block.
@@ -146,28 +146,21 @@ class Filler {
     const Classes& c = classes_;
     Word any = 0;
     for (std::size_t i = 0; i < count; ++i) {
-      const Word followed = down(c.continuation(i), c.continuation(i + 1), 1);
-      const Word printable = down(c.latin(i), c.latin(i + 1), 1) | ~c.c2[i];  // C2 80 to C2 9F are control characters
-      two_[i + 1] = c.from_c2[i] & ~c.longer(i) & followed & printable;
-      leads_[i] = c.longer(i) & followed & down(c.continuation(i), c.continuation(i + 1), 2);
+      const Word followed = down(c.continuation[i], c.continuation[i + 1], 1);
+      const Word printable = down(c.latin[i], c.latin[i + 1], 1) | ~c.c2[i];  // C2 80 to C2 9F are control characters
+      two_[i + 1] = c.two[i] & followed & printable;
+      three_[i + 1] = four_[i + 1] = 0;
+      leads_[i] = c.longer[i] & followed & down(c.continuation[i], c.continuation[i + 1], 2);
       any |= leads_[i];
     }
-    if (longer_noted_)
-      for (std::size_t i = 0; i < count; ++i) three_[i + 1] = four_[i + 1] = 0;
     if (any != 0) find_longer_in(first, count);
-    longer_noted_ = any != 0;
     last_ = {two_[count], three_[count], four_[count]};
   }
 
-  /// Which blocks have leads is written down without a branch: no processor would guess it well.
   void find_longer_in(std::size_t first, std::size_t count) {
-    unsigned char blocks[chunk_blocks + 1];
-    std::size_t with_leads = 0;
-    for (std::size_t i = 0; i < count; ++i) {
-      blocks[with_leads] = static_cast<unsigned char>(i);
-      with_leads += leads_[i] != 0;
-    }
-    for (std::size_t k = 0; k < with_leads; ++k) look_at_leads(first, blocks[k]);
+    Word blocks = 0;  // which have leads: without a branch, as no processor would guess it well
+    for (std::size_t i = 0; i < count; ++i) blocks |= Word{leads_[i] != 0} << i;
+    for (; blocks != 0; blocks &= blocks - 1) look_at_leads(first, static_cast<std::size_t>(__builtin_ctzll(blocks)));
   }
 
   [[gnu::always_inline]] void look_at_leads(std::size_t first, std::size_t i) {
@@ -176,8 +169,8 @@ class Filler {
     const bool whole = size_ - block * 64 >= 64;
     if (!whole) copy_last(block, last);
     Starts starts;
-    find_longer<Block>(whole ? data_ + block * 64 : last, leads_[i], classes_.continuation(i),
-                       classes_.continuation(i + 1), starts);
+    find_longer<Block>(whole ? data_ + block * 64 : last, leads_[i], classes_.continuation[i],
+                       classes_.continuation[i + 1], starts);
     three_[i + 1] = starts.three, four_[i + 1] = starts.four;
   }
 
@@ -207,10 +200,9 @@ class Filler {
   bool utf8_;
   Output out_;
   Classes classes_;
-  Word leads_[chunk_blocks];  // of sequences of three or more
-  Word two_[chunk_blocks + 1], three_[chunk_blocks + 1] = {}, four_[chunk_blocks + 1] = {};  // where sequences begin
-  bool longer_noted_ = false;                                                                // in three_ or four_
-  Starts last_ = {};                                                                         // of the chunk before
+  Word leads_[chunk_blocks];                                                       // of sequences of three or more
+  Word two_[chunk_blocks + 1], three_[chunk_blocks + 1], four_[chunk_blocks + 1];  // where sequences begin
+  Starts last_ = {};                                                               // of the chunk before
 };
 
 template <class Block>

@@ -22,9 +22,16 @@ class Sse2Block {
     const __m128i least = _mm_set1_epi8(static_cast<char>(value));
     return gather([&](__m128i part) { return _mm_cmpeq_epi8(_mm_max_epu8(part, least), part); });
   }
-  template <int Bit>
-  Word bit() const {
-    return gather([&](__m128i part) { return _mm_slli_epi16(part, 7 - Bit); });
+  Word ascii() const {
+    return gather([](__m128i part) {
+      const __m128i from_space = _mm_sub_epi8(part, _mm_set1_epi8(0x20)), size = _mm_set1_epi8('~' - 0x20);
+      return _mm_or_si128(_mm_cmpeq_epi8(_mm_min_epu8(from_space, size), from_space),
+                          _mm_cmpeq_epi8(part, _mm_set1_epi8('\t')));
+    });
+  }
+  Word continuation() const {
+    const __m128i end = _mm_set1_epi8(static_cast<char>(0xC0));  // as signed numbers: from -128 on
+    return gather([&](__m128i part) { return _mm_cmplt_epi8(part, end); });
   }
   Word equals(int value) const {
     const __m128i wanted = _mm_set1_epi8(static_cast<char>(value));
