@@ -56,15 +56,15 @@ struct StartWord {
 };
 
 [[gnu::always_inline]] inline StartWord start_word(const Place& at, std::size_t length) {
-  Word text = *at.text & ~before(at.text, 1), longer = 0, wide = *at.wide, shared = *at.text;
+  const Word text_before = before(at.text, 1);
+  Word text = *at.text & ~text_before, longer = 0, wide = *at.wide;
   for (std::size_t k = 1; k < length; ++k) {
     text &= behind(at.text, k);
     longer |= behind(at.inner, k);
     wide &= behind(at.wide, 2 * k);
-    shared &= before(at.text, k);
   }
   wide &= ~before(at.wide, 2);
-  return {text, text & longer, wide, wide & shared};
+  return {text, text & longer, wide, wide & *at.text & text_before};
 }
 
 /// The words of a mask around `word`, those that are not there as 0.

@@ -29,7 +29,7 @@ struct RunStarts {
   std::size_t count = 0;       // words
   std::uint64_t text[most];    // runs of bytes: enough of them, but if their characters are longer perhaps too few
   std::uint64_t wide[most];    // runs of UTF-16LE
-  std::uint64_t shared[most];  // of `wide`: the first byte is the last of a run of bytes
+  std::uint64_t shared[most];  // of `wide`: the first byte is the last of two or more of text
   std::size_t found = 0;       // runs of enough characters
   bool any_shared = false;
 };
