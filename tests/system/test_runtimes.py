@@ -226,6 +226,15 @@ class Runtimes(programs.StartsPrograms):
         self.assertGreaterEqual(sizes(document, "Mono large objects"), 1 << 20)
         self.check_named(document)
 
+    def test_coreclr_objects_are_in_its_heap(self):
+        pid = self.start_dotnet(MONO)
+        addresses = re.findall(r"^0x[0-9a-f]+", self.output("^done"), re.MULTILINE)
+        document = vmscan.details(pid)
+        self.check_addresses(document, addresses[:-1], "CoreCLR small objects")
+        self.check_addresses(document, addresses[-1:], "CoreCLR large objects")
+        self.check_named(document)
+        self.check_core(pid, document)
+
     def test_ruby_pages_are_those_that_it_counts(self):
         pid = self.start(vmscan.need("ruby"), "--disable-gems", "-e", RUBY)
         told = int(self.output(r"^\d+$"))

@@ -149,6 +149,38 @@ TEST_CASE("Mono's blocks, young generation and large objects are told by its str
   CHECK(find(memory).empty());
 }
 
+TEST_CASE("CoreCLR's collector tells its segments and what they are taken from") {
+  using F = FakeCoreClr;
+  FakeMemory memory = memory_of<F>();
+  const std::pair<Range, std::string> code{sized(F::code, 0x2000), "CoreCLR code and loader data: code"},
+      frozen{sized(F::frozen, F::frozen_bytes), "CoreCLR frozen objects"},
+      tables{sized(F::tables, F::table_bytes), "CoreCLR collector's tables"},
+      small{sized(F::heap, F::unit), "CoreCLR small objects"},
+      large{sized(F::heap + F::unit, F::unit), "CoreCLR large objects"},
+      rest{sized(F::heap + 2 * F::unit, F::heap_bytes - 2 * F::unit), "CoreCLR free regions"};
+  CHECK(find(memory) == Parts{code, frozen, tables, small, large, rest});
+  SECTION("a chain in a circle") {
+    memory.put_word(F::large + 48, F::third);
+    CHECK(find(memory) == Parts{code, frozen, tables, small, large, rest});
+  }
+  SECTION("segments that reach beyond what is mapped, or end before they begin") {
+    memory.put_word(F::large + 16, F::heap + 4 * F::heap_bytes);
+    memory.put_word(F::third, F::frozen);
+    const std::pair<Range, std::string> more{{large.first.begin, rest.first.end}, "CoreCLR free regions"};
+    CHECK(find(memory) == Parts{code, tables, small, more});
+  }
+  SECTION("an allocator whose map does not fit") {
+    memory.put_word(F::allocator + 72, F::objects + 0x310);
+    CHECK(find(memory) == Parts{code, frozen, small, large});
+  }
+  SECTION("no collector") {
+    memory.put_word(F::image + 0x6000, 0);
+    memory.put_word(F::image + 0x6008, 0);
+    memory.put_word(F::allocator + 40, 3);
+    CHECK(find(memory) == Parts{code});
+  }
+}
+
 TEST_CASE("Ruby's pages lead to their descriptions and back") {
   using F = FakeRuby;
   FakeMemory memory = memory_of<F>();

@@ -9,9 +9,9 @@ namespace {
 
 constexpr std::size_t most_parts = 1 << 18;  // 64 GiB of V8's pages
 
-constexpr std::array recognisers{find_hotspot,         find_go, find_cpython,    find_mono,      find_ruby,
-                                 find_luajit,          find_v8, find_v8_sandbox, find_v8_tables, find_cppgc,
-                                 find_partition_alloc, find_php};
+constexpr std::array recognisers{
+    find_hotspot, find_go,         find_cpython,   find_mono,  find_coreclr,         find_ruby, find_luajit,
+    find_v8,      find_v8_sandbox, find_v8_tables, find_cppgc, find_partition_alloc, find_php};
 
 /// Keeps what overlaps nothing that was found before it, guesses last: hostile structures may say anything.
 void keep_apart(std::vector<RuntimePart>& parts) {

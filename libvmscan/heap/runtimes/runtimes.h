@@ -81,6 +81,7 @@ void find_hotspot(RuntimeScan& scan);
 void find_go(RuntimeScan& scan);
 void find_partition_alloc(RuntimeScan& scan);
 void find_mono(RuntimeScan& scan);
+void find_coreclr(RuntimeScan& scan);
 void find_ruby(RuntimeScan& scan);
 void find_luajit(RuntimeScan& scan);
 void find_php(RuntimeScan& scan);
