@@ -117,19 +117,20 @@ class Finder {
       const std::uint64_t before = memory_.word_at({bytes, header}, 0),
                           value = memory_.word_at({bytes, header}, layout_.word);
       if ((value & chunk_flag::all) != chunk_flag::mapped) continue;
-      if (const Address end = accept(place, at + offset, before, value & ~chunk_flag::all)) return end;
+      if (const Address end = accept(reader, place, at + offset, before, value & ~chunk_flag::all)) return end;
     }
     return 0;
   }
 
-  Address accept(Range place, Address chunk, std::uint64_t before, std::uint64_t size) {
+  Address accept(const ChunkReader& reader, Range place, Address chunk, std::uint64_t before, std::uint64_t size) {
     for (const std::uint64_t left_out : {std::uint64_t{0}, std::uint64_t{layout_.header()}})
       if (left_out_.value_or(left_out) == left_out)
-        if (const Address end = accept(place, chunk, before, size, left_out)) return end;
+        if (const Address end = accept(reader, place, chunk, before, size, left_out)) return end;
     return 0;
   }
 
-  Address accept(Range place, Address chunk, std::uint64_t before, std::uint64_t size, std::uint64_t left_out) {
+  Address accept(const ChunkReader& reader, Range place, Address chunk, std::uint64_t before, std::uint64_t size,
+                 std::uint64_t left_out) {
     const std::uint64_t page = memory_.page_bytes();
     if (left_out != 0) before &= ~std::uint64_t{1};
     if (before > chunk - place.begin || size < layout_.least_chunk() || size > place.end - chunk ||
@@ -138,13 +139,13 @@ class Finder {
     const Range block{chunk - before, chunk + size + left_out};
     if (block.begin % page != 0 || block.end % page != 0) return 0;
     if (!blocks_.empty() && blocks_.back().range.overlaps(block)) return 0;
-    blocks_.push_back({block, aligned_chunk(block, chunk, left_out), left_out});
+    blocks_.push_back({block, aligned_chunk(reader, block, chunk, left_out), left_out});
     return block.end;
   }
 
   /// A block that had to be aligned keeps the header that it had before, at its beginning; the one in use stands before
   /// the first address that is aligned (_int_memalign).
-  Address aligned_chunk(Range block, Address chunk, std::uint64_t left_out) {
+  Address aligned_chunk(const ChunkReader& reader, Range block, Address chunk, std::uint64_t left_out) {
     const std::size_t header = layout_.header();
     Address tried = 0;
     for (std::uint64_t alignment = 2 * layout_.alignment; alignment < block.size(); alignment *= 2) {
@@ -153,7 +154,7 @@ class Finder {
       if (memory == chunk + header || memory >= block.end) continue;
       const Address candidate = memory - header;
       if (candidate == std::exchange(tried, candidate)) continue;
-      const auto bytes = header_at(block, candidate);
+      const auto bytes = header_at(reader, candidate);
       if (bytes.empty()) continue;
       const std::uint64_t huge = left_out != 0 ? 1 : 0;
       if ((memory_.word_at(bytes, 0) & ~huge) == candidate - block.begin &&
@@ -164,24 +165,14 @@ class Finder {
   }
 
   /// The header in a block at `address`; empty when it cannot be read. Small alignments lead to the block's first page,
-  /// which is read once.
-  std::span<const std::byte> header_at(Range block, Address address) {
+  /// which the reader has.
+  std::span<const std::byte> header_at(const ChunkReader& reader, Address address) {
     const std::size_t size = layout_.header();
+    if (const std::byte* bytes = reader.inside(address, size)) return {bytes, size};
     const Range header{address, address + size};
     if (memory_.readable(header) != std::vector{header}) return {};
-    if (address - block.begin > memory_.page_bytes() - size) {
-      header_.resize(size);
-      return memory_.read(address, header_) == size ? std::span<const std::byte>(header_)
-                                                    : std::span<const std::byte>();
-    }
-    if (first_page_at_ != block.begin) {
-      first_page_.resize(memory_.page_bytes());
-      first_page_.resize(memory_.read(block.begin, first_page_));
-      first_page_at_ = block.begin;
-    }
-    const std::size_t into = static_cast<std::size_t>(address - block.begin);
-    return into + size <= first_page_.size() ? std::span<const std::byte>(first_page_).subspan(into, size)
-                                             : std::span<const std::byte>();
+    header_.resize(size);
+    return memory_.read(address, header_) == size ? std::span<const std::byte>(header_) : std::span<const std::byte>();
   }
 
   const TargetMemory& memory_;
@@ -190,8 +181,7 @@ class Finder {
   std::uint64_t bytes_left_;
   std::optional<std::uint64_t> left_out_;  // of GlibcMappedBlock; unset: either
   std::vector<Range> taken_;
-  std::vector<std::byte> header_, first_page_;
-  Address first_page_at_ = 0;
+  std::vector<std::byte> header_;
   std::vector<GlibcMappedBlock> blocks_;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <utility>
+#include <vector>
 
 #include "libvmscan/source/elf/elf_layout.h"
 
@@ -94,18 +95,20 @@ void ImageSymbols::read_dynamic() {
   const LoadedImage& loaded = bytes_.loaded();
   if (!loaded.image->dynamic) return;
   const Range section = *loaded.image->dynamic;
-  const std::uint64_t entry = 2 * word_;
-  const std::uint64_t entries = std::min<std::uint64_t>(section.size(), most_dynamic_bytes) / entry;
-  for (std::uint64_t i = 0; i < entries; ++i) {
-    const Address at = loaded.bias + section.begin + i * entry;
-    const auto tag = bytes_.number(at, word_), value = bytes_.number(at + word_, word_);
-    if (!tag || !value || *tag == elf::dt_null) return;
-    if (*tag == elf::dt_symtab) symbols_ = relocated(*value);
-    if (*tag == elf::dt_strtab) names_ = relocated(*value);
-    if (*tag == elf::dt_strsz) names_bytes_ = *value;
-    if (*tag == elf::dt_hash) hash_ = relocated(*value);
-    if (*tag == elf::dt_gnu_hash) gnu_hash_ = relocated(*value);
+  const std::size_t entry = 2 * word_;
+  std::vector<std::byte> bytes(std::min<std::uint64_t>(section.size(), most_dynamic_bytes) / entry * entry);
+  if (!bytes_.read(loaded.bias + section.begin, bytes)) return;
+  for (std::size_t at = 0; at < bytes.size(); at += entry) {
+    const std::uint64_t tag = load_little_endian(bytes, at, word_),
+                        value = load_little_endian(bytes, at + word_, word_);
+    if (tag == elf::dt_null) break;
+    if (tag == elf::dt_symtab) symbols_ = relocated(value);
+    if (tag == elf::dt_strtab) names_ = relocated(value);
+    if (tag == elf::dt_strsz) names_bytes_ = value;
+    if (tag == elf::dt_hash) hash_ = relocated(value);
+    if (tag == elf::dt_gnu_hash) gnu_hash_ = relocated(value);
   }
+  if (gnu_hash_ && !bytes_.read(*gnu_hash_, gnu_header_)) gnu_hash_.reset();
 }
 
 std::optional<Range> ImageSymbols::find(std::string_view name) const {
@@ -116,9 +119,7 @@ std::optional<Range> ImageSymbols::find(std::string_view name) const {
 /// Header: buckets, first symbol with a hash, words and shift of a Bloom filter; then the filter, the buckets with the
 /// first symbol of each chain, and the hashes of the symbols, with bit 0 set where a chain ends.
 std::optional<Range> ImageSymbols::find_gnu(std::string_view name) const {
-  std::array<std::byte, 16> header;
-  if (!bytes_.read(*gnu_hash_, header)) return std::nullopt;
-  const auto part = [&](std::size_t index) { return load_little_endian(header, 4 * index, 4); };
+  const auto part = [&](std::size_t index) { return load_little_endian(gnu_header_, 4 * index, 4); };
   const std::uint64_t buckets = part(0), first = part(1), filter = part(2), shift = part(3), bits = 8 * word_;
   if (buckets == 0 || filter == 0 || shift >= 32) return std::nullopt;
   const std::uint32_t hash = gnu_hash_of(name);

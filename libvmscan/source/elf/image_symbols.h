@@ -2,6 +2,7 @@
 // uses are part of what is loaded. Layout: System V ABI, elf(5); the GNU hash table as binutils writes it.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -66,6 +67,7 @@ class ImageSymbols {
   ImageBytes bytes_;
   std::size_t word_;
   std::optional<Address> symbols_, names_, hash_, gnu_hash_;
+  std::array<std::byte, 16> gnu_header_{};
   std::uint64_t names_bytes_ = 0;
 };
 
