@@ -1,16 +1,16 @@
-// jemalloc seen from outside (5.0 to 5.3, 64-bit, 48-bit addresses, pages of 4 KiB), without symbols, in shared and
-// static copies. From include/jemalloc/internal of its releases 5.0.0, 5.1.0, 5.2.1, 5.3.0 and 5.3.1:
+// jemalloc seen from outside (5.0 to 5.3, 64-bit, pages of 4 KiB), without symbols, in shared and static copies. From include/jemalloc/internal of its releases 5.0.0, 5.1.0, 5.2.1, 5.3.0 and 5.3.1:
 //   rtree.h    a tree of two levels over all page addresses. Its root is an array of 2^18 pointers in .bss, each to a
-//   leaf
-//              of 2^18 words for 1 GiB: size class << 48 | address of the extent's edata | state and flags. Extents
-//              have an entry for their first page; slabs for every page.
+//              leaf of 2^18 words for 1 GiB: size class << 48 | address of the extent's edata | state and flags.
+//              Extents have an entry for their first page; slabs for every page. Built where processors have addresses
+//              of 57 bits (whether the kernel gives them or not) it has three levels of 2^15, and entries of two
+//              words: the edata, and size class << 5 | state and flags.
 //   edata.h    (5.3; extent_structs.h before) { bits, address, size | serial number, …; at 64: a bit for each free
 //              region of a slab }. bits: arena from bit 0, slab bit 12; where state, size class and the number of free
 //              regions begin differs between versions: the one that agrees with the bitmaps and the leaves is taken.
 //   base.h     what jemalloc needs itself comes from blocks of whole 2 MiB: { size, next, edata of the unused end }.
 //   sc.h       size classes: 8, then multiples of 16 to 64, then four to each doubling.
-//   tcache_structs.h, cache_bin.h (5.3)  each arena has a ring of the caches of its threads; a cache has stacks of free
-//              regions, one for each size class.
+//   tcache_structs.h, cache_bin.h (5.3)  each arena has a ring of the caches of its threads, if it was built with
+//              statistics; a cache, one of its thread's variables, has stacks of free regions for each size class.
 // The root is found as the only place in an image's data from where address → leaf → edata → address closes.
 #pragma once
 

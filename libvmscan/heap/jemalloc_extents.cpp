@@ -9,8 +9,7 @@
 namespace vmscan {
 namespace {
 
-constexpr std::uint64_t page_bytes = 4096, root_bytes = leaf_bytes, leaf_span = leaf_words * page_bytes;
-constexpr std::uint64_t leaf_alignment = 64;
+constexpr std::uint64_t page_bytes = 4096, leaf_alignment = 64;
 constexpr std::uint64_t address_mask = (std::uint64_t{1} << 48) - 1;
 constexpr std::size_t edata_bytes = 128, bitmap_offset = 64;
 constexpr std::uint32_t size_classes = 232;  // SC_NSIZES; an extent that is not in use has this one, too
@@ -27,19 +26,38 @@ struct Layout {
 };
 constexpr std::array<Layout, 3> layouts{{{17, 3, 20}, {16, 2, 18}, {15, 2, 17}}};
 
+/// The tree over all pages, as built for addresses of 48 bits, or of 57.
+struct Tree {
+  unsigned level_bits, levels;
+  std::size_t entry_bytes;                                                         // of a leaf
+  std::uint64_t pointers_bytes() const { return std::uint64_t{8} << level_bits; }  // of a root or a node
+  std::uint64_t leaf_bytes() const { return std::uint64_t{entry_bytes} << level_bits; }
+  std::uint64_t leaf_span() const { return page_bytes << level_bits; }
+};
+constexpr Tree flat{18, 2, 8}, tall{15, 3, 16};
+
 struct Entry {
   Address edata = 0;
   std::uint32_t size_class = 0;
   bool slab = false;
 };
 
-std::optional<Entry> entry_of(std::uint64_t word) {
-  const Entry entry{.edata = word & address_mask & ~std::uint64_t{edata_bytes - 1},
-                    .size_class = static_cast<std::uint32_t>(word >> 48),
-                    .slab = (word & 1) != 0};
-  if (entry.edata == 0 || entry.size_class > size_classes) return std::nullopt;
-  return entry;
-}
+/// What an entry of a leaf holds: one word (flat), or an address and 32 bits.
+struct RawEntry {
+  std::uint64_t word = 0;
+  std::uint32_t more = 0;
+  bool tall = false;
+
+  bool empty() const { return (tall ? word : word & address_mask) == 0; }
+  std::optional<Entry> entry() const {
+    const Address address = tall ? word : word & address_mask;
+    const Entry entry{.edata = address & ~std::uint64_t{edata_bytes - 1},
+                      .size_class = tall ? more >> 5 : static_cast<std::uint32_t>(word >> 48),
+                      .slab = ((tall ? more : word) & 1) != 0};
+    if (entry.edata == 0 || entry.size_class > size_classes) return std::nullopt;
+    return entry;
+  }
+};
 
 std::uint64_t state_of(const Layout& layout, std::uint64_t bits) {
   return bits >> layout.state_shift & ((1U << layout.state_bits) - 1);
@@ -51,12 +69,8 @@ class Finder {
 
   JemallocHeaps find() {
     if (memory_.word_bytes() != 8 || memory_.page_bytes() != page_bytes) return {};
-    const auto plausible = [&](std::uint64_t, std::uint64_t word) {
-      const auto entry = entry_of(word);
-      return (word & address_mask) == 0 || (entry && memory_.writable(entry->edata));
-    };
-    const auto judge = [&](Range data, Address place, Address leaf) { return root_of(data, place, leaf); };
-    found_.root = find_root(memory_, root_bytes, leaf_alignment, plausible, judge).first;
+    found_.root = find_flat();
+    if (found_.root == 0) found_.root = find_tall();
     if (found_.root == 0) return {};
     read_tree();
     untangle(found_.extents, [](JemallocExtent&, std::uint64_t) {});
@@ -65,21 +79,59 @@ class Finder {
   }
 
  private:
-  /// The root, if `place` holds its pointer to a leaf: the first extents in it tell which one of the root's it is.
-  Address root_of(Range data, Address place, Address leaf) {
+  RawEntry raw_entry(std::span<const std::byte> bytes, std::size_t at) const {
+    if (tree_.entry_bytes == 8) return {.word = memory_.word_at(bytes, at)};
+    return {.word = memory_.word_at(bytes, at), .more = memory_.half_at(bytes, at + 8), .tall = true};
+  }
+
+  Address find_flat() {
+    tree_ = flat;
+    const auto plausible = [&](std::uint64_t, std::uint64_t word) {
+      const RawEntry raw{.word = word};
+      const auto entry = raw.entry();
+      return raw.empty() || (entry && memory_.writable(entry->edata));
+    };
+    const auto judge = [&](Range data, Address place, Address leaf) { return root_of(data, place, 0, leaf); };
+    return find_root(memory_, tree_.pointers_bytes(), leaf_alignment, plausible, judge, tree_.leaf_bytes()).first;
+  }
+
+  /// Here the root has pointers to nodes, and those to leaves.
+  Address find_tall() {
+    tree_ = tall;
+    const auto plausible = [&](std::uint64_t, std::uint64_t word) {
+      return possible_leaf(memory_, word, leaf_alignment, tree_.leaf_bytes());
+    };
+    const auto judge = [&](Range data, Address place, Address node) {
+      constexpr int most_leaves = 16;
+      Address root = 0;
+      int tried = 0;
+      for_each_leaf(
+          memory_, {node, node + tree_.pointers_bytes()}, leaf_alignment,
+          [&](std::uint64_t number, Address leaf) {
+            if (root == 0 && ++tried <= most_leaves) root = root_of(data, place, number, leaf);
+          },
+          tree_.leaf_bytes());
+      return root;
+    };
+    return find_root(memory_, tree_.pointers_bytes(), leaf_alignment, plausible, judge, tree_.pointers_bytes()).first;
+  }
+
+  /// The root, if `place` holds its pointer to a leaf, or to a node that has a leaf as its `number`: the first extents
+  /// in it tell which pointer of the root's it is.
+  Address root_of(Range data, Address place, std::uint64_t number, Address leaf) {
     Address root = 0;
     std::array<std::size_t, layouts.size()> proof{}, doubt{};
     std::size_t seen = 0, wrong = 0;
     for_each_piece(
-        memory_, {leaf, leaf + leaf_bytes},
+        memory_, {leaf, leaf + tree_.leaf_bytes()},
         [&](Address at, std::span<const std::byte> bytes) {
           if (tried_bytes_ > most_tried_bytes) return false;
           tried_bytes_ += bytes.size();
-          for (std::size_t i = 0; i + 8 <= bytes.size(); i += 8) {
-            const std::uint64_t word = memory_.word_at(bytes, i);
-            if ((word & address_mask) == 0) continue;
-            const auto index = (at + i - leaf) / 8;
-            if (!judge(data, place, index, word, root, proof, doubt)) ++wrong;
+          for (std::size_t i = 0; i + tree_.entry_bytes <= bytes.size(); i += tree_.entry_bytes) {
+            const RawEntry raw = raw_entry(bytes, i);
+            if (raw.empty()) continue;
+            const auto index = (at + i - leaf) / tree_.entry_bytes;
+            if (!judge(data, place, number, index, raw, root, proof, doubt)) ++wrong;
             // Extents that nobody uses, which may be the first thousand, prove nothing.
             if (++seen >= most_tried_entries || wrong > 2 + seen / 10) return false;
             if (*std::max_element(proof.begin(), proof.end()) >= enough_proof) return false;
@@ -95,9 +147,9 @@ class Finder {
   }
 
   /// One entry of a leaf that is tried. Returns whether it makes sense.
-  bool judge(Range data, Address place, std::uint64_t index, std::uint64_t word, Address& root,
+  bool judge(Range data, Address place, std::uint64_t leaf, std::uint64_t index, const RawEntry& raw, Address& root,
              std::array<std::size_t, layouts.size()>& proof, std::array<std::size_t, layouts.size()>& doubt) {
-    const auto entry = entry_of(word);
+    const auto entry = raw.entry();
     if (!entry || !memory_.writable(entry->edata)) return false;
     const auto bytes = cache_.at(entry->edata, edata_bytes);
     if (bytes.empty()) return false;
@@ -105,11 +157,14 @@ class Finder {
     const std::uint64_t size = memory_.word_at(bytes, 16) & ~(page_bytes - 1);
     const auto range = Range::make(address, size);
     if (size == 0 || !range || !memory_.mapped(*range)) return false;
-    const std::uint64_t number = address / leaf_span;
-    const Address page = number * leaf_span + index * page_bytes;
-    if (!range->contains(page) || number > place / 8) return false;
-    const Address here = place - 8 * number;
-    if ((root != 0 && here != root) || !data.contains({here, here + root_bytes})) return false;
+    const std::uint64_t number = address / tree_.leaf_span();
+    const Address page = number * tree_.leaf_span() + index * page_bytes;
+    const bool in_node = tree_.levels == 3;
+    const std::uint64_t in_root = in_node ? number >> tree_.level_bits : number;
+    if (!range->contains(page) || in_root > place / 8) return false;
+    if (in_node && (number & ((1U << tree_.level_bits) - 1)) != leaf) return false;
+    const Address here = place - 8 * in_root;
+    if ((root != 0 && here != root) || !data.contains({here, here + tree_.pointers_bytes()})) return false;
     root = here;
     // What a leaf says of the last page, or of an extent that nobody uses, may be older than the extent.
     for (std::size_t i = 0; i < layouts.size() && page == range->begin; ++i)
@@ -133,22 +188,34 @@ class Finder {
   }
 
   void read_tree() {
-    const Range root{found_.root, found_.root + root_bytes};
-    for_each_leaf(memory_, root, leaf_alignment, [&](std::uint64_t number, Address leaf) {
+    const auto read = [&](std::uint64_t number, Address leaf) {
       add_base(leaf);
       read_leaf(number, leaf);
-    });
+    };
+    const auto pointers = [&](Address at) { return Range{at, at + tree_.pointers_bytes()}; };
+    if (tree_.levels == 2)
+      return for_each_leaf(memory_, pointers(found_.root), leaf_alignment, read, tree_.leaf_bytes());
+    for_each_leaf(
+        memory_, pointers(found_.root), leaf_alignment,
+        [&](std::uint64_t upper, Address node) {
+          add_base(node);
+          for_each_leaf(
+              memory_, pointers(node), leaf_alignment,
+              [&](std::uint64_t lower, Address leaf) { read(upper << tree_.level_bits | lower, leaf); },
+              tree_.leaf_bytes());
+        },
+        tree_.pointers_bytes());
   }
 
   void read_leaf(std::uint64_t number, Address leaf) {
     Address behind = 0;  // the end of the extent that was seen last
-    for_each_piece(memory_, {leaf, leaf + leaf_bytes}, [&](Address at, std::span<const std::byte> bytes) {
-      for (std::size_t i = 0; i + 8 <= bytes.size(); i += 8) {
-        const std::uint64_t word = memory_.word_at(bytes, i);
-        if (word == 0) continue;
-        const Address page = number * leaf_span + (at + i - leaf) / 8 * page_bytes;
+    for_each_piece(memory_, {leaf, leaf + tree_.leaf_bytes()}, [&](Address at, std::span<const std::byte> bytes) {
+      for (std::size_t i = 0; i + tree_.entry_bytes <= bytes.size(); i += tree_.entry_bytes) {
+        const RawEntry raw = raw_entry(bytes, i);
+        if (raw.empty()) continue;
+        const Address page = number * tree_.leaf_span() + (at + i - leaf) / tree_.entry_bytes * page_bytes;
         if (page < behind) continue;
-        if (const auto extent = extent_at(page, word)) {
+        if (const auto extent = extent_at(page, raw)) {
           behind = extent->range.end;
           found_.extents.push_back(*extent);
           if (found_.extents.size() >= most_extents) return false;
@@ -158,8 +225,8 @@ class Finder {
     });
   }
 
-  std::optional<JemallocExtent> extent_at(Address page, std::uint64_t word) {
-    const auto entry = entry_of(word);
+  std::optional<JemallocExtent> extent_at(Address page, const RawEntry& raw) {
+    const auto entry = raw.entry();
     if (!entry) return std::nullopt;
     const auto bytes = cache_.at(entry->edata, edata_bytes);
     if (bytes.empty()) return std::nullopt;
@@ -219,6 +286,7 @@ class Finder {
   const TargetMemory& memory_;
   PageCache cache_;
   JemallocHeaps found_;
+  Tree tree_ = flat;
   Layout layout_ = layouts[0];
   std::size_t looks_for_bases_ = 0;
   std::uint64_t tried_bytes_ = 0;

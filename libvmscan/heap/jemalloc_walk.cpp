@@ -9,11 +9,12 @@
 namespace vmscan {
 namespace {
 
-constexpr std::uint64_t most_arena_bytes = 1 << 20;  // of an arena's first block of metadata, where its ring begins
+constexpr std::uint64_t most_arena_bytes = 4 << 20;  // of an arena's first block of metadata, where its ring begins
 constexpr std::uint64_t most_regions = 512;          // of a slab (SC_SLAB_MAXREGS)
 constexpr std::size_t most_caches = 1 << 16;
+constexpr std::uint64_t most_variables_bytes = 64 << 10;  // of a thread, on either side of its control block
 // tcache_slow_t, tcache_t and cache_bin_t of 5.3.
-constexpr std::size_t bins_offset = 32, arena_offset = 40, bin_bytes = 24;
+constexpr std::size_t bins_offset = 32, arena_offset = 40, bin_bytes = 24, most_slow_bytes = 512;
 constexpr std::uint32_t most_bins = 76;
 
 class Walker {
@@ -85,13 +86,39 @@ class Walker {
 
   BlockState used(Address region) const { return set_aside_.contains(region) ? BlockState::Cached : BlockState::Live; }
 
-  /// An arena lies in its first block of metadata, and points to the ring of its caches.
+  /// An arena lies in its first block of metadata, and points to the ring of its caches, unless jemalloc was built
+  /// without statistics.
   void find_caches() {
     for (const Address base : found_.bases)
       for_each_piece(walk_.memory(), {base, base + most_arena_bytes}, [&](Address, std::span<const std::byte> bytes) {
         for (std::size_t i = 0; i + 8 <= bytes.size(); i += 8) follow_ring(walk_.memory().word_at(bytes, i));
         return true;
       });
+    if (caches_.empty()) find_in_threads();
+  }
+
+  /// A thread's cache is one of its own variables.
+  void find_in_threads() {
+    const TargetMemory& memory = walk_.memory();
+    for (const Thread& thread : memory.facts().threads) {
+      if (!thread.control_block || *thread.control_block < most_variables_bytes) continue;
+      const auto around = Range::make(*thread.control_block - most_variables_bytes, 2 * most_variables_bytes);
+      if (!around) continue;
+      for_each_piece(memory, *around, [&](Address at, std::span<const std::byte> bytes) {
+        for (std::size_t i = 0; i + arena_offset + 8 <= bytes.size(); i += 8)
+          if (is_metadata(memory.word_at(bytes, i + arena_offset))) add_cache(at + i, bytes.subspan(i), *around);
+        return true;
+      });
+    }
+  }
+
+  /// What may be a tcache_slow_t, if its `tcache` points to a tcache_t that points back.
+  void add_cache(Address cache, std::span<const std::byte> bytes, Range variables) {
+    for (std::size_t i = arena_offset + 8; i + 8 <= std::min(bytes.size(), most_slow_bytes); i += 8) {
+      const Address quick = walk_.memory().word_at(bytes, i);
+      if (!variables.contains(quick) || cache_.word(quick) != cache || !caches_.insert(cache).second) continue;
+      for (std::uint32_t bin = 0; bin < most_bins; ++bin) empty_bin(quick + 8 + bin * bin_bytes, bin);
+    }
   }
 
   bool is_metadata(Address address) const {

@@ -13,9 +13,10 @@ namespace vmscan {
 
 inline constexpr std::uint64_t leaf_words = 1 << 18, leaf_bytes = leaf_words * 8;
 
-/// Whether a leaf may be there: 2 MiB of writable memory.
-inline bool possible_leaf(const TargetMemory& memory, Address leaf, std::uint64_t alignment) {
-  const auto range = Range::make(leaf, leaf_bytes);
+/// Whether a leaf of so many bytes may be there, in writable memory.
+inline bool possible_leaf(const TargetMemory& memory, Address leaf, std::uint64_t alignment,
+                          std::uint64_t bytes = leaf_bytes) {
+  const auto range = Range::make(leaf, bytes);
   return leaf % alignment == 0 && range && memory.writable(leaf) && memory.mapped(*range);
 }
 
@@ -32,10 +33,10 @@ bool begins_like_leaf(PageCache& cache, Address leaf, Plausible plausible) {
 
 /// Looks through the data of images that have room for a root of `root_bytes` for a pointer to a leaf. For each that
 /// may be one, `plausible(index, word)` says whether a word may stand in it, and `judge(data, place, leaf)` returns the
-/// root's address or 0. Returns the first, with the data that it lies in.
+/// root's address or 0. Returns the first, with the data that it lies in. A leaf has `bytes_of_leaf`.
 template <class Plausible, class Judge>
 std::pair<Address, Range> find_root(const TargetMemory& memory, std::uint64_t root_bytes, std::uint64_t alignment,
-                                    Plausible plausible, Judge judge) {
+                                    Plausible plausible, Judge judge, std::uint64_t bytes_of_leaf = leaf_bytes) {
   constexpr std::size_t most_attempts = 1 << 14;
   std::size_t attempts = 0;
   std::unordered_set<Address> seen;
@@ -47,7 +48,8 @@ std::pair<Address, Range> find_root(const TargetMemory& memory, std::uint64_t ro
       for (std::size_t i = 0; i + 8 <= bytes.size() && root == 0 && attempts < most_attempts; i += 8) {
         const Address leaf = memory.word_at(bytes, i);
         if (leaf == 0 || leaf % alignment != 0 || !seen.insert(leaf).second) continue;
-        if (!possible_leaf(memory, leaf, alignment) || !begins_like_leaf(cache, leaf, plausible)) continue;
+        if (!possible_leaf(memory, leaf, alignment, bytes_of_leaf) || !begins_like_leaf(cache, leaf, plausible))
+          continue;
         ++attempts;
         root = judge(data, at + i, leaf);
       }
@@ -58,17 +60,19 @@ std::pair<Address, Range> find_root(const TargetMemory& memory, std::uint64_t ro
   return {};
 }
 
-/// Calls `see(number, leaf)` for each leaf of a root; those that overlap another are left out.
+/// Calls `see(number, leaf)` for each leaf of a root; those that overlap another are left out. A leaf has
+/// `bytes_of_leaf`.
 template <class See>
-void for_each_leaf(const TargetMemory& memory, Range root, std::uint64_t alignment, See see) {
+void for_each_leaf(const TargetMemory& memory, Range root, std::uint64_t alignment, See see,
+                   std::uint64_t bytes_of_leaf = leaf_bytes) {
   std::set<Address> leaves;
   for_each_piece(memory, root, [&](Address at, std::span<const std::byte> bytes) {
     for (std::size_t i = 0; i + 8 <= bytes.size(); i += 8) {
       const Address leaf = memory.word_at(bytes, i);
-      if (leaf == 0 || !possible_leaf(memory, leaf, alignment)) continue;
+      if (leaf == 0 || !possible_leaf(memory, leaf, alignment, bytes_of_leaf)) continue;
       const auto next = leaves.lower_bound(leaf);
-      if ((next != leaves.end() && *next - leaf < leaf_bytes) ||
-          (next != leaves.begin() && leaf - *std::prev(next) < leaf_bytes))
+      if ((next != leaves.end() && *next - leaf < bytes_of_leaf) ||
+          (next != leaves.begin() && leaf - *std::prev(next) < bytes_of_leaf))
         continue;
       leaves.insert(leaf);
       see((at + i - root.begin) / 8, leaf);

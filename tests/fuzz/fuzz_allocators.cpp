@@ -17,15 +17,16 @@ using namespace vmscan::tests;
 
 namespace {
 
-FakeMemory intact() {
+/// `tall`: jemalloc as built for addresses of 57 bits, and without statistics.
+FakeMemory intact(bool tall) {
   FakeMemory memory;
-  FakeJemalloc jemalloc(memory);
+  FakeJemalloc jemalloc(memory, tall);
   const Address slab = jemalloc.extent(1, 8, 0, true, 2, 0b101);
   jemalloc.extent(3, 7, 0, true);
   jemalloc.extent(8, 35, 0, false);
   jemalloc.extent(4, 232, 1, false);
   const Address cached[] = {slab + 128, slab + 384};
-  jemalloc.cache(8, cached);
+  jemalloc.cache(8, cached, !tall);
   FakeMimalloc mimalloc(memory);
   const Address small = mimalloc.page(1, 64, 1018, 100, 90);
   mimalloc.page(40, 40 * 0x10000, 1, 1, 1);
@@ -69,6 +70,7 @@ Address place(unsigned kind, std::uint64_t offset) {
   constexpr Address begins[] = {FakeJemalloc::data,
                                 FakeJemalloc::base,
                                 FakeJemalloc::leaf,
+                                FakeJemalloc::tall_leaf,
                                 FakeJemalloc::thread,
                                 FakeMimalloc::data,
                                 FakeMimalloc::segment,
@@ -89,8 +91,8 @@ Address place(unsigned kind, std::uint64_t offset) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const FakeMemory pristine = intact();
-  FakeMemory memory = pristine;
+  static const FakeMemory pristine[] = {intact(false), intact(true)};
+  FakeMemory memory = pristine[size % 11 >= 6 ? 1 : 0];
   for (; size >= 11; data += 11, size -= 11) {
     std::uint64_t value = 0;
     for (int i = 0; i < 8; ++i) value |= std::uint64_t{data[3 + i]} << (8 * i);

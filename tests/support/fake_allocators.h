@@ -11,17 +11,21 @@ struct FakeJemalloc {
   static constexpr Address data = 0x10000000, root = data + 0x100, base = 0x20000000, leaf = base + 0x1000,
                            edatas = base + 0x400, extents = 0x40000000, arena = base + 0xc00;
   static constexpr std::size_t metadata_bytes = 4 << 20;
-  static constexpr Address thread = 0x30000000;  // its cache, and what that cached
+  static constexpr Address thread = 0x30000000;             // its cache, and what that cached
+  static constexpr Address tall_leaf = leaf + (256 << 10);  // behind the node
 
   FakeMemory& memory;
+  bool tall;
   Address next_page = extents, next_edata = edatas;
 
-  explicit FakeJemalloc(FakeMemory& where) : memory(where) {
-    memory.map(data, (2 << 20) + 0x1000, "/lib/libjemalloc.so.2", 0x1000);
-    memory.map(base, metadata_bytes, {}, 0x4000);
+  /// `for_57_bits`: as built for addresses of so many, with a tree of three levels.
+  explicit FakeJemalloc(FakeMemory& where, bool for_57_bits = false) : memory(where), tall(for_57_bits) {
+    memory.map(data, (tall ? 256 << 10 : 2 << 20) + 0x1000, "/lib/libjemalloc.so.2", 0x1000);
+    memory.map(base, metadata_bytes, {}, tall ? 0x42000 : 0x4000);
     memory.map(extents, 1 << 20, {}, 0x1000);
     memory.map(thread, 0x2000);
-    memory.put_word(root + 8 * (extents >> 30), leaf);
+    memory.put_word(root + (tall ? extents >> 42 : extents >> 30) * 8, leaf);
+    if (tall) memory.put_word(leaf + (extents >> 27) * 8, tall_leaf);
     memory.put_word(base, metadata_bytes);
     memory.put_word(base + 24, base + 0x300000);  // the unused end
     memory.put_word(base + 32, metadata_bytes - 0x300000);
@@ -38,17 +42,30 @@ struct FakeJemalloc {
     memory.put_word(edata + 16, pages * 0x1000);
     memory.put_word(edata + 64, free_map);
     for (std::uint64_t i = 0; i < pages; ++i)
-      if (slab || i == 0 || i + 1 == pages)
-        memory.put_word(leaf + 8 * ((begin - extents) / 0x1000 + i), size_class << 48 | edata | (slab ? 1 : 0));
+      if (slab || i == 0 || i + 1 == pages) put_entry((begin - extents) / 0x1000 + i, edata, size_class, slab);
     return begin;
   }
 
-  /// A thread that caches `regions` of a size class: tcache_slow_t, tcache_t and the stack of one cache_bin_t.
-  void cache(std::uint32_t size_class, std::span<const Address> regions) {
+  void put_entry(std::uint64_t page, Address edata, std::uint64_t size_class, bool slab) {
+    if (!tall) return memory.put_word(leaf + 8 * page, size_class << 48 | edata | (slab ? 1 : 0));
+    memory.put_word(tall_leaf + 16 * page, edata);
+    memory.put(tall_leaf + 16 * page + 8, size_class << 5 | (slab ? 1 : 0), 4);
+  }
+
+  /// A thread that caches `regions` of a size class: tcache_slow_t, tcache_t and the stack of one cache_bin_t. Without
+  /// statistics no ring leads to it.
+  void cache(std::uint32_t size_class, std::span<const Address> regions, bool statistics = true) {
     const Address bins = thread + 0x408, bin = bins + 24 * size_class, stack = thread + 0x1000;
-    memory.put_word(arena + 0x40, thread);
-    memory.put_word(thread, thread);  // the ring
-    memory.put_word(thread + 32, bins);
+    if (statistics) {
+      memory.put_word(arena + 0x40, thread);
+      memory.put_word(thread, thread);  // the ring
+      memory.put_word(thread + 32, bins);
+    } else {
+      Thread& owner = memory.facts().threads.emplace_back();
+      owner.id = 1;
+      owner.control_block = thread + 0x10000;
+      memory.put_word(thread + 184, bins - 8);
+    }
     memory.put_word(thread + 40, arena);
     memory.put_word(bins - 8, thread);
     memory.put_word(bin, stack + 8 * (20 - regions.size()));

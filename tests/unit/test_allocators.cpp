@@ -104,6 +104,37 @@ TEST_CASE("jemalloc: blocks that a thread caches are not live") {
   CHECK(report.sizes[0].cached.blocks == 2);
 }
 
+TEST_CASE("jemalloc: built for addresses of 57 bits, its tree has three levels") {
+  FakeMemory memory;
+  FakeJemalloc jemalloc(memory, true);
+  jemalloc.extent(1, 8, 0, true, 2, 0b101);  // 32 blocks of 128 bytes
+  jemalloc.extent(8, 35, 0, false);          // 16 KiB of 32
+  jemalloc.extent(16, 232, 3, false);
+  SECTION("as it is") {
+    const HeapReport report = walk(memory);
+    CHECK(heap_named(report, "jemalloc arena 0").live.blocks == 30 + 1);
+    CHECK(heap_named(report, "jemalloc metadata").overhead == FakeJemalloc::metadata_bytes);
+    CHECK(parts(memory, "jemalloc") == std::vector<Range>{{FakeJemalloc::extents, FakeJemalloc::extents + 0x19000}});
+  }
+  SECTION("a node that has the leaf in another place") {
+    memory.put_word(FakeJemalloc::leaf + (FakeJemalloc::extents >> 27) * 8, 0);
+    memory.put_word(FakeJemalloc::leaf, FakeJemalloc::tall_leaf);
+    CHECK(walk(memory).heaps.empty());
+  }
+}
+
+TEST_CASE("jemalloc: caches that no arena leads to are found among the variables of their threads") {
+  FakeMemory memory;
+  FakeJemalloc jemalloc(memory);
+  const Address slab = jemalloc.extent(1, 8, 0, true);
+  jemalloc.extent(1, 8, 0, true);
+  const std::vector<Address> cached{slab + 128, slab + 256};
+  jemalloc.cache(8, cached, false);
+  CHECK(heap_named(walk(memory), "jemalloc arena 0").cached.blocks == 2);
+  memory.put_word(FakeJemalloc::thread + 0x400, 0);  // nothing points back
+  CHECK(heap_named(walk(memory), "jemalloc arena 0").cached.blocks == 0);
+}
+
 TEST_CASE("jemalloc: a tree that does not close is none") {
   FakeMemory memory;
   FakeJemalloc jemalloc(memory);
