@@ -77,6 +77,8 @@ void add_mimalloc(const TargetMemory& memory, std::vector<HeapPart>& parts) {
   MimallocHeaps found = find_mimalloc(memory);
   add_ranges(joined(std::move(found.segments)), "mimalloc",
              fmt::format("cookies of mimalloc's segments with the key {:#x}", found.key), parts);
+  for (const Range& arena : find_mimalloc_arenas(memory))
+    add_ranges({arena}, "mimalloc", fmt::format("mi_arena_t at {:#x}", arena.begin), parts);
 }
 
 void add_tcmalloc(const TargetMemory& memory, std::vector<HeapPart>& parts) {

@@ -8,7 +8,11 @@
 //                         mi_block_t *free; …used, block size, local_free…; xthread_free; xheap; next; prev; }
 // A segment is recognised by its slices, which must lead from the first to the last, and by its cookie: the segment's
 // address ^ a random number that stands in the main heap, in the data of an image. Which of the layouts of pages it has
-// is the one whose slices close. Versions 1 and 3 keep other structures and are not known here.
+// is the one whose slices close.
+// Version 3 has arenas instead, each with a header at its beginning. Seen in programs that link it statically (Bun
+// 1.4, SWC 1.16): mi_memid_t { base, size, kind }, the subprocess, among the next five words the number of slices, and
+// how many of them the header takes. The subprocess, in the data of an image, points back within 4 KiB. Which blocks
+// are free is not known here. Version 1 keeps other structures.
 #pragma once
 
 #include "libvmscan/heap/allocator.h"
@@ -33,6 +37,9 @@ struct MimallocHeaps {
 };
 
 MimallocHeaps find_mimalloc(const TargetMemory& memory);
+
+/// Of mimalloc 3; by address, not overlapping.
+std::vector<Range> find_mimalloc_arenas(const TargetMemory& memory);
 
 void walk_mimalloc(const TargetMemory& memory, const HeapOptions& options, HeapReport& report);
 

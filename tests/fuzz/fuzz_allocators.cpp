@@ -33,6 +33,7 @@ FakeMemory intact(bool tall) {
   mimalloc.finish();
   memory.put_word(mimalloc.place(1) + 16, small + 64 * 3);
   memory.put_word(mimalloc.place(1) + 40, (small + 64 * 5) | 1);
+  const FakeMimalloc3 arenas(memory);
   FakeMallocng musl(memory);
   const Address outer = musl.group(7, 15, 0b1000000, 0b0100000, 1), slot = outer + 16 + 496;
   memory.put(slot - 3, 1 | 6 << 5, 1);
@@ -74,6 +75,8 @@ Address place(unsigned kind, std::uint64_t offset) {
                                 FakeJemalloc::thread,
                                 FakeMimalloc::data,
                                 FakeMimalloc::segment,
+                                FakeMimalloc3::data,
+                                FakeMimalloc3::arena,
                                 FakeMallocng::data,
                                 FakeMallocng::area,
                                 FakeMallocng::groups,

@@ -75,6 +75,20 @@ struct FakeJemalloc {
   }
 };
 
+/// mimalloc 3: an arena of 64 MiB, and the subprocess that it belongs to.
+struct FakeMimalloc3 {
+  static constexpr Address data = 0x58000000, subprocess = data + 0x100, arena = 0x5c0000000;
+  static constexpr std::size_t bytes = 64 << 20;
+
+  explicit FakeMimalloc3(FakeMemory& memory) {
+    memory.map(data, 0x1000, "/srv/addon.node");
+    memory.map(arena, bytes, {}, 0x1000);
+    memory.put_word(subprocess + 0x20, arena);
+    const std::uint64_t words[] = {arena, bytes, 0x1010000000004, subprocess, 0, bytes >> 16, 5};
+    for (std::size_t i = 0; i < std::size(words); ++i) memory.put_word(arena + 8 * i, words[i]);
+  }
+};
+
 /// One segment of 32 MiB.
 struct FakeMimalloc {
   static constexpr Address data = 0x50000000, segment = 0x62000000;

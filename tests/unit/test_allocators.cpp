@@ -257,6 +257,30 @@ TEST_CASE("tcmalloc: spans of blocks, large blocks, free spans, caches") {
   CHECK(parts(memory, "tcmalloc") == std::vector<Range>{{FakeTcmalloc::spans, FakeTcmalloc::spans + 73 * 0x2000}});
 }
 
+TEST_CASE("mimalloc 3: its arenas are known, and what is in them is unread") {
+  using F = FakeMimalloc3;
+  FakeMemory memory;
+  const F mimalloc(memory);
+  SECTION("as it is") {
+    const HeapReport report = walk(memory);
+    CHECK(heap_named(report, "mimalloc 3").unread == F::bytes);
+    CHECK(parts(memory, "mimalloc") == std::vector<Range>{{F::arena, F::arena + F::bytes}});
+  }
+  SECTION("another number of slices") {
+    memory.put_word(F::arena + 40, 17);
+    CHECK(parts(memory, "mimalloc").empty());
+  }
+  SECTION("a subprocess that does not point back") {
+    memory.put_word(F::arena + 24, F::data - 0x10000);
+    CHECK(walk(memory).heaps.empty());
+  }
+  SECTION("more than there is") {
+    memory.put_word(F::arena + 8, 4 * F::bytes);
+    memory.put_word(F::arena + 40, 4 * F::bytes >> 16);
+    CHECK(walk(memory).heaps.empty());
+  }
+}
+
 TEST_CASE("several allocators in one process are all shown") {
   FakeMemory memory;
   FakeJemalloc jemalloc(memory);
