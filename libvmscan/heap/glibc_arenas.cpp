@@ -13,7 +13,8 @@ constexpr std::size_t most_arenas = 1 << 16, most_boundaries = 1 << 20;
 constexpr std::uint64_t most_before_heap = 16 << 20;  // static TLS of a static program is taken from brk first
 constexpr std::size_t least_empty_bins = 10;          // in a row: less is no array of bins
 constexpr std::size_t longest_head = 0x90;            // of malloc_state, up to `top`
-constexpr std::uint64_t most_growth = 1 << 30;        // of the brk heap while it is looked at
+constexpr std::size_t most_counters = 64;
+constexpr std::uint64_t most_growth = 1 << 30;  // of the brk heap while it is looked at
 
 bool is_libc(const TargetMemory&, std::string_view path) {
   const std::string_view name = file_name(path);
@@ -21,6 +22,12 @@ bool is_libc(const TargetMemory&, std::string_view path) {
 }
 
 bool is_program(const TargetMemory& memory, std::string_view path) { return path == memory.facts().target.executable; }
+
+/// What looks like a part of malloc_par.
+struct Counters {
+  GlibcMapped mapped;
+  Address sbrk_base = 0;
+};
 
 /// An array of bins: pairs of pointers, both to 2 words before the pair itself when the bin is empty.
 class Finder {
@@ -127,7 +134,7 @@ class Finder {
 
   void find_counters(std::span<const std::byte> bytes) {
     const std::uint64_t page = memory_.page_bytes();
-    for (std::size_t i = 0; i + 16 + 5 * word_ <= bytes.size() && !found_.mapped; i += 4) {
+    for (std::size_t i = 0; i + 16 + 5 * word_ <= bytes.size() && counters_.size() < most_counters; i += 4) {
       const std::uint32_t blocks = memory_.half_at(bytes, i), limit = memory_.half_at(bytes, i + 4),
                           most = memory_.half_at(bytes, i + 8), fixed = memory_.half_at(bytes, i + 12);
       if (limit == 0 || limit > (1U << 24) || blocks > most || most > limit || fixed > 1) continue;
@@ -139,11 +146,27 @@ class Finder {
       for (const std::size_t behind : {2 * word_, 3 * word_}) {
         const Address base = memory_.word_at(bytes, sizes + behind);
         if (!is_brk_begin(base)) continue;
-        found_.mapped = GlibcMapped{blocks, used};
-        sbrk_base_ = base;
+        counters_.push_back({{blocks, used}, base});
         break;
       }
     }
+  }
+
+  /// Other structures may look like malloc_par, such as stdout's with its buffer: the right one tells where the main
+  /// arena begins that has so many bytes. While it grows that may be none: nothing of the arena lies before it.
+  void choose_counters(const GlibcArena& main) {
+    if (counters_.empty()) return;
+    const std::uint64_t size = memory_.word(main.top + word_).value_or(0) & ~chunk_flag::all;
+    const auto tells_all = [&](const Counters& each) {
+      const std::uint64_t bytes = main.top + size - each.sbrk_base;
+      return memory_.word(main.address + found_.layout.next + 2 * word_) == bytes ||
+             memory_.word(main.address + found_.layout.next + 3 * word_) == bytes;
+    };
+    const auto best = std::ranges::find_if(counters_, tells_all);
+    const Counters& chosen =
+        best != counters_.end() ? *best : *std::ranges::min_element(counters_, {}, &Counters::sbrk_base);
+    found_.mapped = chosen.mapped;
+    sbrk_base_ = chosen.sbrk_base;
   }
 
   bool is_brk_begin(Address base) const {
@@ -165,6 +188,7 @@ class Finder {
     }
     std::sort(found_.arenas.begin(), found_.arenas.end(),
               [](const GlibcArena& a, const GlibcArena& b) { return a.number < b.number; });
+    choose_counters(found_.arenas.front());
     find_heap_bytes();
     add_main_heap(found_.arenas.front());
     add_mapped_heaps();
@@ -285,6 +309,7 @@ class Finder {
   std::size_t word_ = 8;
   GlibcHeaps found_;
   Address main_ = 0, sbrk_base_ = 0;
+  std::vector<Counters> counters_;
   std::vector<Address> ring_;
 };
 

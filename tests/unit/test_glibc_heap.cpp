@@ -67,6 +67,21 @@ TEST_CASE("a main arena whose bins are partly in use is found") {
   CHECK(walk(glibc).heaps.size() == 1);
 }
 
+TEST_CASE("what looks like malloc's parameters, but leads into the heap, is passed over") {
+  FakeGlibc glibc;
+  add_blocks(glibc, 8);
+  glibc.finish();
+  const Address other = FakeGlibc::data + 0x40;  // before the true ones
+  glibc.memory.put(other + 4, 0xfbad, 4);
+  glibc.memory.put_word(other + 32, FakeGlibc::heap + 0x100);
+  SECTION("the arena tells how many bytes it has") {}
+  SECTION("it grew meanwhile") { glibc.memory.put_word(FakeGlibc::arena + FakeGlibc::system_mem, 0x42000); }
+  const HeapReport report = walk(glibc);
+  REQUIRE(report.heaps.size() == 1);
+  CHECK(report.heaps[0].live.blocks == 8);
+  CHECK(report.heaps[0].size == glibc.size);
+}
+
 TEST_CASE("blocks in a fast bin are cached, not live") {
   FakeGlibc glibc;
   const Address first = glibc.chunk(0x40), second = glibc.chunk(0x40);
