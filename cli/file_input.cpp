@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <limits>
 
 #include "cli/system.h"
 #include "formats/unpacker.h"
@@ -33,6 +32,7 @@ class Stream {
   explicit Stream(ReadNext next) : next_(std::move(next)) {}
 
   Result<std::string_view> head() {
+    if (!head_.empty()) return as_text(head_);
     head_.resize(head_bytes);
     std::size_t size = 0;
     while (size < head_.size()) {
@@ -75,11 +75,15 @@ Result<FileBytes> spool(const ReadNext& next, const std::string& directory) {
   }
 }
 
-/// Keeps what a stream holds: in memory, or in a temporary file when it may be larger.
+/// Keeps what a stream holds: in memory, or in a temporary file when it may be larger. Of what cannot be read here the
+/// beginning is enough: it may never end.
 Result<void> keep(Stream& content, bool unpacked, FileInput& input) {
+  if (!formats::can_be_read(input.kind)) {
+    input.text = *content.head();
+    return {};
+  }
   if (!formats::holds_memory(input.kind)) {
-    constexpr std::uint64_t no_limit = std::numeric_limits<std::uint64_t>::max();
-    auto text = formats::read_all(content.whole(), unpacked ? formats::most_unpacked_bytes : no_limit);
+    auto text = formats::read_all(content.whole(), formats::most_unpacked_bytes);
     if (!text) return std::unexpected(text.error());
     input.text = std::move(*text);
     return {};

@@ -76,9 +76,10 @@ class Run {
 
  private:
   static int denied(const Snapshot& snapshot) {
+    const std::string who = fmt::format("pid {}: ", snapshot.target.pid.value_or(0));
     for (const Note& note : snapshot.notes)
-      if (note.code == "map_denied") return report({exit_permission, "permission denied: " + note.message});
-    return report({exit_permission, "its memory map may not be read"});
+      if (note.code == "map_denied") return report({exit_permission, who + "permission denied: " + note.message});
+    return report({exit_permission, who + "its memory map may not be read"});
   }
 
   int search(const Snapshot& snapshot, const MemoryReader& memory, const Extents& extents) {

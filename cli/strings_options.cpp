@@ -48,7 +48,9 @@ Expected<Range> parse_range(std::string_view text) {
   if (dash == std::string_view::npos) return bad();
   const auto begin = parse_address("--range", text.substr(0, dash)),
              end = parse_address("--range", text.substr(dash + 1));
-  if (!begin || !end || *begin >= *end) return bad();
+  if (!begin || !end) return bad();
+  if (*begin >= *end)
+    return failure(exit_usage, fmt::format("--range {}: it ends where it begins, or before", formats::quote(text)));
   return Range{*begin, *end};
 }
 

@@ -81,6 +81,9 @@ Expected<Format> format_of(const ViewArguments& arguments, formats::View view) {
     if (extension == "csv") return Format::Csv;
     if (extension == "md" && view == formats::View::Diff) return Format::Markdown;
     if (extension == "xml" && view == formats::View::Diff) return Format::Junit;
+    if (extension == "mmp")
+      return failure(exit_usage, fmt::format("{}: that is VMMap's format: vmscan convert TARGET {}", arguments.output,
+                                             arguments.output));
   }
   const std::string chosen = arguments.format.empty() ? "table" : arguments.format;
   return view == formats::View::Diff ? choose<Format>("--format", chosen, all)

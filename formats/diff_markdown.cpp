@@ -7,6 +7,7 @@
 #include "formats/diff_cells.h"
 #include "formats/diff_rows.h"
 #include "formats/diff_view.h"
+#include "formats/heap_diff_view.h"
 #include "formats/json_writer.h"
 #include "formats/markdown.h"
 #include "formats/quantity.h"
@@ -16,7 +17,7 @@
 namespace vmscan::formats {
 namespace {
 
-constexpr std::size_t most_regions = 20;  // when --top does not tell: a comment is no log
+constexpr std::size_t most_regions = 20, most_sizes = 10;  // when --top does not tell: a comment is no log
 
 std::string side(const std::string& name, const Snapshot& snapshot) {
   std::string text = markdown_code(name);
@@ -84,6 +85,36 @@ void add_regions(std::string& out, const SnapshotDiff& diff, const DiffViewOptio
   }
 }
 
+std::string cell_text(const Cell& cell, CellKind kind) {
+  if (kind == CellKind::Text) return cell.text.empty() ? "" : markdown_code(cell.text);
+  if (kind == CellKind::Delta) return format_delta(signed_value(cell), !cell.count, Units::K);
+  return format_quantity(cell.number, kind == CellKind::Size, Units::K);
+}
+
+void add_table(std::string& out, const Table& table) {
+  if (table.rows.empty()) return;
+  std::string titles = "\n|", line = "|";
+  for (const Column& column : table.columns) {
+    titles += fmt::format(" {} |", column.title);
+    line += column.kind == CellKind::Text ? "---|" : "--:|";
+  }
+  out += titles + "\n" + line + "\n";
+  for (const Row& row : table.rows) {
+    out += "|";
+    for (std::size_t i = 0; i < row.cells.size(); ++i)
+      out += fmt::format(" {} |", cell_text(row.cells[i], table.columns[i].kind));
+    out += '\n';
+  }
+}
+
+/// What heaps hold: which of them, which sizes and which classes grew.
+void add_heaps(std::string& out, const HeapDiff& diff, const DiffViewOptions& options) {
+  const std::size_t top = options.view.top.value_or(most_sizes);
+  add_table(out, heap_diff_table(diff, false));
+  add_table(out, heap_sizes_diff_table(diff, top));
+  add_table(out, heap_types_diff_table(diff, top));
+}
+
 }  // namespace
 
 std::string diff_markdown(const SnapshotDiff& diff, const DiffNames& names, const std::vector<Verdict>& verdicts,
@@ -94,6 +125,7 @@ std::string diff_markdown(const SnapshotDiff& diff, const DiffNames& names, cons
   if (const std::string gate = verdict_markdown(verdicts, Units::K); !gate.empty()) out += gate + "\n";
   add_totals(out, diff, options);
   add_regions(out, diff, options);
+  if (diff.heap) add_heaps(out, *diff.heap, options);
   for (const Note& note : diff.notes) out += fmt::format("\nNote: {}\n", markdown_text(note.message));
   return out;
 }

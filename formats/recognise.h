@@ -26,6 +26,11 @@ enum class FileKind {
 /// Whether it holds the memory of a process, and may be larger than ours.
 constexpr bool holds_memory(FileKind kind) { return kind == FileKind::ElfCore || kind == FileKind::Minidump; }
 
+constexpr bool can_be_read(FileKind kind) {
+  using enum FileKind;
+  return holds_memory(kind) || kind == Snapshot || kind == Mmp || kind == VmmapCsv || kind == VmmapText;
+}
+
 /// Looks at the first bytes only; 64 KiB of the file are enough for every kind.
 FileKind recognise(std::string_view first_bytes);
 

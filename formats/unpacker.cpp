@@ -19,8 +19,9 @@ Result<std::string> read_all(const ReadNext& next, std::uint64_t limit) {
     if (!count) return std::unexpected(count.error());
     if (*count == 0) return content;
     if (*count > limit - content.size())
-      return fail(ErrorCode::Unsupported,
-                  fmt::format("it unpacks to more than {} MiB: unpack it first if that is right", limit >> 20));
+      return fail(
+          ErrorCode::Unsupported,
+          fmt::format("it holds more than {} MiB: save it unpacked to a file first if that is right", limit >> 20));
     content.append(reinterpret_cast<const char*>(buffer.data()), *count);
   }
 }

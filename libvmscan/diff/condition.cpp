@@ -78,6 +78,7 @@ class Parser {
  private:
   Result<void> parse_subject();
   Result<void> parse_request();
+  Result<void> parse_class();
   Result<void> parse_operator();
   Result<void> parse_growth();
   Result<void> parse_larger();
@@ -154,18 +155,35 @@ Result<void> Parser::parse_subject() {
   return {};
 }
 
-/// "[48]" behind a column of heaps.
+/// "[48]" or "[shop::Order]" behind a column of heaps.
 Result<void> Parser::parse_request() {
   if (!next_is('[')) return {};
   if (condition_.figure.measure->of_live == nullptr)
-    return wrong_here("only heap.live and heap.live_blocks can be asked for one size");
+    return wrong_here("only heap.live and heap.live_blocks can be asked for one size or class");
   take('[');
+  skip_blanks();
   const std::size_t begin = at_;
+  if (at_ < text_.size() && !is_digit(text_[at_])) return parse_class();
   const auto number = parse_decimal();
   if (!number) return std::unexpected(number.error());
   if (number->decimals > 0) return wrong(begin, "this is not a whole number of bytes");
   condition_.figure.request = number->value;
   return expect(']', "expected ']' behind a size");
+}
+
+/// Up to the bracket that closes: a class may have brackets in its name.
+Result<void> Parser::parse_class() {
+  const std::size_t begin = at_;
+  for (int open = 1; at_ < text_.size(); ++at_) {
+    if (text_[at_] == '[') ++open;
+    if (text_[at_] == ']' && --open == 0) break;
+  }
+  if (at_ == text_.size()) return wrong(begin, "expected ']' behind a class");
+  std::string_view name = text_.substr(begin, at_ - begin);
+  while (!name.empty() && is_blank(name.back())) name.remove_suffix(1);
+  if (name.empty()) return wrong(begin, "expected a size or a class");
+  condition_.figure.type_name = name;
+  return expect(']', "expected ']' behind a class");
 }
 
 Result<void> Parser::parse_operator() {

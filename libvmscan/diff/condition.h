@@ -5,7 +5,7 @@
 //
 // TYPE is a region type or "total"; COLUMN one of all_measures(); OP ">" or ">=". heap has two columns more, of what a
 // snapshot with heaps holds: live (bytes) and live_blocks; [SIZE] behind them takes the blocks that a request of SIZE
-// bytes gets. LIMIT is one of
+// bytes gets, [CLASS] the objects of a C++ class with virtual functions. LIMIT is one of
 //   512MiB  20         what the new value may be
 //   +1MiB   +20        how much it may have grown
 //   +10%    +2.5%      the same, relative to the base

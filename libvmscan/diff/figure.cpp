@@ -86,11 +86,17 @@ Bytes Figure::of(const Summary& summary) const {
   if (measure->of_live == nullptr)
     return measure->of(type ? summary.rows[static_cast<std::size_t>(*type)] : summary.total);
   if (summary.heap == nullptr) return {};
+  if (!type_name.empty()) {
+    if (summary.heap->types.empty()) return {};  // nobody looked, or no class has virtual functions
+    return summary.heap->live_of(type_name).*measure->of_live;
+  }
   return (request ? summary.heap->live_of(*request) : summary.heap->total().live).*measure->of_live;
 }
 
 std::string Figure::name() const {
-  const std::string which = request ? fmt::format("[{}]", *request) : std::string{};
+  const std::string which = request              ? fmt::format("[{}]", *request)
+                            : !type_name.empty() ? fmt::format("[{}]", type_name)
+                                                 : std::string{};
   return fmt::format("{}.{}{}", type ? name_of(*type) : total_name, measure->name, which);
 }
 

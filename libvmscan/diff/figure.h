@@ -34,9 +34,10 @@ struct Figure {
   std::optional<RegionType> type;  // nullopt: total
   const Measure* measure = nullptr;
   std::optional<std::uint64_t> request = {};  // only blocks that a request of so many bytes gets; of heap_measures()
+  std::string type_name = {};                 // only objects of this C++ class; of heap_measures(). Empty: any
 
   Bytes of(const Summary& summary) const;
-  std::string name() const;  // "heap.private_ws", "total.size", "heap.live[48]"
+  std::string name() const;  // "heap.private_ws", "total.size", "heap.live[48]", "heap.live[shop::Order]"
   friend bool operator==(const Figure&, const Figure&) = default;
 };
 

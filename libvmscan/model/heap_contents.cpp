@@ -70,4 +70,11 @@ BlockSum HeapContents::live_of(std::uint64_t request) const {
   return sum;
 }
 
+BlockSum HeapContents::live_of(std::string_view type_name) const {
+  BlockSum sum;
+  for (const ObjectTotals& type : types)
+    if (type.name == type_name) sum += type.live;
+  return sum;
+}
+
 }  // namespace vmscan

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "libvmscan/model/bytes.h"
@@ -89,6 +90,8 @@ struct HeapContents {
   HeapTotals total() const;
   /// What lives of the blocks that a request of so many bytes gets.
   BlockSum live_of(std::uint64_t request) const;
+  /// The objects of a C++ class, of whatever file.
+  BlockSum live_of(std::string_view type_name) const;
 };
 
 }  // namespace vmscan

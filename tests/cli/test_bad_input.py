@@ -89,6 +89,13 @@ class Targets(CommandLine):
 
 
 class Files(CommandLine):
+    def test_what_never_ends(self):
+        for command in ("summary", "heap", "strings"):
+            self.fails(BAD, "/dev/zero: not a snapshot", command, "/dev/zero")
+
+    def test_a_name_that_promises_another_format(self):
+        self.fails(BAD, "vmscan convert TARGET out.mmp", "summary", self.small, "-o", "out.mmp")
+
     def test_files_of_other_formats(self):
         cases = {
             "elf": (pathlib.Path("/proc/self/exe").read_bytes()[:4096], "ELF"),

@@ -61,6 +61,10 @@ class HeapDiff(unittest.TestCase):
             gate = ("--fail-on", f"heap.live_blocks[48] > +{LEAKED - 1}", "--fail-on", "heap.live > +1GiB")
             verdicts = [each["verdict"] for each in document("diff", before, after, *gate, code=1)["gate"]["conditions"]]
             self.assertEqual(verdicts, ["tripped", "passed"])
+            gate = ("--fail-on", f"heap.live_blocks[shop::Session] > +{LEAKED - 1}")
+            document("diff", before, after, *gate, code=1)
+            document("diff", before, target.pid, *gate, code=1)
+            document("diff", before, after, "--fail-on", f"heap.live_blocks[shop::Session] > +{LEAKED}")
             document("diff", before, after, "--fail-on", f"heap.live_blocks > +{LEAKED}")
             self.assertEqual(document("heap", after, "--sizes", "--types")["types"], json.loads(
                 pathlib.Path(after).read_text(encoding="utf-8"))["heap"]["types"])
