@@ -78,7 +78,7 @@ Result<FileBytes> spool(const ReadNext& next, const std::string& directory) {
 /// Keeps what a stream holds: in memory, or in a temporary file when it may be larger. Of what cannot be read here the
 /// beginning is enough: it may never end.
 Result<void> keep(Stream& content, bool unpacked, FileInput& input) {
-  if (!formats::can_be_read(input.kind)) {
+  if (!formats::needs_all(input.kind)) {
     input.text = *content.head();
     return {};
   }

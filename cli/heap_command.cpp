@@ -86,6 +86,9 @@ void add_tables(const HeapLook& looked, const HeapSettings& settings, bool sever
   const auto rows = csv || settings.top ? settings.top : std::optional(rows_in_table);
   const bool heaps = !settings.lists_blocks() && !(csv && (settings.sizes || settings.types));
   if (heaps) output.add_table(looked.snapshot, formats::heap_table(looked.report), {}, several);
+  if (settings.lists_blocks())
+    output.add_table(looked.snapshot, formats::heap_blocks_table(looked.report, settings.top), {}, several);
+  if (!csv && settings.heap.list_address) output.add_text(region_line(looked.snapshot, *settings.heap.list_address));
   const auto add = [&](const formats::Table& table, std::size_t all, std::string_view what) {
     if (csv)
       output.add_table(looked.snapshot, table, {}, several);
@@ -96,9 +99,6 @@ void add_tables(const HeapLook& looked, const HeapSettings& settings, bool sever
   };
   if (settings.sizes) add(formats::heap_sizes_table(looked.report, rows), looked.report.sizes.size(), "sizes");
   if (settings.types) add(formats::heap_types_table(looked.report, rows), looked.report.types.size(), "types");
-  if (!settings.lists_blocks()) return;
-  output.add_table(looked.snapshot, formats::heap_blocks_table(looked.report, settings.top), {}, several);
-  if (!csv && settings.heap.list_address) output.add_text(region_line(looked.snapshot, *settings.heap.list_address));
 }
 
 }  // namespace

@@ -48,9 +48,10 @@ class LineFile {
   std::ifstream file_;
 };
 
-/// Whether a file begins with a line that vmscan strings --jsonl could have written.
+/// Whether a file begins with a line that vmscan strings --jsonl could have written, or has none and is called so.
 bool is_lines(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
+  if (path.ends_with(".jsonl") && file.peek() == std::ifstream::traits_type::eof()) return file.is_open();
   constexpr std::string_view begin = "{\"address\":\"0x";
   std::string start(begin.size(), '\0');
   file.read(start.data(), static_cast<std::streamsize>(start.size()));

@@ -26,9 +26,11 @@ enum class FileKind {
 /// Whether it holds the memory of a process, and may be larger than ours.
 constexpr bool holds_memory(FileKind kind) { return kind == FileKind::ElfCore || kind == FileKind::Minidump; }
 
-constexpr bool can_be_read(FileKind kind) {
+/// Whether more than the beginning is needed, to read it or to say what it is.
+constexpr bool needs_all(FileKind kind) {
   using enum FileKind;
-  return holds_memory(kind) || kind == Snapshot || kind == Mmp || kind == VmmapCsv || kind == VmmapText;
+  return holds_memory(kind) || kind == Snapshot || kind == OtherJson || kind == Mmp || kind == VmmapCsv ||
+         kind == VmmapText;
 }
 
 /// Looks at the first bytes only; 64 KiB of the file are enough for every kind.

@@ -1,4 +1,5 @@
-// jemalloc seen from outside (5.0 to 5.3, 64-bit, pages of 4 KiB), without symbols, in shared and static copies. From include/jemalloc/internal of its releases 5.0.0, 5.1.0, 5.2.1, 5.3.0 and 5.3.1:
+// jemalloc seen from outside (5.0 to 5.3, 64-bit, pages of 4 KiB), without symbols, in shared and static copies. From
+// include/jemalloc/internal of its releases 5.0.0, 5.1.0, 5.2.1, 5.3.0 and 5.3.1:
 //   rtree.h    a tree of two levels over all page addresses. Its root is an array of 2^18 pointers in .bss, each to a
 //              leaf of 2^18 words for 1 GiB: size class << 48 | address of the extent's edata | state and flags.
 //              Extents have an entry for their first page; slabs for every page. Built where processors have addresses

@@ -131,6 +131,8 @@ class Strings(CommandLine):
         self.assertEqual(self.texts_of("--not-in", "then.jsonl"), ["five times of vmscan"] * 5)
         self.assertEqual(self.texts_of("--not-in", "then.jsonl", "--unique"), ["five times of vmscan"])
         self.file("broken.jsonl", lines[0].encode() + b"{}\n")
+        self.file("nothing.jsonl", b"")  # what --jsonl writes where nothing was found
+        self.assertEqual(self.texts_of("--not-in", "nothing.jsonl", "--unique"), self.texts_of("--unique"))
         self.fails(BAD, "line 2: not a string", "strings", self.target.pid, "--not-in", "broken.jsonl")
         self.fails(BAD, "holds no contents", "strings", self.target.pid, "--not-in", "small.json")
 
