@@ -56,7 +56,7 @@ struct KernelFeatures {
 struct CollectOptions {
   bool smaps = false;       // fill the columns that only smaps has; stalls the target while it is read
   bool swap = false;        // read smaps as well when shared memory may be swapped out, which nothing else shows
-  bool sharing = true;      // find out which pages are shared; false: not of a live process, which takes half the time
+  bool sharing = true;      // false: of a live process, do not find out which pages are shared, which takes longest
   bool sections = true;     // read section names of images
   bool huge_pages = false;  // find the huge pages behind heaps; on kernels without PAGEMAP_SCAN this may read smaps
   unsigned threads = 0;     // for reading page tables; 0: as many as help

@@ -159,6 +159,15 @@ TEST_CASE("CoreCLR's collector tells its segments and what they are taken from")
       large{sized(F::heap + F::unit, F::unit), "CoreCLR large objects"},
       rest{sized(F::heap + 2 * F::unit, F::heap_bytes - 2 * F::unit), "CoreCLR free regions"};
   CHECK(find(memory) == Parts{code, frozen, tables, small, large, rest});
+  SECTION("the server collector: a longer lock, and its table of segments alone") {
+    memory.put_word(F::image + 0x6000, 0);
+    memory.put_word(F::image + 0x6008, 0);
+    const Address maps[] = {0, F::objects + 0x300, F::objects + 0x308, F::objects + 0x400, F::objects + 0x400};
+    for (std::size_t i = 0; i < std::size(maps); ++i) memory.put_word(F::allocator + 64 + 8 * i, maps[i]);
+    F::put_segment(memory, F::tables + 0x100, small.first, 0, 0);
+    F::put_segment(memory, F::tables + 0x1a8, large.first, 8, 0);
+    CHECK(find(memory) == Parts{code, tables, small, large, rest});
+  }
   SECTION("a chain in a circle") {
     memory.put_word(F::large + 48, F::third);
     CHECK(find(memory) == Parts{code, frozen, tables, small, large, rest});

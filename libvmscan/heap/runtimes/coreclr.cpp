@@ -2,13 +2,14 @@
 // heap_segment {allocated, committed, reserved, used, mem, flags, next}, in a table of its own, in malloc's memory
 // (frozen objects) or before the objects (until .NET 6), and its static generation_table points to the first of each
 // generation. Since .NET 7 all ranges but the frozen ones come from one reservation, of which a static region_allocator
-// {start, end, left used, right used, free units, alignment, large alignment, lock, left map, its end, right map, its
-// end} tells: a map has 32 bits for each unit in use. A card_table_info {users, bytes, next, lowest, highest, …} begins
-// the collector's tables for it. None of this is exported; g_dacTable, coreclr_initialize and GC_Initialize tell which
-// images hold a collector. Code, and the loader's data between it, is in a memfd with the name "doublemapper", or where
-// that is switched off in private executable memory: a guess. With the server collector of .NET 6 and before, whose
-// generations are not static, no heap is found; other data of the loader is not told apart.
-// Seen so on 10.0 (a single file) and 2.0, against GC.GetTotalMemory() and the addresses of objects.
+// {start, end, left used, right used, free units, alignment, large alignment, lock (one word or two), left map, its
+// end, right map, its end} tells: a map has 32 bits for each unit in use. A card_table_info {users, bytes, next,
+// lowest, highest, …} begins the collector's tables for it. None of this is exported; g_dacTable, coreclr_initialize
+// and GC_Initialize tell which images hold a collector. Code, and the loader's data between it, is in a memfd with the
+// name "doublemapper", or where that is switched off in private executable memory: a guess. The generations of the
+// server collector are not static: since .NET 7 the tables hold its segments, before no heap is found. Other data of
+// the loader is not told apart. Seen so on 10.0 (a single file) and 2.0, against GC.GetTotalMemory() and the addresses
+// of objects.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -37,6 +38,8 @@ class Finder {
     if (memory_.word_bytes() == 8)
       scan_.for_each_data_run(image, [&](Address at, std::span<const std::byte> data) { find_regions(at, data); });
     for (const Address object : objects) look_for_tables(object);
+    for (const Heap& heap : heaps_) add_rest(heap);
+    heaps_.clear();
   }
 
   void add_code() {
@@ -49,6 +52,11 @@ class Finder {
   }
 
  private:
+  struct Heap {
+    Range range;
+    Address allocator = 0;
+  };
+
   struct Segment {
     Range range;
     std::uint64_t flags = 0;
@@ -89,9 +97,9 @@ class Finder {
   }
 
   void find_regions(Address at, std::span<const std::byte> data) {
-    constexpr std::size_t size = 12 * 8;
+    constexpr std::size_t size = 13 * 8;
     for (std::size_t i = 0; i + size <= data.size(); i += 8)
-      if (const auto heap = regions_in(data.subspan(i, size))) add_regions(*heap, at + i);
+      if (const auto heap = regions_in(data.subspan(i, size))) heaps_.push_back({*heap, at + i});
   }
 
   /// The reservation, when these bytes are the region_allocator.
@@ -105,41 +113,57 @@ class Finder {
         (heap.begin | heap.end | left | right) % unit != 0)
       return std::nullopt;
     // The map of what is used from the left, then the one from the right; both may have room behind.
-    if (word(9) - word(8) != (left - heap.begin) / unit * 4 || word(11) - word(10) != (heap.end - right) / unit * 4 ||
-        !memory_.writable(word(8)))
-      return std::nullopt;
+    const auto fits = [&](std::size_t map) {
+      return word(map + 1) - word(map) == (left - heap.begin) / unit * 4 &&
+             word(map + 3) - word(map + 2) == (heap.end - right) / unit * 4 && memory_.writable(word(map));
+    };
+    if (!fits(8) && !fits(9)) return std::nullopt;
     return scan_.reservation_with(heap.begin).contains(heap) ? std::optional(heap) : std::nullopt;
   }
 
-  void add_regions(Range heap, Address place) {
-    heaps_.push_back(heap);
-    const std::string evidence = fmt::format("region_allocator at {:#x}", place);
-    Address begin = heap.begin;
+  /// What no segment has.
+  void add_rest(const Heap& heap) {
+    const std::string evidence = fmt::format("region_allocator at {:#x}", heap.allocator);
+    Address begin = heap.range.begin;
     const auto add_up_to = [&](Address end) {
       if (begin < end) scan_.add({begin, end}, "CoreCLR free regions", evidence);
     };
     for (const Range& segment : joined(segments_)) {
-      const Range part = segment.intersect(heap);
+      const Range part = segment.intersect(heap.range);
       if (part.empty()) continue;
       add_up_to(part.begin);
       begin = std::max(begin, part.end);
     }
-    add_up_to(heap.end);
+    add_up_to(heap.range.end);
   }
 
   void look_for_tables(Address object) {
     if (object % memory_.page_bytes() != 0 || scan_.half(object).value_or(0) == 0) return;
-    const Range heap{scan_.word(object + 24).value_or(0), scan_.word(object + 32).value_or(0)};
+    const Range of{scan_.word(object + 24).value_or(0), scan_.word(object + 32).value_or(0)};
+    const auto heap = std::ranges::find(heaps_, of, &Heap::range);
     const auto tables = Range::make(object, scan_.word(object + 8).value_or(0));
-    if (tables && std::ranges::find(heaps_, heap) != heaps_.end() && scan_.reservation_with(object).contains(*tables))
-      scan_.add(*tables, "CoreCLR collector's tables", fmt::format("card_table_info at {:#x}", object));
+    if (heap == heaps_.end() || !tables || !scan_.reservation_with(object).contains(*tables)) return;
+    scan_.add(*tables, "CoreCLR collector's tables", fmt::format("card_table_info at {:#x}", object));
+    if (std::ranges::none_of(segments_, [&](Range segment) { return of.contains(segment); }))
+      find_segments(*tables, of);
+  }
+
+  /// The generations of the server collector are not static: all of the table of segments is looked through, though
+  /// some of them are free.
+  void find_segments(Range tables, Range heap) {
+    for_each_piece(memory_, tables, [&](Address at, std::span<const std::byte> bytes) {
+      for (std::size_t i = 0; i + 5 * 8 <= bytes.size(); i += 8)
+        if (heap.contains(memory_.word_at(bytes, i + 4 * 8))) follow(at + i);
+      return true;
+    });
   }
 
   RuntimeScan& scan_;
   const TargetMemory& memory_;
   std::size_t word_;
   std::set<Address> seen_;
-  std::vector<Range> segments_, heaps_;
+  std::vector<Range> segments_;
+  std::vector<Heap> heaps_;  // with regions
 };
 
 }  // namespace
