@@ -101,19 +101,31 @@ class Finder {
     const auto plausible = [&](std::uint64_t, std::uint64_t word) {
       return possible_leaf(memory_, word, leaf_alignment, tree_.leaf_bytes());
     };
-    const auto judge = [&](Range data, Address place, Address node) {
-      constexpr int most_leaves = 16;
-      Address root = 0;
-      int tried = 0;
-      for_each_leaf(
-          memory_, {node, node + tree_.pointers_bytes()}, leaf_alignment,
-          [&](std::uint64_t number, Address leaf) {
-            if (root == 0 && ++tried <= most_leaves) root = root_of(data, place, number, leaf);
-          },
-          tree_.leaf_bytes());
-      return root;
-    };
+    const auto judge = [&](Range data, Address place, Address node) { return root_of_node(data, place, node); };
     return find_root(memory_, tree_.pointers_bytes(), leaf_alignment, plausible, judge, tree_.pointers_bytes()).first;
+  }
+
+  /// A node holds nothing but pointers to leaves.
+  Address root_of_node(Range data, Address place, Address node) {
+    constexpr int most_leaves = 16;
+    Address root = 0;
+    int tried = 0;
+    for_each_piece(
+        memory_, {node, node + tree_.pointers_bytes()},
+        [&](Address at, std::span<const std::byte> bytes) {
+          tried_bytes_ += bytes.size();
+          for (std::size_t i = 0; i + 8 <= bytes.size(); i += 8) {
+            const Address leaf = memory_.word_at(bytes, i);
+            if (leaf == 0) continue;
+            if (++tried > most_leaves || !possible_leaf(memory_, leaf, leaf_alignment, tree_.leaf_bytes()))
+              return false;
+            root = root_of(data, place, (at + i - node) / 8, leaf);
+            if (root != 0) return false;
+          }
+          return tried_bytes_ <= most_tried_bytes;
+        },
+        small_piece);
+    return root;
   }
 
   /// The root, if `place` holds its pointer to a leaf, or to a node that has a leaf as its `number`: the first extents
