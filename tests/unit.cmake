@@ -37,6 +37,10 @@ inline auto Contains(const std::string& text) { return Matchers::ContainsSubstri
   target_link_libraries(vmscan_unit PRIVATE Catch2::Catch2WithMain)
 endif()
 
+set(_seconds 300)
+if(VMSCAN_SANITIZE)  # there what looks at terabytes takes a hundred times as long
+  set(_seconds 1200)
+endif()
 foreach(_source IN LISTS _tests)
   file(STRINGS ${_source} _cases REGEX "TEST_CASE|SCENARIO")
   if(NOT _cases)  # what the tests share
@@ -45,5 +49,5 @@ foreach(_source IN LISTS _tests)
   get_filename_component(_file ${_source} NAME_WE)
   string(REGEX REPLACE "^test_|_test$" "" _name ${_file})
   add_test(NAME unit.${_name} COMMAND vmscan_unit --filenames-as-tags ${_no_tests_fail} "[#${_file}]")
-  set_tests_properties(unit.${_name} PROPERTIES TIMEOUT 300 LABELS unit)
+  set_tests_properties(unit.${_name} PROPERTIES TIMEOUT ${_seconds} LABELS unit)
 endforeach()
