@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "formats/markdown.h"
 #include "formats/quantity.h"
 #include "formats/text.h"
 #include "formats/xml_text.h"
@@ -217,9 +218,9 @@ std::string verdict_markdown(std::span<const Verdict> verdicts, Units units) {
   for (const Verdict& verdict : verdicts) {
     const Figures texts = figures_of(verdict, units);
     const std::string why = explanation(verdict);
-    out += fmt::format("| {} {} | `{}`{}{} | {} | {} | {} | {} |\n", style_of(verdict.outcome).mark,
-                       name_of(verdict.outcome), to_string(verdict.condition), why.empty() ? "" : "<br>", why, texts[0],
-                       texts[1], texts[2], texts[3]);
+    out += fmt::format("| {} {} | {}{}{} | {} | {} | {} | {} |\n", style_of(verdict.outcome).mark,
+                       name_of(verdict.outcome), markdown_code(to_string(verdict.condition)), why.empty() ? "" : "<br>",
+                       why, texts[0], texts[1], texts[2], texts[3]);
   }
   return out;
 }

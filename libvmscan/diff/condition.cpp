@@ -182,6 +182,8 @@ Result<void> Parser::parse_class() {
   std::string_view name = text_.substr(begin, at_ - begin);
   while (!name.empty() && is_blank(name.back())) name.remove_suffix(1);
   if (name.empty()) return wrong(begin, "expected a size or a class");
+  const auto control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
+  if (std::ranges::any_of(name, control)) return wrong(begin, "no class has a control character in its name");
   condition_.figure.type_name = name;
   return expect(']', "expected ']' behind a class");
 }

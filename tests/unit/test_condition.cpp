@@ -51,6 +51,7 @@ TEST_CASE("what lives in the heaps can be asked for, also of one size") {
   CHECK(normal("heap.live[ shop::Order ] > +1MiB") == "heap.live[shop::Order] > +1MiB");
   CHECK(normal("heap.live_blocks[Grid<int [3]>] > 20") == "heap.live_blocks[Grid<int [3]>] > 20");
   CHECK_THAT(error("heap.live[shop::Order > 1"), Catch::Contains("expected ']' behind a class"));
+  CHECK_THAT(error("heap.live[a\x1b[2Jb]] > 1"), Catch::Contains("control character"));
   CHECK_THAT(error("heap.live[ ] > 1"), Catch::Contains("expected a size or a class"));
   CHECK_THAT(error("heap.live[48 > 1"), Catch::Contains("expected ']'"));
   CHECK_THAT(error("heap.live[1.5] > 1"), Catch::Contains("whole number"));
