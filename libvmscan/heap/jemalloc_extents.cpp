@@ -98,6 +98,7 @@ class Finder {
   /// Here the root has pointers to nodes, and those to leaves.
   Address find_tall() {
     tree_ = tall;
+    tried_bytes_ = 0;
     const auto plausible = [&](std::uint64_t, std::uint64_t word) {
       return possible_leaf(memory_, word, leaf_alignment, tree_.leaf_bytes());
     };
