@@ -23,7 +23,7 @@ struct FoundString {
 /// A part of some bytes, between two places that no string crosses whatever lies around those bytes.
 struct InnerStrings {
   std::size_t begin = 0, end = 0;    // the first and the last such place; both 0: there is none
-  std::vector<FoundString> strings;  // those in between, unless they were only counted
+  std::vector<FoundString> strings;  // those in between
   std::size_t count = 0;
 };
 
@@ -39,9 +39,15 @@ class StringFinder {
   void find(std::span<const std::uint8_t> bytes, std::vector<FoundString>& found);
   /// Replaces `inner` by what a piece of memory tells for itself; what lies before `inner.begin` and behind `inner.end`
   /// must be searched together with its neighbours.
-  void find_inner(std::span<const std::uint8_t> bytes, bool count_only, InnerStrings& inner);
+  void find_inner(std::span<const std::uint8_t> bytes, InnerStrings& inner);
+  /// The same places, and how many strings lie between them; `strings` is left undefined.
+  void count_inner(std::span<const std::uint8_t> bytes, InnerStrings& inner);
 
  private:
+  void settle(std::size_t bytes, std::vector<FoundString>& found) const;
+  void find_cuts(std::span<const std::uint8_t> bytes, InnerStrings& inner);
+  bool loses_one(std::span<const std::uint8_t> bytes, std::size_t at);
+
   TextMaskOptions encodings_;
   std::size_t least_;
   TextMasks masks_;

@@ -18,6 +18,14 @@ constexpr std::size_t hole_step = 4096;  // how far a hole reaches at least: the
 /// What a thread takes at once: the kernel has a lock for each page table, of which many cover 2 MiB.
 constexpr std::uint64_t batch_bytes = std::uint64_t{2} << 20;
 constexpr std::size_t most_in_batch = 8;  // pieces
+/// A piece stays in its processor's cache while it is searched, and with it the strings. Where they are only counted,
+/// fewer calls of the kernel are worth more (measured: 512 KiB of cache, 5 %).
+constexpr std::size_t usual_piece = std::size_t{256} << 10, counted_piece = std::size_t{1} << 20;
+
+std::size_t piece_bytes(const ScanOptions& options) {
+  if (options.piece_bytes > 0) return options.piece_bytes;
+  return options.count_only ? counted_piece : usual_piece;
+}
 
 /// What could be read of a piece, without a hole in it, and what it tells for itself.
 struct Part {
@@ -46,8 +54,7 @@ struct Slot {
 /// What a thread works with: room that is used again for each piece, so that it stays in the cache of its processor.
 struct Tools {
   explicit Tools(const ScanOptions& options)
-      : buffer(std::max<std::size_t>(options.piece_bytes, 1) + alignment),
-        finder(options.encodings, options.min_characters) {}
+      : buffer(piece_bytes(options) + alignment), finder(options.encodings, options.min_characters) {}
 
   /// Begins at a page, which the kernel copies faster, and no vector that is loaded from it lies in two cache lines.
   std::span<std::uint8_t> room() {
@@ -115,7 +122,10 @@ class Searcher {
   void search(Slot& slot, Part& part, Tools& tools) const {
     const auto bytes = std::span<const std::uint8_t>(tools.room()).subspan(part.offset, part.size);
     InnerStrings& inner = tools.inner;
-    tools.finder.find_inner(bytes, options_.count_only, inner);
+    if (options_.count_only)
+      tools.finder.count_inner(bytes, inner);
+    else
+      tools.finder.find_inner(bytes, inner);
     part.inner_begin = inner.begin;
     part.inner_end = inner.end;
     render({part.address, bytes, inner.strings, slot.piece.region, false}, inner.count, part.rendered);
@@ -344,7 +354,7 @@ Result<void> scan_memory(const MemoryReader& memory, std::span<const Extent> ext
   const Searcher searcher(memory, options, render);
   Merger merger(searcher, options, deliver, totals);
   std::optional<Error> error;
-  Line line(extents, std::max<std::size_t>(options.piece_bytes, 1), most_in_batch * (threads + 2), [&](Slot& slot) {
+  Line line(extents, piece_bytes(options), most_in_batch * (threads + 2), [&](Slot& slot) {
     if (!merger.add(slot)) return false;
     error = slot.error;
     if (!error && options.goes_on && !options.goes_on(totals)) totals.stopped = true;

@@ -39,9 +39,9 @@ struct Rendered {
 struct ScanOptions {
   TextMaskOptions encodings;
   std::size_t min_characters = 3;
-  unsigned threads = 0;               // 0: as many as help
-  bool count_only = false;            // render() is not called; Rendered::strings is all there is
-  std::size_t piece_bytes = 1 << 18;  // what a thread reads at once; tests make it small
+  unsigned threads = 0;         // 0: as many as help
+  bool count_only = false;      // render() is not called; Rendered::strings is all there is
+  std::size_t piece_bytes = 0;  // what a thread reads at once; 0: as much as helps
   /// Called after each piece, on any thread, never at once with deliver(). False: no more is wanted. May be empty.
   std::function<bool(const struct ScanTotals&)> goes_on;
 };

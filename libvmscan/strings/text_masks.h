@@ -26,20 +26,30 @@ struct TextMaskOptions {
 /// Where runs of a least length (2 to 16) begin, for some words of the masks, in ASCII, UTF-8 and UTF-16LE.
 struct RunStarts {
   static constexpr std::size_t most = 256;
-  std::size_t count = 0;       // words
-  std::uint64_t text[most];    // runs of bytes: enough of them, but if their characters are longer perhaps too few
-  std::uint64_t wide[most];    // runs of UTF-16LE
-  std::uint64_t shared[most];  // of `wide`: the first byte is the last of two or more of text
-  std::size_t found = 0;       // runs of enough characters
-  bool any_shared = false;
+  std::size_t count = 0;     // words
+  std::uint64_t text[most];  // runs of bytes: enough of them, but if their characters are longer perhaps too few
+  std::uint64_t wide[most];  // runs of UTF-16LE
+};
+
+/// How many runs of a least length (2 to 16 characters) there are in ASCII, UTF-8 and UTF-16LE.
+struct RunCount {
+  static constexpr std::size_t most_least = 16;
+  std::size_t found = 0;
+  /// Runs of UTF-16LE that begin with the last of at least so many bytes of text as a run must have characters: both
+  /// are counted. As long as there is room, the caller's, their beginnings are noted there.
+  std::size_t shared = 0;
+  std::span<std::size_t> shared_at;
 };
 
 /// One implementation, for one instruction set.
 struct TextMaskKernel {
-  std::string_view name;  // "scalar", "sse2", "avx2", "avx512"
+  std::string_view name;  // "scalar", "ssse3", "avx2", "avx512"
   void (*fill)(std::span<const std::uint8_t> bytes, const TextMaskOptions& options, TextMasks& masks);
   /// From word `begin` on, which must be there.
   void (*find_starts)(const TextMasks& masks, std::size_t begin, std::size_t least, RunStarts& starts);
+  /// From byte `begin` on, which belongs to no character that begins before. Not for UTF-16BE.
+  void (*count)(std::span<const std::uint8_t> bytes, std::size_t begin, const TextMaskOptions& options,
+                std::size_t least, RunCount& runs);
 };
 
 /// What this processor can run, the fastest last; the first is "scalar", byte by byte, which the others must equal.
@@ -52,15 +62,8 @@ inline void fill_text_masks(std::span<const std::uint8_t> bytes, const TextMaskO
 
 // For the implementations.
 namespace kernels {
-void fill_scalar(std::span<const std::uint8_t> bytes, const TextMaskOptions& options, TextMasks& masks);
-void find_starts_scalar(const TextMasks& masks, std::size_t begin, std::size_t least, RunStarts& starts);
-void fill_sse2(std::span<const std::uint8_t> bytes, const TextMaskOptions& options, TextMasks& masks);
-void find_starts_sse2(const TextMasks& masks, std::size_t begin, std::size_t least, RunStarts& starts);
-void fill_avx2(std::span<const std::uint8_t> bytes, const TextMaskOptions& options, TextMasks& masks);
-void find_starts_avx2(const TextMasks& masks, std::size_t begin, std::size_t least, RunStarts& starts);
-void fill_avx512(std::span<const std::uint8_t> bytes, const TextMaskOptions& options, TextMasks& masks);
-void find_starts_avx512(const TextMasks& masks, std::size_t begin, std::size_t least, RunStarts& starts);
 void resize(TextMasks& masks, std::size_t bytes, const TextMaskOptions& options);
+extern const TextMaskKernel scalar, ssse3, avx2, avx512;
 }  // namespace kernels
 
 }  // namespace vmscan

@@ -46,8 +46,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   InnerStrings inner, counted;
   StringFinder finder(options, least);
-  finder.find_inner(bytes, false, inner);
-  finder.find_inner(bytes, true, counted);
+  finder.find_inner(bytes, inner);
+  finder.count_inner(bytes, counted);
   require(counted.count == inner.strings.size() && inner.count == counted.count, "counting counts what is found");
   std::vector<FoundString> parts = find_strings(bytes.first(inner.begin), options, least);
   append(parts, inner.strings, 0);

@@ -1,6 +1,8 @@
 // copy_memory PID THREADS: what it costs to move the readable memory of a process that is in RAM, and nothing else:
-// process_vm_readv in pieces of 1 MiB, by so many threads. Prints the bytes moved and the microseconds it took, without
-// the time for finding the pages. With a third argument, a file: writes the bytes there, one mapping after the other.
+// process_vm_readv in pieces of up to 1 MiB, by so many threads, as fast as that can be done: into buffers that begin at
+// a page (elsewhere rep movsb took four times as long on Zen 3), and no two threads in one page table, which has one
+// lock. Prints the bytes moved and the microseconds it took, without the time for finding the pages. With a third
+// argument, a file: writes the bytes there, one mapping after the other.
 #include "target.h"
 
 #include <fcntl.h>
@@ -9,7 +11,7 @@
 #include <sys/uio.h>
 #include <time.h>
 
-enum { most_threads = 16, entries_at_once = 8192 };
+enum { most_threads = 16, entries_at_once = 8192, table_bytes = 2 * MIB };
 
 struct run {
   uint64_t begin, size;
@@ -17,12 +19,14 @@ struct run {
 static struct run* runs;
 static size_t run_count, run_room;
 static pid_t pid;
-static atomic_size_t next_run;
+static size_t* batches;  // the first run of each page table
+static size_t batch_count;
+static atomic_size_t next_batch;
 static atomic_ullong moved;
 
 static void add_run(uint64_t begin, uint64_t size) {
   const uint64_t piece = MIB;
-  if (run_count > 0 && runs[run_count - 1].begin + runs[run_count - 1].size == begin &&
+  if (run_count > 0 && runs[run_count - 1].begin + runs[run_count - 1].size == begin && begin % table_bytes != 0 &&
       runs[run_count - 1].size + size <= piece) {
     runs[run_count - 1].size += size;
     return;
@@ -69,6 +73,20 @@ static void find_runs(void) {
   }
 }
 
+static void make_batches(void) {
+  batches = malloc((run_count + 1) * sizeof *batches);
+  must(batches != NULL, "malloc");
+  for (size_t i = 0; i < run_count; ++i)
+    if (i == 0 || runs[i].begin / table_bytes != runs[i - 1].begin / table_bytes) batches[batch_count++] = i;
+  batches[batch_count] = run_count;
+}
+
+static char* new_buffer(void) {
+  char* const buffer = aligned_alloc(page_size(), MIB);
+  must(buffer != NULL, "aligned_alloc");
+  return buffer;
+}
+
 static size_t copy(const struct run* run, char* buffer) {
   const struct iovec local = {buffer, run->size}, remote = {(void*)(uintptr_t)run->begin, run->size};
   const ssize_t got = process_vm_readv(pid, &local, 1, &remote, 1, 0);
@@ -76,9 +94,11 @@ static size_t copy(const struct run* run, char* buffer) {
 }
 
 static void* work(void* unused) {
-  char* const buffer = malloc(MIB);
-  must(buffer != NULL, "malloc");
-  for (size_t i; (i = atomic_fetch_add(&next_run, 1)) < run_count;) atomic_fetch_add(&moved, copy(&runs[i], buffer));
+  char* const buffer = new_buffer();
+  unsigned long long bytes = 0;
+  for (size_t i; (i = atomic_fetch_add(&next_batch, 1)) < batch_count;)
+    for (size_t run = batches[i]; run < batches[i + 1]; ++run) bytes += copy(&runs[run], buffer);
+  atomic_fetch_add(&moved, bytes);
   free(buffer);
   return unused;
 }
@@ -86,7 +106,7 @@ static void* work(void* unused) {
 static void write_all(const char* path) {
   FILE* const file = fopen(path, "w");
   must(file != NULL, path);
-  char* const buffer = malloc(MIB);
+  char* const buffer = new_buffer();
   for (size_t i = 0; i < run_count; ++i) {
     const size_t got = copy(&runs[i], buffer);
     must(fwrite(buffer, 1, got, file) == got, path);
@@ -102,6 +122,7 @@ int main(int argc, char** argv) {
     write_all(argv[3]);
     return 0;
   }
+  make_batches();
   pthread_t threads[most_threads];
   const int count = atoi(argv[2]) < most_threads ? atoi(argv[2]) : most_threads;
   struct timespec begin, end;

@@ -121,8 +121,8 @@ TEST_CASE("the quick way finds, and counts, what the slow one finds") {
           finder.find(bytes_of(data), quick);
           INFO("size " << size << ", least " << least);
           REQUIRE(quick == slow);
-          finder.find_inner(bytes_of(data), false, found);
-          finder.find_inner(bytes_of(data), true, counted);
+          finder.find_inner(bytes_of(data), found);
+          finder.count_inner(bytes_of(data), counted);
           REQUIRE(counted.count == found.strings.size());
           REQUIRE(counted.begin == found.begin);
           REQUIRE(counted.end == found.end);

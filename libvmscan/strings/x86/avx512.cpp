@@ -9,31 +9,38 @@ namespace {
 class Avx512Block {
  public:
   explicit Avx512Block(const std::uint8_t* at) : bytes_(_mm512_loadu_si512(at)) {}
-  Word in_range(int low, int high) const {
-    return _mm512_cmple_epu8_mask(_mm512_sub_epi8(bytes_, _mm512_set1_epi8(static_cast<char>(low))),
-                                  _mm512_set1_epi8(static_cast<char>(high - low)));
+  [[gnu::always_inline]] void write(Codes& codes, std::size_t i) const {
+    const __m512i found = codes_of();
+    const auto bit = [&](int value) {
+      return _mm512_test_epi8_mask(found, _mm512_set1_epi8(static_cast<char>(value)));
+    };
+    codes.bit3[i] = _mm512_movepi8_mask(found);
+    codes.bit2[i] = bit(0x40);
+    codes.bit1[i] = bit(0x20);
+    codes.bit0[i] = bit(0x10);
   }
-  Word at_least(int value) const { return _mm512_cmpge_epu8_mask(bytes_, _mm512_set1_epi8(static_cast<char>(value))); }
-  Word ascii() const {
-    const __m512i from_space = _mm512_sub_epi8(bytes_, _mm512_set1_epi8(0x20));
-    return _kor_mask64(_mm512_cmple_epu8_mask(from_space, _mm512_set1_epi8('~' - 0x20)),
-                       _mm512_cmpeq_epi8_mask(bytes_, _mm512_set1_epi8('\t')));
-  }
-  Word continuation() const { return _mm512_cmplt_epi8_mask(bytes_, _mm512_set1_epi8(static_cast<char>(0xC0))); }
-  Word equals(int value) const { return _mm512_cmpeq_epi8_mask(bytes_, _mm512_set1_epi8(static_cast<char>(value))); }
+  bool is_zero() const { return _mm512_test_epi8_mask(bytes_, bytes_) == 0; }
 
  private:
+  /// In the high halves of the bytes.
+  [[gnu::always_inline]] __m512i codes_of() const {
+    const auto table = [](const std::uint8_t* bytes) {
+      const __m128i once = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes));
+      return _mm512_maskz_broadcast_i32x4(0xFFFF, once);  // the plain one warns of its own code (GCC bug 105593)
+    };
+    const __m512i four_bits = _mm512_set1_epi8(0x0F),
+                  by_high = _mm512_and_si512(_mm512_srli_epi16(bytes_, 4), four_bits),
+                  by_low = _mm512_and_si512(bytes_, four_bits);
+    const __m512i other = _mm512_and_si512(_mm512_shuffle_epi8(table(CodeTables::high), by_high),
+                                           _mm512_shuffle_epi8(table(CodeTables::low), by_low));
+    return _mm512_xor_si512(_mm512_shuffle_epi8(table(CodeTables::usual), by_high),
+                            _mm512_xor_si512(other, _mm512_slli_epi16(other, 4)));
+  }
   __m512i bytes_;
 };
 
 }  // namespace
 
-void fill_avx512(std::span<const std::uint8_t> bytes, const TextMaskOptions& options, TextMasks& masks) {
-  fill_blocks<Avx512Block>(bytes, options, masks);
-}
-
-void find_starts_avx512(const TextMasks& masks, std::size_t begin, std::size_t least, RunStarts& starts) {
-  find_run_starts(masks, begin, least, starts);
-}
+const TextMaskKernel avx512{"avx512", fill_blocks<Avx512Block>, find_run_starts, count_blocks<Avx512Block>};
 
 }  // namespace vmscan::kernels

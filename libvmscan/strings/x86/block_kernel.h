@@ -4,117 +4,92 @@
 #pragma once
 
 #include "libvmscan/strings/printable.h"
+#include "libvmscan/strings/run_counter.h"
 #include "libvmscan/strings/text_masks.h"
 
 namespace vmscan::kernels {
 namespace {
 
-using Word = std::uint64_t;
-
 constexpr std::size_t prefetched = 2048;  // bytes ahead
-constexpr std::size_t chunk_blocks = 64;  // looked at together: what is noted of them stays in the nearest cache
 
-/// What the blocks of a chunk hold, and the block behind it: a bit for each byte.
-struct Classes {
-  Word ascii[chunk_blocks + 1], zero[chunk_blocks + 1];
-  Word continuation[chunk_blocks + 1];  // 80 to BF
-  Word latin[chunk_blocks + 1];         // A0 to FF
-  Word c2[chunk_blocks + 1];            // C2 alone
-  Word two[chunk_blocks + 1];           // C2 to DF, with which sequences of two begin
+/// What is asked of the vectors: a code of four bits for each byte of a chunk, of the block before it and of the one
+/// behind it. Everything else is worked out of whole rows of words.
+///
+///   0000  control characters              1111  C3 to DF: with any continuation a printable character
+///   0001  tab, 20 to 7E                   0111  C2: with some
+///   0010  00                              0101  E1, E3 to EC: with any two
+///   1010  80 to 9F, continuations         1001  E0, E2, ED, EF: with some two; F0: with some three
+///   1011  A0 to BF, continuations         1101  C0, C1, EE, F1 to FF: with none
+struct Codes {
+  using Row = Word[chunk_words + 2];
+  Row bit3, bit2, bit1, bit0;
 
-  template <class Block>
-  [[gnu::always_inline]] void set(std::size_t i, const Block& block) {  // no branch: no processor would guess it well
-    ascii[i] = block.ascii();
-    zero[i] = block.equals(0);
-    continuation[i] = block.continuation();
-    latin[i] = block.at_least(0xA0);
-    c2[i] = block.equals(0xC2);
-    two[i] = block.in_range(0xC2, 0xDF);
+  void clear(std::size_t i) { bit3[i] = bit2[i] = bit1[i] = bit0[i] = 0; }
+  void copy(std::size_t from, std::size_t to) {
+    for (Word* const row : {bit3, bit2, bit1, bit0}) row[to] = row[from];
   }
-  void clear(std::size_t i) { ascii[i] = zero[i] = continuation[i] = latin[i] = c2[i] = two[i] = 0; }
 
-  /// E0 to FF, with which longer sequences begin, and C0 and C1, with which nothing does: one mask less to write.
-  [[gnu::always_inline]] Word longer(std::size_t i) const { return latin[i] & ~continuation[i] & ~two[i]; }
-  [[gnu::always_inline]] Word latin1(std::size_t i) const { return ascii[i] | latin[i]; }
+  [[gnu::always_inline]] Word latin1(std::size_t i) const { return bit0[i]; }
+  [[gnu::always_inline]] Word ascii(std::size_t i) const { return bit0[i] & ~(bit3[i] | bit2[i] | bit1[i]); }
+  [[gnu::always_inline]] Word zero(std::size_t i) const { return bit1[i] & ~(bit3[i] | bit0[i]); }
+  [[gnu::always_inline]] Word continuation(std::size_t i) const { return bit3[i] & ~bit2[i] & bit1[i]; }
+  [[gnu::always_inline]] Word two(std::size_t i) const { return bit3[i] & bit2[i] & bit1[i]; }
+  [[gnu::always_inline]] Word three(std::size_t i) const { return ~bit3[i] & bit2[i] & ~bit1[i]; }
+  [[gnu::always_inline]] Word perhaps_two(std::size_t i) const { return ~bit3[i] & bit2[i] & bit1[i]; }
+  [[gnu::always_inline]] Word perhaps_longer(std::size_t i) const { return bit3[i] & ~bit2[i] & ~bit1[i]; }
 };
 
-// Shifts over the border of a block.
-[[gnu::always_inline]] inline Word down(Word word, Word next, int by) { return word >> by | next << (64 - by); }
-[[gnu::always_inline]] inline Word up(Word word, Word before, int by) { return word << by | before >> (64 - by); }
-
-/// Where printable sequences of UTF-8 begin, by their length.
-struct Starts {
-  Word two = 0, three = 0, four = 0;
-};
-
-/// Adds the longer sequences. `leads` are all bytes from E0 on with two continuations behind them; `continuation` and
-/// `next` tell whether a third follows.
-template <class Block>
-[[gnu::noinline]] void find_longer(const std::uint8_t* at, Word leads, Word continuation, Word next, Starts& s) {
-  const Block block(at);
-  const Word four = block.equals(0xF0);
-  s.three = leads & block.in_range(0xE0, 0xEF) & ~block.equals(0xEE);  // EE: private use
-  s.four = leads & four & down(continuation, next, 3);
-  // Leads behind which not every sequence is printable. All of the sequence is there, so it can be looked at.
-  const Word doubtful = four | block.equals(0xE0) | block.equals(0xE2) | block.equals(0xED) | block.equals(0xEF);
-  for (Word doubt = (s.three | s.four) & doubtful; doubt != 0; doubt &= doubt - 1) {
-    const int i = __builtin_ctzll(doubt);
-    const Word bit = doubt & -doubt;
-    const std::size_t size = s.three & bit ? 3 : 4;
-    if (printable_utf8({at + i, size}) == size) continue;
-    s.three &= ~bit, s.four &= ~bit;
-  }
-}
-
-/// The masks as they are written, without looking into the vectors again and again.
-struct Output {
-  Word *text, *inner, *wide_le, *wide_be;  // null: not asked for
+/// The codes for vectors that look up bytes by four bits: `usual` has the code, in its high half, by the high half of
+/// the byte. What differs from it does so in one bit: it has a bit in both other tables, either that bit of the code or
+/// the one four below.
+///   80: E1, E3 to EC   40: E0, E2, ED, EF   20: 00       10: tab
+///   08: C2             04: F0               02: C0, C1   01: 7F
+struct CodeTables {
+  static constexpr std::uint8_t usual[16] = {0x00, 0x00, 0x10, 0x10, 0x10, 0x10, 0x10, 0x10,
+                                             0xA0, 0xA0, 0xB0, 0xB0, 0xF0, 0xF0, 0xD0, 0xD0};
+  static constexpr std::uint8_t high[16] = {0x30, 0, 0, 0, 0, 0, 0, 0x01, 0, 0, 0, 0, 0x0A, 0, 0xC0, 0x04};
+  static constexpr std::uint8_t low[16] = {0x66, 0x82, 0x48, 0x80, 0x80, 0x80, 0x80, 0x80,
+                                           0x80, 0x90, 0x80, 0x80, 0x80, 0x40, 0x00, 0x41};
 };
 
 /// Chunk by chunk: notes what the bytes are, then works on whole rows of words in plain loops, which compilers turn
-/// into vector code. Only longer sequences of UTF-8 are looked at one by one.
+/// into vector code. Only sequences of UTF-8 that are seldom are looked at one by one.
 template <class Block>
-class Filler {
+class ChunkReader {
  public:
-  Filler(std::span<const std::uint8_t> bytes, bool utf8, const Output& out)
-      : data_(bytes.data()), size_(bytes.size()), blocks_((bytes.size() + 63) / 64), utf8_(utf8), out_(out) {}
+  ChunkReader(std::span<const std::uint8_t> bytes, const TextMaskOptions& options)
+      : data_(bytes.data()), size_(bytes.size()), utf8_(options.utf8), skips_zeros_(!options.wide_be) {
+    codes_.clear(0);
+  }
 
-  void fill() {
-    for (std::size_t first = 0; first < blocks_; first += chunk_blocks) {
-      const std::size_t count = blocks_ - first < chunk_blocks ? blocks_ - first : chunk_blocks;
-      if (out_.wide_be == nullptr && only_zeros(first, count)) {
-        write_nothing(first, count);
-        continue;
-      }
-      classify(first, count);
-      if (out_.text != nullptr && utf8_) {
-        find_sequences(first, count);
-        write_text(first, count);
-      } else if (out_.text != nullptr) {
-        for (std::size_t i = 0; i < count; ++i) out_.text[first + i] = classes_.ascii[i], out_.inner[first + i] = 0;
-      }
-      // The last byte of all has no zero behind it: nothing lies behind the end.
-      if (out_.wide_le != nullptr) write_wide_le(out_.wide_le + first, count);
-      if (out_.wide_be != nullptr) write_wide_be(out_.wide_be + first, count);
+  std::size_t blocks() const { return size_ / 64 + (size_ % 64 != 0 ? 1 : 0); }
+
+  /// From block `first` on; in order. False, and nothing written: the chunk holds zeros only, and so no text.
+  bool read(std::size_t first, std::size_t count, const ChunkMasks& out) {
+    if (skips_zeros_ && only_zeros(first, count)) {
+      codes_.clear(0);
+      return false;
     }
+    classify(first, count);
+    if (out.text != nullptr && utf8_)
+      write_text(first, count, out.text, out.inner);
+    else if (out.text != nullptr)
+      for (std::size_t i = 0; i < count; ++i) out.text[i] = codes_.ascii(i + 1), out.inner[i] = 0;
+    // The last byte of all has no zero behind it: nothing lies behind the end.
+    if (out.wide_le != nullptr) write_wide_le(out.wide_le, count);
+    if (out.wide_be != nullptr) write_wide_be(out.wide_be, count);
+    codes_.copy(count, 0);
+    return true;
   }
 
  private:
   /// Whether the chunk holds nothing, as much of a process's memory does.
   bool only_zeros(std::size_t first, std::size_t count) const {
     if ((first + count) * 64 > size_) return false;
-    const auto zero = [&](std::size_t i) { return Block(data_ + (first + i) * 64).equals(0); };
-    Word all = zero(0) & zero(count - 1);
-    for (std::size_t i = 1; all == ~Word{0} && i + 1 < count; ++i) all = zero(i);
-    return all == ~Word{0};
-  }
-
-  void write_nothing(std::size_t first, std::size_t count) {
-    for (std::size_t i = first; i < first + count; ++i) {
-      if (out_.text != nullptr) out_.text[i] = out_.inner[i] = 0;
-      if (out_.wide_le != nullptr) out_.wide_le[i] = 0;
-    }
-    last_ = {};
+    const auto zeros = [&](std::size_t i) { return Block(data_ + (first + i) * 64).is_zero(); };
+    bool all = zeros(0) && zeros(count - 1);
+    for (std::size_t i = 1; all && i + 1 < count; ++i) all = zeros(i);
+    return all;
   }
 
   void classify(std::size_t first, std::size_t count) {
@@ -122,15 +97,15 @@ class Filler {
     const std::size_t last = whole < count + 1 ? whole : count + 1;
     for (std::size_t i = 0; i < last; ++i) {
       __builtin_prefetch(data_ + (first + i) * 64 + prefetched);
-      classes_.set(i, Block(data_ + (first + i) * 64));
+      Block(data_ + (first + i) * 64).write(codes_, i + 1);
     }
     for (std::size_t i = last; i <= count; ++i) {
-      if (first + i < blocks_) {
+      if (first + i < blocks()) {
         alignas(64) std::uint8_t rest[64];
         copy_last(first + i, rest);
-        classes_.set(i, Block(rest));
+        Block(rest).write(codes_, i + 1);
       } else {
-        classes_.clear(i);
+        codes_.clear(i + 1);
       }
     }
   }
@@ -140,77 +115,108 @@ class Filler {
     for (std::size_t i = 0; i < 64; ++i) last[i] = i < left ? data_[at + i] : 1;  // 1 belongs to no text
   }
 
-  /// Sets two_, three_ and four_ from their second word on; the first is the last of the chunk before.
-  void find_sequences(std::size_t first, std::size_t count) {
-    two_[0] = last_.two, three_[0] = last_.three, four_[0] = last_.four;
-    const Classes& c = classes_;
+  void write_text(std::size_t first, std::size_t count, Word* __restrict text, Word* __restrict inner) {
+    const Codes& c = codes_;
     Word any = 0;
     for (std::size_t i = 0; i < count; ++i) {
-      const Word followed = down(c.continuation[i], c.continuation[i + 1], 1);
-      const Word printable = down(c.latin[i], c.latin[i + 1], 1) | ~c.c2[i];  // C2 80 to C2 9F are control characters
-      two_[i + 1] = c.two[i] & followed & printable;
-      three_[i + 1] = four_[i + 1] = 0;
-      leads_[i] = c.longer(i) & followed & down(c.continuation[i], c.continuation[i + 1], 2);
-      any |= leads_[i];
+      const Word before = c.continuation(i), continuation = c.continuation(i + 1), next = c.continuation(i + 2);
+      const Word one_more = down(continuation, next, 1), two_more = one_more & down(continuation, next, 2);
+      const Word two = c.two(i + 1), three = c.three(i + 1), three_before = c.three(i);
+      const Word second = up(two, c.two(i), 1) | (up(three, three_before, 1) & one_more);
+      const Word third = up(three, three_before, 2) & up(continuation, before, 1);
+      inner[i] = continuation & (second | third);
+      text[i] = c.ascii(i + 1) | inner[i] | (two & one_more) | (three & two_more);
+      const Word from_a0 = one_more & down(c.bit0[i + 1], c.bit0[i + 2], 1);
+      doubtful_[i] = (c.perhaps_two(i + 1) & from_a0) | (c.perhaps_longer(i + 1) & two_more);
+      any |= doubtful_[i];
     }
-    if (any != 0) find_longer_in(first, count);
-    last_ = {two_[count], three_[count], four_[count]};
+    inner[0] |= rest_;
+    text[0] |= rest_;
+    rest_ = 0;
+    if (any != 0) settle_doubts(first, count, text, inner);
   }
 
-  void find_longer_in(std::size_t first, std::size_t count) {
-    Word blocks = 0;  // which have leads: without a branch, as no processor would guess it well
-    for (std::size_t i = 0; i < count; ++i) blocks |= Word{leads_[i] != 0} << i;
-    for (; blocks != 0; blocks &= blocks - 1) look_at_leads(first, static_cast<std::size_t>(__builtin_ctzll(blocks)));
-  }
-
-  [[gnu::always_inline]] void look_at_leads(std::size_t first, std::size_t i) {
-    alignas(64) std::uint8_t last[64];
-    const std::size_t block = first + i;
-    const bool whole = size_ - block * 64 >= 64;
-    if (!whole) copy_last(block, last);
-    Starts starts;
-    find_longer<Block>(whole ? data_ + block * 64 : last, leads_[i], classes_.continuation[i],
-                       classes_.continuation[i + 1], starts);
-    three_[i + 1] = starts.three, four_[i + 1] = starts.four;
-  }
-
-  void write_text(std::size_t first, std::size_t count) {
-    Word* const __restrict text = out_.text + first;
-    Word* const __restrict inner = out_.inner + first;
-    for (std::size_t i = 0; i < count; ++i) {
-      const Word longer = three_[i + 1] | four_[i + 1], longer_before = three_[i] | four_[i];
-      const Word starts = two_[i + 1] | longer, starts_before = two_[i] | longer_before;
-      const Word rest = up(starts, starts_before, 1) | up(longer, longer_before, 2) | up(four_[i + 1], four_[i], 3);
-      inner[i] = rest;
-      text[i] = classes_.ascii[i] | starts | rest;
+  void settle_doubts(std::size_t first, std::size_t count, Word* __restrict text, Word* __restrict inner) {
+    for (Word words = words_with_any(doubtful_, count); words != 0; words &= words - 1) {
+      const auto i = static_cast<std::size_t>(__builtin_ctzll(words));
+      const Sequences found = find_sequences(first + i, doubtful_[i]);
+      const Word longer = found.three | found.four, all = found.two | longer;
+      const Word here = all << 1 | longer << 2 | found.four << 3;
+      inner[i] |= here;
+      text[i] |= all | here;
+      const Word beyond = all >> 63 | longer >> 62 | found.four >> 61;
+      if (i + 1 < count)
+        inner[i + 1] |= beyond, text[i + 1] |= beyond;
+      else
+        rest_ = beyond;
     }
+  }
+
+  /// Where printable sequences of UTF-8 begin, by their length.
+  struct Sequences {
+    Word two = 0, three = 0, four = 0;
+  };
+
+  Sequences find_sequences(std::size_t block, Word leads) const {
+    Sequences found;
+    for (; leads != 0; leads &= leads - 1) {
+      const std::size_t at = block * 64 + static_cast<std::size_t>(__builtin_ctzll(leads));
+      const std::size_t size = printable_utf8({data_ + at, size_ - at < 4 ? size_ - at : 4});
+      const Word lead = leads & -leads;
+      found.two |= size == 2 ? lead : 0;
+      found.three |= size == 3 ? lead : 0;
+      found.four |= size == 4 ? lead : 0;
+    }
+    return found;
   }
 
   void write_wide_le(Word* __restrict wide, std::size_t count) const {
-    for (std::size_t i = 0; i < count; ++i)
-      wide[i] = classes_.latin1(i) & down(classes_.zero[i], classes_.zero[i + 1], 1);
+    const Codes& c = codes_;
+    for (std::size_t i = 0; i < count; ++i) wide[i] = c.latin1(i + 1) & down(c.zero(i + 1), c.zero(i + 2), 1);
   }
   void write_wide_be(Word* __restrict wide, std::size_t count) const {
-    for (std::size_t i = 0; i < count; ++i)
-      wide[i] = classes_.zero[i] & down(classes_.latin1(i), classes_.latin1(i + 1), 1);
+    const Codes& c = codes_;
+    for (std::size_t i = 0; i < count; ++i) wide[i] = c.zero(i + 1) & down(c.latin1(i + 1), c.latin1(i + 2), 1);
   }
 
   const std::uint8_t* data_;
-  std::size_t size_, blocks_;
-  bool utf8_;
-  Output out_;
-  Classes classes_;
-  Word leads_[chunk_blocks];                                                       // of sequences of three or more
-  Word two_[chunk_blocks + 1], three_[chunk_blocks + 1], four_[chunk_blocks + 1];  // where sequences begin
-  Starts last_ = {};                                                               // of the chunk before
+  std::size_t size_;
+  bool utf8_, skips_zeros_;
+  Codes codes_;
+  Word doubtful_[chunk_words];
+  Word rest_ = 0;  // of a sequence that began in the chunk before, and was in doubt
 };
+
+/// Calls `take(first, count)` for each chunk.
+template <class Take>
+[[gnu::always_inline]] inline void each_chunk(std::size_t begin, std::size_t end, const Take& take) {
+  for (std::size_t first = begin; first < end; first += chunk_words)
+    take(first, end - first < chunk_words ? end - first : chunk_words);
+}
 
 template <class Block>
 void fill_blocks(std::span<const std::uint8_t> bytes, const TextMaskOptions& options, TextMasks& masks) {
   resize(masks, bytes.size(), options);
-  const Output out{options.text ? masks.text.data() : nullptr, masks.inner.data(),
-                   options.wide_le ? masks.wide_le.data() : nullptr, options.wide_be ? masks.wide_be.data() : nullptr};
-  Filler<Block>(bytes, options.utf8, out).fill();
+  ChunkReader<Block> reader(bytes, options);
+  each_chunk(0, reader.blocks(), [&](std::size_t first, std::size_t count) {
+    const ChunkMasks out{options.text ? masks.text.data() + first : nullptr, masks.inner.data() + first,
+                         options.wide_le ? masks.wide_le.data() + first : nullptr,
+                         options.wide_be ? masks.wide_be.data() + first : nullptr};
+    if (!reader.read(first, count, out)) out.clear(count);
+  });
+}
+
+template <class Block>
+void count_blocks(std::span<const std::uint8_t> bytes, std::size_t begin, const TextMaskOptions& options,
+                  std::size_t least, RunCount& runs) {
+  ChunkReader<Block> reader(bytes, options);
+  RunCounter counter(least, runs);
+  each_chunk(begin / 64, reader.blocks(), [&](std::size_t first, std::size_t count) {
+    if (!reader.read(first, count, counter.masks(options))) return counter.add_nothing(first);
+    if (first * 64 < begin) counter.drop(begin % 64);
+    counter.add(first, count);
+  });
+  counter.add_nothing(reader.blocks());
 }
 
 }  // namespace

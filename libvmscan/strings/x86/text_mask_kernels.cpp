@@ -1,4 +1,4 @@
-// x86-64: SSE2 is everywhere, the others are asked for at run time.
+// x86-64: what the processor has is asked for at run time.
 #include <vector>
 
 #include "libvmscan/strings/text_masks.h"
@@ -7,12 +7,11 @@ namespace vmscan {
 
 std::span<const TextMaskKernel> text_mask_kernels() {
   static const std::vector<TextMaskKernel> all = [] {
-    std::vector<TextMaskKernel> kernels{{"scalar", kernels::fill_scalar, kernels::find_starts_scalar},
-                                        {"sse2", kernels::fill_sse2, kernels::find_starts_sse2}};
+    std::vector<TextMaskKernel> kernels{kernels::scalar};
+    if (__builtin_cpu_supports("ssse3")) kernels.push_back(kernels::ssse3);
 #ifdef VMSCAN_WIDE_VECTORS  // not on Windows: GCC does not align its stack for them there (GCC bug 54412)
-    if (__builtin_cpu_supports("avx2")) kernels.push_back({"avx2", kernels::fill_avx2, kernels::find_starts_avx2});
-    if (__builtin_cpu_supports("avx512bw"))
-      kernels.push_back({"avx512", kernels::fill_avx512, kernels::find_starts_avx512});
+    if (__builtin_cpu_supports("avx2")) kernels.push_back(kernels::avx2);
+    if (__builtin_cpu_supports("avx512bw")) kernels.push_back(kernels::avx512);
 #endif
     return kernels;
   }();
