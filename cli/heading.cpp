@@ -50,7 +50,7 @@ std::string state(const Snapshot& snapshot) {
   std::string text;
   if (snapshot.captured_at_unix_ms) {
     text = formats::format_time(*snapshot.captured_at_unix_ms);  // 2026-11-21T08:00:12.345Z
-    if (text.size() == 24) text = text.substr(0, 10) + " " + text.substr(11, 8) + "Z";
+    if (text.size() == 24) text = fmt::format("{} {}Z", text.substr(0, 10), text.substr(11, 8));
   }
   for (const Limit& limit : snapshot.limits)
     if (limit.name == "mappings" && limit.used) {

@@ -31,7 +31,7 @@ std::vector<RegionType> types_of(const StringRecord& string) {
 
 /// Filled up with blanks, or without its end; the width of fmt counts bytes of "…". Plain ASCII comes in.
 std::string padded(std::string text) {
-  if (text.size() > types_width) return text.substr(0, types_width - 1) + "…";
+  if (text.size() > types_width) return fmt::format("{}…", text.substr(0, types_width - 1));
   return text.append(types_width - text.size(), ' ');
 }
 

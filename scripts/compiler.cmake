@@ -32,3 +32,18 @@ function(vmscan_target name)
   target_link_options(${name} PRIVATE ${VMSCAN_SANITIZE_FLAGS})
   set_target_properties(${name} PROPERTIES CXX_STANDARD 23 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF)
 endfunction()
+
+# vmscan_precompile(NAME [OTHER]): what nearly every source includes is parsed once for the target, or taken from OTHER,
+# which is compiled with the same flags. It saves a third of the build; that every source includes what it needs is seen
+# where CMAKE_DISABLE_PRECOMPILE_HEADERS is set (scripts/check mingw).
+function(vmscan_precompile name)
+  if(ARGC GREATER 1)
+    target_precompile_headers(${name} REUSE_FROM ${ARGV1})
+  else()
+    target_precompile_headers(${name} PRIVATE <algorithm> <array> <cstdint> <cstring> <expected> <functional> <map>
+                              <optional> <span> <string> <string_view> <utility> <vector> <fmt/format.h>)
+  endif()
+  if(VMSCAN_CCACHE_PROGRAM AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(${name} PRIVATE -fpch-preprocess)  # ccache needs it
+  endif()
+endfunction()

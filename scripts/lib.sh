@@ -170,6 +170,7 @@ bring_up_to_date() {
     elif [[ ! -e $build/build.ninja && ! -e $build/Makefile ]]; then
       options+=(-DVMSCAN_TESTS=OFF)
     fi
+    [[ -z ${VMSCAN_WERROR:-} ]] || options+=("-DVMSCAN_WERROR=$VMSCAN_WERROR")
     say "configuring a Release build in ${build#"$PWD/"}"
     configure "$build" "${options[@]}"
   fi

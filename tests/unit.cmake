@@ -37,6 +37,10 @@ inline auto Contains(const std::string& text) { return Matchers::ContainsSubstri
   target_link_libraries(vmscan_unit PRIVATE Catch2::Catch2WithMain)
 endif()
 
+vmscan_precompile(vmscan_unit)
+target_precompile_headers(vmscan_unit PRIVATE <catch2/catch.hpp>)
+set_source_files_properties(support/catch_main.cpp PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+
 set(_seconds 300)
 if(VMSCAN_SANITIZE)  # there what looks at terabytes takes a hundred times as long
   set(_seconds 1200)
