@@ -14,7 +14,7 @@ namespace {
 
 using Word = MaskRuns::Word;
 
-constexpr std::size_t nearby_bytes = 512;
+constexpr std::size_t nearby_bytes = 512;  // of a piece, at either end: where a cut is looked for first
 
 /// The usual case: text and UTF-16LE, at least two characters. A character of UTF-16LE has a zero behind it and, but
 /// for the first of its run, one before it. So a run of bytes (of two or more) shares at most its last byte, and that
@@ -82,10 +82,10 @@ class QuickFinder {
 
 void StringFinder::find(std::span<const std::uint8_t> bytes, std::vector<FoundString>& found) {
   fill_text_masks(bytes, encodings_, masks_);
-  settle(bytes.size(), found);
+  find_in_masks(bytes.size(), found);
 }
 
-void StringFinder::settle(std::size_t bytes, std::vector<FoundString>& found) const {
+void StringFinder::find_in_masks(std::size_t bytes, std::vector<FoundString>& found) const {
   if (QuickFinder::can(encodings_, least_))
     QuickFinder(masks_, bytes, least_).find(found);
   else
@@ -100,9 +100,9 @@ void StringFinder::find_inner(std::span<const std::uint8_t> bytes, InnerStrings&
   const auto first = cuts.first();
   if (!first) return;
   inner.begin = *first;
-  inner.end = *cuts.last();
+  inner.end = cuts.last().value_or(*first);
   keep_bits(masks_, inner.begin, inner.end);
-  settle(bytes.size(), inner.strings);
+  find_in_masks(bytes.size(), inner.strings);
   inner.count = inner.strings.size();
 }
 

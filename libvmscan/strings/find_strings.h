@@ -40,11 +40,11 @@ class StringFinder {
   /// Replaces `inner` by what a piece of memory tells for itself; what lies before `inner.begin` and behind `inner.end`
   /// must be searched together with its neighbours.
   void find_inner(std::span<const std::uint8_t> bytes, InnerStrings& inner);
-  /// The same places, and how many strings lie between them; `strings` is left undefined.
+  /// The same places, and how many strings lie between them; what `strings` holds then is undefined.
   void count_inner(std::span<const std::uint8_t> bytes, InnerStrings& inner);
 
  private:
-  void settle(std::size_t bytes, std::vector<FoundString>& found) const;
+  void find_in_masks(std::size_t bytes, std::vector<FoundString>& found) const;
   void find_cuts(std::span<const std::uint8_t> bytes, InnerStrings& inner);
   bool loses_one(std::span<const std::uint8_t> bytes, std::size_t at);
 
