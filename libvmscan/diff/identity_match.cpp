@@ -110,6 +110,13 @@ std::string key_of_folder_and_size_class(const Region& region, const Snapshot&) 
   return fmt::format("{}|{}", region.details.substr(0, slash), std::bit_width(region.range.size()));
 }
 
+/// Who owns private memory is found by what its bytes say, which may succeed in one run and not in the next: of ld.so's
+/// pages, those that lead to no library at that moment.
+std::string key_of_private_size(const Region& region, const Snapshot&) {
+  if (region.type != RegionType::PrivateData) return {};
+  return fmt::format("{}|{}", region.range.size(), protection_text(region));
+}
+
 /// The regions of one side that have no partner yet.
 struct Side {
   const Snapshot& snapshot;
@@ -133,6 +140,7 @@ class IdentityMatcher {
     join_by_distance();
     pair_by(key_of_size_class);
     pair_by(key_of_folder_and_size_class);
+    pair_by(key_of_private_size);
     append_unmatched(matches_, base_.taken, now_.taken);
     return std::move(matches_);
   }

@@ -219,6 +219,18 @@ TEST_CASE("System V memory is the same in two runs whatever its key") {
   CHECK(only(diff, Change::Changed).now == std::vector<std::size_t>{0});
 }
 
+TEST_CASE("private memory whose owner was found in one of two runs only is the same when nothing else is left over") {
+  const auto run = [](const std::string& owner, Address begin, std::uint32_t pid) {
+    return snapshot_of({named(RegionType::PrivateData, begin, 2, owner),
+                        named(RegionType::PrivateData, begin + 0x10000, 2, "dynamic loader")},
+                       pid);
+  };
+  const SnapshotDiff diff = compare(run("", 0x20000, 7), run("dynamic loader", 0x70000, 8), {});
+  CHECK(count(diff, Change::Added) == 0);
+  CHECK(count(diff, Change::Removed) == 0);
+  CHECK(diff.changes.size() == 2);
+}
+
 TEST_CASE("ignored regions are counted, leave the sums, and do not become free") {
   const Snapshot base = snapshot_of({named(RegionType::MappedFile, 0x20000, 4, "/var/cache/data.bin"),
                                      named(RegionType::Heap, 0x40000, 4, "brk heap", "brk_heap")});
