@@ -1,7 +1,6 @@
 #include "libvmscan/heap/chunk_reader.h"
 
 #include <algorithm>
-#include <thread>
 
 #include "libvmscan/model/run_on_threads.h"
 
@@ -18,7 +17,7 @@ constexpr std::size_t overlap = 64;  // with the window before: what is asked fo
 ChunkReader::ChunkReader(const TargetMemory& memory, Range range, Address near, Ahead ahead)
     : memory_(memory),
       range_(range),
-      reads_ahead_(ahead == Ahead::Yes && std::thread::hardware_concurrency() > 1),
+      reads_ahead_(ahead == Ahead::Yes && processors() > 1),
       in_ram_(memory.readable({range.begin, std::min(range.end, near)})) {}
 
 /// A header in a page that was not in RAM (swapped out, or new since) is read alone: nothing else is pulled in.

@@ -6,11 +6,11 @@
 #include <algorithm>
 #include <iterator>
 #include <optional>
-#include <thread>
 
 #include "libvmscan/heap/glibc_walk.h"
 #include "libvmscan/heap/in_order.h"
 #include "libvmscan/heap/page_cache.h"
+#include "libvmscan/model/run_on_threads.h"
 
 namespace vmscan {
 namespace {
@@ -19,7 +19,7 @@ constexpr int most_attempts = 3;
 constexpr unsigned most_threads = 8;
 constexpr std::uint64_t threads_pay_bytes = 4 << 20;  // below, starting them costs more than it saves
 
-unsigned thread_count() { return std::clamp(std::thread::hardware_concurrency(), 1U, most_threads); }
+unsigned thread_count() { return std::min(processors(), most_threads); }
 
 void cut_into_stretches(const GlibcArena& arena, std::size_t index, std::uint64_t bytes,
                         std::vector<HeapStretch>& stretches) {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <future>
-#include <thread>
 
 #include "libvmscan/heap/glibc_walk.h"
 #include "libvmscan/heap/jemalloc.h"
@@ -91,7 +90,7 @@ void add_tcmalloc(const TargetMemory& memory, std::vector<HeapPart>& parts) {
 /// Starting one costs more than it saves where there is little to look at.
 bool worth_a_thread(const Facts& facts) {
   constexpr std::uint64_t least = std::uint64_t{32} << 20;
-  return facts.kernel.rss.value_or(least) >= least && std::thread::hardware_concurrency() > 1;
+  return facts.kernel.rss.value_or(least) >= least && processors() > 1;
 }
 
 void add_loader(const TargetMemory& memory, std::vector<HeapPart>& parts) {

@@ -2,6 +2,8 @@
 // pointers to leaves, and leaves of 2^18 words, one for each page.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <iterator>
 #include <set>
 #include <unordered_set>
@@ -21,14 +23,21 @@ inline bool possible_leaf(const TargetMemory& memory, Address leaf, std::uint64_
 }
 
 /// False when the first word that is not 0 in the first page of what may be a leaf cannot stand there: most pointers
-/// lead to something else, and are told apart by that without reading more.
+/// lead to something else, and are told apart by that without reading more. Mostly the first bytes tell.
 template <class Plausible>
 bool begins_like_leaf(PageCache& cache, Address leaf, Plausible plausible) {
-  const std::uint64_t page = cache.memory().page_bytes();
-  const auto bytes = cache.at(leaf, static_cast<std::size_t>(page - leaf % page));
-  for (std::size_t i = 0; i + 8 <= bytes.size(); i += 8)
-    if (const std::uint64_t word = cache.memory().word_at(bytes, i); word != 0) return plausible(i / 8, word);
-  return true;
+  const TargetMemory& memory = cache.memory();
+  const auto first_word = [&](std::span<const std::byte> bytes) -> std::optional<bool> {
+    for (std::size_t i = 0; i + 8 <= bytes.size(); i += 8)
+      if (const std::uint64_t word = memory.word_at(bytes, i); word != 0) return plausible(i / 8, word);
+    return std::nullopt;
+  };
+  const std::uint64_t rest = memory.page_bytes() - leaf % memory.page_bytes();
+  std::array<std::byte, 128> first;
+  const auto begin = std::span(first).first(static_cast<std::size_t>(std::min<std::uint64_t>(first.size(), rest)));
+  if (memory.readable({leaf, leaf + 1}).empty()) return true;
+  if (const auto told = first_word(begin.first(memory.read(leaf, begin)))) return *told;
+  return first_word(cache.at(leaf, static_cast<std::size_t>(rest))).value_or(true);
 }
 
 /// Looks through the data of images that have room for a root of `root_bytes` for a pointer to a leaf. For each that

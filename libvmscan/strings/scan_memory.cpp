@@ -6,7 +6,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <thread>
 
 #include "libvmscan/model/run_on_threads.h"
 
@@ -343,7 +342,7 @@ class Line {
 };
 
 unsigned thread_count(const ScanOptions& options) {
-  return options.threads > 0 ? options.threads : std::clamp(std::thread::hardware_concurrency(), 1U, most_threads);
+  return options.threads > 0 ? options.threads : std::min(processors(), most_threads);
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <array>
 #include <map>
 
+#include "libvmscan/heap/page_cache.h"
+
 namespace vmscan {
 namespace {
 
@@ -91,12 +93,16 @@ bool RuntimeScan::object(Address address) const {
 std::vector<Address> RuntimeScan::objects_pointed_to(Range image) const {
   std::vector<Address> found;
   const std::size_t word = memory.word_bytes();
-  for_each_data_run(image, [&](Address, std::span<const std::byte> data) {
+  const auto look = [&](Address, std::span<const std::byte> data) {
     for (std::size_t i = 0; i + word <= data.size(); i += word) {
       const Address address = memory.word_at(data, i);
       if (address != 0 && !image.contains(address) && object(address)) found.push_back(address);
     }
-  });
+    return true;
+  };
+  for (const Mapping& mapping : memory.mappings())
+    if (mapping.write && !mapping.shared && image.overlaps(mapping.range))
+      for_each_piece(memory, mapping.range.intersect(image), look);
   std::sort(found.begin(), found.end());
   found.erase(std::unique(found.begin(), found.end()), found.end());
   return found;

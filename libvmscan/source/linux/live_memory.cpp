@@ -8,8 +8,8 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <thread>
 
+#include "libvmscan/model/run_on_threads.h"
 #include "libvmscan/source/linux/pagemap_scan.h"
 #include "libvmscan/source/linux/procmap_query.h"
 #include "libvmscan/source/linux/step_timer.h"
@@ -45,7 +45,7 @@ bool may_be_hugetlb(const Mapping& mapping, const Facts& facts) {
 unsigned thread_count(const CollectOptions& options, const KernelCounters& counters) {
   if (options.threads > 0) return options.threads;
   if (counters.rss.value_or(0) < threads_pay_bytes) return 1;
-  return std::clamp(std::thread::hardware_concurrency(), 1U, 4U);
+  return std::min(processors(), 4U);
 }
 
 /// What smaps tells of the pages of a mapping, when it was not walked. It does not say which file pages of a private

@@ -11,8 +11,8 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <thread>
 
+#include "libvmscan/model/run_on_threads.h"
 #include "libvmscan/source/linux/mapped_file.h"
 #include "libvmscan/source/linux/page_walker.h"
 #include "libvmscan/source/linux/pagemap_scan.h"
@@ -154,14 +154,13 @@ Result<std::vector<Range>> ProcessMemory::walked(int pagemap_fd, std::uint64_t p
     plan.push_back({.range = range, .shared = false, .anonymous = false, .hugetlb = false, .skip = false});
     span += range.size();
   }
-  const PageWalkOptions options{
-      .pagemap_fd = pagemap_fd,
-      .page_size = page_size,
-      .use_scan = false,
-      .swap_possible = true,
-      .zero_page_frame = zero_page_frame(page_size),
-      .resident_bytes = span,
-      .threads = span < threads_pay_bytes ? 1 : std::clamp(std::thread::hardware_concurrency(), 1U, 4U)};
+  const PageWalkOptions options{.pagemap_fd = pagemap_fd,
+                                .page_size = page_size,
+                                .use_scan = false,
+                                .swap_possible = true,
+                                .zero_page_frame = zero_page_frame(page_size),
+                                .resident_bytes = span,
+                                .threads = span < threads_pay_bytes ? 1 : std::min(processors(), 4U)};
   const PageWalkResult walk = walk_pages(plan, options);
   if (walk.address_space_gone || proc_.gone())
     return fail(ErrorCode::Vanished, fmt::format("pid {}: the process has ended", proc_.pid()));
