@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <future>
+#include <iterator>
 
 #include "libvmscan/heap/glibc_walk.h"
 #include "libvmscan/heap/jemalloc.h"
 #include "libvmscan/heap/loader_data.h"
 #include "libvmscan/heap/mallocng.h"
 #include "libvmscan/heap/mimalloc.h"
+#include "libvmscan/heap/runtimes/runtimes.h"
 #include "libvmscan/heap/tcmalloc.h"
 #include "libvmscan/model/run_on_threads.h"
 
@@ -110,26 +112,43 @@ void add_loader(const TargetMemory& memory, std::vector<HeapPart>& parts) {
                        .evidence = "pointers from ld.so's data and its link_maps"});
 }
 
+/// Of all allocators but glibc's.
+std::vector<HeapPart> other_parts(const TargetMemory& memory) {
+  std::vector<HeapPart> parts;
+  add_jemalloc(memory, parts);
+  add_mallocng(memory, parts);
+  add_mimalloc(memory, parts);
+  add_tcmalloc(memory, parts);
+  return parts;
+}
+
+/// `glibc` and `others` in order, and the loader's.
+std::vector<HeapPart> all_parts(const TargetMemory& memory, std::vector<HeapPart> glibc, std::vector<HeapPart> others) {
+  std::vector<HeapPart> parts = std::move(glibc);
+  parts.insert(parts.end(), std::make_move_iterator(others.begin()), std::make_move_iterator(others.end()));
+  add_loader(memory, parts);
+  std::sort(parts.begin(), parts.end(),
+            [](const HeapPart& a, const HeapPart& b) { return a.range.begin < b.range.begin; });
+  return parts;
+}
+
 }  // namespace
 
 void find_heap_parts(Facts& facts, const MemoryReader& reader, std::uint64_t most_bytes) {
-  std::vector<HeapPart> parts;
-  {
-    const TargetMemory memory(facts, reader);
-    // The search for glibc's takes as long as all others together.
-    auto glibc = std::async(worth_a_thread(facts) ? beside_if_possible : std::launch::deferred,
-                            [&] { return glibc_parts(memory, most_bytes); });
-    add_jemalloc(memory, parts);
-    add_mallocng(memory, parts);
-    add_mimalloc(memory, parts);
-    add_tcmalloc(memory, parts);
-    const std::vector<HeapPart> found = glibc.get();
-    parts.insert(parts.begin(), found.begin(), found.end());
-    add_loader(memory, parts);
-  }
-  std::sort(parts.begin(), parts.end(),
-            [](const HeapPart& a, const HeapPart& b) { return a.range.begin < b.range.begin; });
-  facts.heaps = std::move(parts);
+  const TargetMemory memory(facts, reader);
+  facts.heaps = all_parts(memory, glibc_parts(memory, most_bytes), other_parts(memory));
+}
+
+void find_owners(Facts& facts, const MemoryReader& reader, std::uint64_t most_bytes) {
+  const TargetMemory memory(facts, reader);
+  const bool beside = worth_a_thread(facts) && memory.image_ends_known();
+  if (!beside) find_runtime_parts(facts, reader);
+  // The search for runtimes and then for glibc's heaps takes as long as that for all other allocators.
+  auto others =
+      std::async(beside ? beside_if_possible : std::launch::deferred, [&memory] { return other_parts(memory); });
+  if (beside) find_runtime_parts(facts, reader);
+  std::vector<HeapPart> glibc = glibc_parts(memory, most_bytes);
+  facts.heaps = all_parts(memory, std::move(glibc), others.get());
 }
 
 }  // namespace vmscan

@@ -7,6 +7,10 @@ namespace vmscan {
 
 /// Fills Facts::heaps from the allocator's own structures. Blocks with a mapping of their own are looked for in at most
 /// `most_bytes` of other private address space: 0 leaves them out.
+/// What runtimes own is known by then.
 void find_heap_parts(Facts& facts, const MemoryReader& reader, std::uint64_t most_bytes);
+
+/// find_runtime_parts() and find_heap_parts(), side by side where that is possible.
+void find_owners(Facts& facts, const MemoryReader& reader, std::uint64_t most_bytes);
 
 }  // namespace vmscan

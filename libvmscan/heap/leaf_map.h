@@ -56,9 +56,8 @@ std::pair<Address, Range> find_root(const TargetMemory& memory, std::uint64_t ro
     for_each_piece(memory, data, [&](Address at, std::span<const std::byte> bytes) {
       for (std::size_t i = 0; i + 8 <= bytes.size() && root == 0 && attempts < most_attempts; i += 8) {
         const Address leaf = memory.word_at(bytes, i);
-        if (leaf == 0 || leaf % alignment != 0 || !seen.insert(leaf).second) continue;
-        if (!possible_leaf(memory, leaf, alignment, bytes_of_leaf) || !begins_like_leaf(cache, leaf, plausible))
-          continue;
+        if (leaf == 0 || !possible_leaf(memory, leaf, alignment, bytes_of_leaf) || !seen.insert(leaf).second) continue;
+        if (!begins_like_leaf(cache, leaf, plausible)) continue;
         ++attempts;
         root = judge(data, at + i, leaf);
       }

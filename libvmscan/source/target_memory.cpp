@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "libvmscan/model/image_loads.h"
+
 namespace vmscan {
 TargetMemory::TargetMemory(const Facts& facts, const MemoryReader& reader)
     : facts_(facts), reader_(reader), word_bytes_(facts.target.pointer_bits == 32U ? 4 : 8) {
@@ -94,31 +96,63 @@ std::vector<Range> TargetMemory::readable(Range range) const {
   return parts;
 }
 
+std::vector<TargetMemory::ImageData> TargetMemory::all_image_data() const {
+  std::vector<ImageData> found;
+  for (std::size_t i = 0; i < mappings_.size(); ++i) {
+    const Mapping& mapping = *mappings_[i];
+    if (mapping.inode == 0 || mapping.shared || !mapping.write) continue;
+    ImageData data{.of = mapping, .bss = {mapping.range.end, mapping.range.end}};
+    const Mapping* next = i + 1 < mappings_.size() ? mappings_[i + 1] : nullptr;
+    if (next != nullptr && next->range.begin == mapping.range.end && next->inode == 0 && next->write && !next->shared &&
+        (next->path.empty() || next->path.starts_with("[anon:.bss")))
+      data.bss.end = next->range.end;
+    found.push_back(data);
+  }
+  return found;
+}
+
+std::vector<Range> TargetMemory::load_spans() const {
+  std::vector<Range> spans;
+  for (const ImageLoad& load : find_image_loads(facts_.mappings, facts_.images, facts_.target.page_size))
+    spans.push_back(load.span);
+  return spans;
+}
+
 namespace {
 
-/// The kernel joins .bss with what the program maps behind it: it ends where a runtime's memory begins, if that is
-/// known.
-Address end_of_bss(const Facts& facts, Range mapping) {
+/// The load that the mapping's first byte belongs to; null when none is known.
+const Range* span_with(const std::vector<Range>& spans, const Mapping& mapping) {
+  const auto span = std::ranges::find_if(spans, [&](Range each) { return each.contains(mapping.range.begin); });
+  return span == spans.end() ? nullptr : &*span;
+}
+
+/// Where no load tells: the kernel joins .bss with what the program maps behind it, and a runtime's memory is that.
+Address before_runtimes(const Facts& facts, Range bss) {
   const auto part = std::partition_point(facts.runtimes.begin(), facts.runtimes.end(),
-                                         [&](const RuntimePart& each) { return each.range.end <= mapping.begin; });
-  return part == facts.runtimes.end() ? mapping.end : std::clamp(part->range.begin, mapping.begin, mapping.end);
+                                         [&](const RuntimePart& each) { return each.range.end <= bss.begin; });
+  return part == facts.runtimes.end() ? bss.end : std::clamp(part->range.begin, bss.begin, bss.end);
 }
 
 }  // namespace
 
 std::vector<Range> TargetMemory::image_data(bool (*is)(const TargetMemory&, std::string_view path)) const {
   std::vector<Range> found;
-  for (std::size_t i = 0; i < mappings_.size(); ++i) {
-    const Mapping& mapping = *mappings_[i];
-    if (mapping.inode == 0 || mapping.shared || !mapping.write || !is(*this, mapping.path)) continue;
-    Range data = mapping.range;
-    const Mapping* next = i + 1 < mappings_.size() ? mappings_[i + 1] : nullptr;
-    if (next != nullptr && next->range.begin == data.end && next->inode == 0 && next->write && !next->shared &&
-        (next->path.empty() || next->path.starts_with("[anon:.bss")))
-      data.end = end_of_bss(facts_, next->range);
-    found.push_back(data);
+  const std::vector<Range> spans = load_spans();
+  for (const ImageData& data : all_image_data()) {
+    if (!is(*this, data.of.path)) continue;
+    const Range* span = span_with(spans, data.of);
+    const Address end =
+        span != nullptr ? std::clamp(span->end, data.bss.begin, data.bss.end) : before_runtimes(facts_, data.bss);
+    found.push_back({data.of.range.begin, end});
   }
   return found;
+}
+
+bool TargetMemory::image_ends_known() const {
+  const std::vector<Range> spans = load_spans();
+  return std::ranges::all_of(all_image_data(), [&](const ImageData& data) {
+    return data.bss.empty() || span_with(spans, data.of) != nullptr;
+  });
 }
 
 std::string_view file_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }

@@ -75,12 +75,20 @@ class TargetMemory {
   std::optional<FileBytes> mapped_file(const Mapping& mapping) const { return reader_.mapped_file(mapping); }
   /// Writable data of the image files whose path `is` picks: their private mappings, with the .bss behind them.
   std::vector<Range> image_data(bool (*is)(const TargetMemory&, std::string_view path)) const;
+  /// Whether the images themselves tell where each .bss ends, so that image_data() does not depend on Facts::runtimes.
+  bool image_ends_known() const;
 
   /// Why the memory may not be read, once a read was refused.
   std::optional<Error> refusal() const;
 
  private:
+  struct ImageData {
+    const Mapping& of;
+    Range bss;  // may be empty, or end with what the kernel joined with it
+  };
   std::size_t index_after(Address address) const;
+  std::vector<ImageData> all_image_data() const;
+  std::vector<Range> load_spans() const;
 
   const Facts& facts_;
   const MemoryReader& reader_;

@@ -1,5 +1,4 @@
 #include "libvmscan/heap/heap_parts.h"
-#include "libvmscan/heap/runtimes/runtimes.h"
 #include "libvmscan/source/core.h"
 #include "libvmscan/source/elf/core_facts.h"
 #include "libvmscan/source/elf/core_memory.h"
@@ -19,8 +18,7 @@ class CoreSource : public Source {
     CoreFacts found = facts_of_core(core_, memory_, options);
     memory_.set_backing(std::move(found.backing));
     find_thread_stacks(found.facts, memory_);
-    find_runtime_parts(found.facts, memory_);
-    find_heap_parts(found.facts, memory_, options.heap_search_bytes);
+    find_owners(found.facts, memory_, options.heap_search_bytes);
     find_signal_stacks(found.facts, memory_);
     return std::move(found.facts);
   }

@@ -9,7 +9,6 @@
 #include <span>
 
 #include "libvmscan/heap/heap_parts.h"
-#include "libvmscan/heap/runtimes/runtimes.h"
 #include "libvmscan/model/run_on_threads.h"
 #include "libvmscan/source/linux/live_memory.h"
 #include "libvmscan/source/linux/quiet_watch.h"
@@ -163,10 +162,8 @@ Result<LiveProcess::Outcome> LiveProcess::collect_memory(const CollectOptions& o
   find_thread_stacks(facts, memory_);
   note_missing_stacks(threads.denied, facts);
   timer.step(fmt::format("{} stacks", facts.stacks.size()));
-  find_runtime_parts(facts, memory_);
-  timer.step(fmt::format("{} parts of managed runtimes", facts.runtimes.size()));
-  find_heap_parts(facts, memory_, options.heap_search_bytes);
-  timer.step(fmt::format("{} parts of heaps", facts.heaps.size()));
+  find_owners(facts, memory_, options.heap_search_bytes);
+  timer.step(fmt::format("{} parts of managed runtimes, {} of heaps", facts.runtimes.size(), facts.heaps.size()));
   find_signal_stacks(facts, memory_);
   timer.step(fmt::format("{} alternate signal stacks", facts.signal_stacks.size()));
   if (options.huge_pages) {
