@@ -165,7 +165,9 @@ class TableWriter {
 
   /// Takes what is too wide from the texts, from the last one on.
   void shorten_texts(std::size_t limit) {
-    const std::size_t width = width_with(std::string_view::npos);
+    std::size_t width = 0;
+    for (const Layout& layout : layout_) width += layout.width + gap;
+    width -= std::min(width, gap);
     std::size_t excess = width - std::min(width, style_.width);
     for (auto layout = layout_.rbegin(); layout != layout_.rend(); ++layout) {
       const std::size_t taken = std::min(excess, layout->width - layout->narrowest(limit));

@@ -21,12 +21,16 @@ ChunkReader::ChunkReader(const TargetMemory& memory, Range range, Address near, 
       in_ram_(memory.readable({range.begin, std::min(range.end, near)})) {}
 
 /// A header in a page that was not in RAM (swapped out, or new since) is read alone: nothing else is pulled in.
-const std::byte* ChunkReader::fill(Address address, std::size_t size) {
+const std::byte* ChunkReader::fill(Address address, std::size_t size, Read read_alone) {
   if (!range_.contains(address)) return nullptr;
   near_ = 0;
   if (!take_next(address, size)) {
     const bool goes_on = window_.filled == window_bytes && address - window_.begin <= window_bytes;
-    read(window_, address, std::max<std::uint64_t>(size, std::min<std::uint64_t>(in_ram_from(address), window_bytes)));
+    const std::uint64_t in_ram = std::min<std::uint64_t>(in_ram_from(address), window_bytes);
+    if (in_ram >= size)
+      read(window_, address, in_ram, &TargetMemory::read);
+    else
+      read(window_, address, size, read_alone);
     if (goes_on) read_ahead();
   }
   return inside(address, size);
@@ -47,7 +51,7 @@ void ChunkReader::read_ahead() {
   if (!reads_ahead_ || window_.filled != window_bytes || !next) return;
   const std::uint64_t size = std::min<std::uint64_t>(in_ram_from(next->end), window_bytes);
   if (size <= overlap) return;
-  reading_ = std::async(beside_if_possible, [this, begin = next->end, size] { read(next_, begin, size); });
+  reading_ = std::async(beside_if_possible, [this, begin = next->end, size] { read(next_, begin, size, &TargetMemory::read); });
 }
 
 /// How much is in RAM from there on without a gap.
@@ -57,10 +61,10 @@ std::uint64_t ChunkReader::in_ram_from(Address address) const {
   return run != in_ram_.end() && run->contains(address) ? run->end - address : 0;
 }
 
-void ChunkReader::read(Window& window, Address begin, std::uint64_t size) const {
+void ChunkReader::read(Window& window, Address begin, std::uint64_t size, Read how) const {
   window.bytes.resize(std::max(window.bytes.size(), static_cast<std::size_t>(size)));
   window.begin = begin;
-  window.filled = memory_.read(begin, std::span(window.bytes).first(static_cast<std::size_t>(size)));
+  window.filled = (memory_.*how)(begin, std::span(window.bytes).first(static_cast<std::size_t>(size)));
 }
 
 }  // namespace vmscan

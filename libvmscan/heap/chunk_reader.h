@@ -18,10 +18,16 @@ class ChunkReader {
   /// Little of what will be asked for lies behind `near`. `Ahead::No` where all processors have work.
   ChunkReader(const TargetMemory& memory, Range range, Address near, Ahead ahead);
 
-  /// `size` bytes (at most 64) at `address`; null when they cannot be read. Valid up to the next call.
+  /// `size` bytes (at most 64) at `address`; null when they cannot be read: see TargetMemory::read(). Valid up to the
+  /// next call.
   const std::byte* at(Address address, std::size_t size) {
     const std::byte* bytes = inside(address, size);
-    return bytes != nullptr ? bytes : fill(address, size);
+    return bytes != nullptr ? bytes : fill(address, size, &TargetMemory::read);
+  }
+  /// The same for what the target must have touched: see TargetMemory::read_touched_since().
+  const std::byte* at_touched_since(Address address, std::size_t size) {
+    const std::byte* bytes = inside(address, size);
+    return bytes != nullptr ? bytes : fill(address, size, &TargetMemory::read_touched_since);
   }
   /// The same where it costs no reading, and `size` may be anything; otherwise null.
   const std::byte* inside(Address address, std::size_t size) const {
@@ -48,11 +54,12 @@ class ChunkReader {
     std::vector<std::byte> bytes = {};
   };
 
-  const std::byte* fill(Address address, std::size_t size);
+  using Read = std::size_t (TargetMemory::*)(Address, std::span<std::byte>) const;
+  const std::byte* fill(Address address, std::size_t size, Read read_alone);
   bool take_next(Address address, std::size_t size);
   void read_ahead();
   std::uint64_t in_ram_from(Address address) const;
-  void read(Window& window, Address begin, std::uint64_t size) const;
+  void read(Window& window, Address begin, std::uint64_t size, Read how) const;
 
   const TargetMemory& memory_;
   Range range_;

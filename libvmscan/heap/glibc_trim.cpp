@@ -30,7 +30,7 @@ class TrimPass {
     const Address end = heap_.range.end;
     Address before = 0;
     for (Address at = heap_.first_chunk; at != 0 && at < end;) {
-      const std::byte* header = reader.at(at, layout_.header());
+      const std::byte* header = reader.at_touched_since(at, layout_.header());
       if (header == nullptr) break;
       const std::uint64_t value = memory_.word_at({header, layout_.header()}, layout_.word);
       const std::uint64_t size = value & ~chunk_flag::all;

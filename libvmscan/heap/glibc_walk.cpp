@@ -84,7 +84,7 @@ class StretchWalker {
     const std::size_t word = layout_.word;
     at_fence_ = at_border_ = false;
     while (at < end_) {
-      const std::byte* header = sure() ? reader_->at(at, 2 * word) : header_in_ram(at);
+      const std::byte* header = sure() ? reader_->at_touched_since(at, 2 * word) : header_in_ram(at);
       if (header == nullptr) return at;
       reader_->hurry(at);
       const std::uint64_t value = walk_.memory.word_at({header, 2 * word}, word);

@@ -15,7 +15,26 @@ TargetMemory::TargetMemory(const Facts& facts, const MemoryReader& reader)
     std::stable_sort(mappings_.begin(), mappings_.end(), by_address);
 }
 
+/// How many bytes from there on, at most `most`, lie in pages that the program has touched, as far as that is known.
+std::uint64_t TargetMemory::touched_from(Address address, std::uint64_t most) const {
+  const auto range = Range::make(address, most);
+  if (!facts_.pages_known || !range) return most;
+  Address end = address;
+  for (const PageRun& run : facts_.pages.touching(*range)) {
+    if (run.range.begin > end || (run.condition & (page::present | page::swapped)) == 0) break;
+    end = run.range.end;
+  }
+  if (end >= range->end) return most;
+  const Mapping* mapping = mapping_of(end);
+  if (mapping == nullptr || !mapping->counted) return end - address;
+  return std::min(mapping->range.end, range->end) - address;  // only sums are known of it
+}
+
 std::size_t TargetMemory::read(Address address, std::span<std::byte> buffer) const {
+  return read_touched_since(address, buffer.first(static_cast<std::size_t>(touched_from(address, buffer.size()))));
+}
+
+std::size_t TargetMemory::read_touched_since(Address address, std::span<std::byte> buffer) const {
   std::size_t done = 0;
   while (done < buffer.size() && !refused_) {
     const auto at = Range::make(address, done);

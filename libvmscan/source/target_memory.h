@@ -45,9 +45,12 @@ class TargetMemory {
   /// 4 or 8.
   std::size_t word_bytes() const { return word_bytes_; }
 
-  /// Reads from `address` on up to the first hole; returns how many bytes that were. Nothing is read after the reader
-  /// refused once: see refusal(). May be called by several threads.
+  /// Reads from `address` on up to the first hole, or the first page that was neither in RAM nor in swap when the pages
+  /// were looked at: reading one would make the target grow. Returns how many bytes that were. Nothing is read after
+  /// the reader refused once: see refusal(). May be called by several threads.
   std::size_t read(Address address, std::span<std::byte> buffer) const;
+  /// The same, up to the first hole: for what the target must have touched, though perhaps after that look.
+  std::size_t read_touched_since(Address address, std::span<std::byte> buffer) const;
   std::optional<std::uint64_t> word(Address address) const;
   /// A word of the target within bytes that were read; 0 beyond their end.
   std::uint64_t word_at(std::span<const std::byte> bytes, std::size_t offset) const {
@@ -87,6 +90,7 @@ class TargetMemory {
     Range bss;  // may be empty, or end with what the kernel joined with it
   };
   std::size_t index_after(Address address) const;
+  std::uint64_t touched_from(Address address, std::uint64_t most) const;
   std::vector<ImageData> all_image_data() const;
   std::vector<Range> load_spans() const;
 

@@ -29,7 +29,7 @@ class Explain(CommandLine):
             self.assertEqual(lines[1].split()[:5], ["Part", "of", "Rss", "In", "RAM"])
             self.assertTrue(lines[2].startswith("Heap: live blocks "))
             self.assertEqual(sum(line.startswith("Rss ") for line in lines), 1)
-            self.assertLessEqual(max(map(len, lines)), width)
+            self.assertLessEqual(max(map(len, lines)), width, max(lines, key=len))
             self.assertIn("malloc_trim(0) would give back about ", "\n".join(lines))
         self.assertTrue(any("malloc_arena" in line for line in lines))
         self.assertNotIn("Part of Rss", self.text("summary", "--explain", "--no-header", self.target.pid))

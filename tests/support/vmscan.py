@@ -6,6 +6,7 @@ Every document that comes back was checked against its JSON Schema (where jsonsc
 """
 
 import contextlib
+import errno
 import functools
 import json
 import os
@@ -178,6 +179,20 @@ class Thing:
         return int(self.values[key], 0)
 
 
+def need_kernel_for(path):
+    """SkipTest when it is a 32-bit program, which not every kernel runs."""
+    with open(path, "rb") as file:
+        elf_class = file.read(5)[4:]
+    if elf_class != b"\1":
+        return
+    try:
+        subprocess.Popen([path], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).communicate()
+    except OSError as error:
+        if error.errno == errno.ENOEXEC:
+            raise unittest.SkipTest(f"{path.name}: this kernel runs no 32-bit programs") from None
+        raise
+
+
 class Target:
     """A running program of tests/programs and what it has printed so far."""
 
@@ -185,6 +200,7 @@ class Target:
         path = PROGRAMS / name
         if not path.exists():
             raise unittest.SkipTest(f"target program {name} was not built")
+        need_kernel_for(path)
         self.name = name
         self.things = []
         self._process = subprocess.Popen(

@@ -57,6 +57,14 @@ class Kindness(unittest.TestCase):
                 subprocess.run([vmscan.PROGRAM, *command, str(target.pid)], capture_output=True, check=False)
                 self.assertEqual(still_shared(), before, f"after {command[0]}")
 
+    def test_what_a_heap_and_its_image_have_not_touched_stays_so(self):
+        for name in ("blocks", "blocks_static", "trims", "objects"):
+            with self.subTest(name), vmscan.start(name) as target:
+                before = condition(target.pid)
+                for command in (["summary", "--explain"], ["heap", "--types"], ["strings", "--count"], ["snapshot", "--heap"]):
+                    subprocess.run([vmscan.PROGRAM, *command, str(target.pid)], capture_output=True, check=False)
+                    self.assertEqual(condition(target.pid), before, f"after {' '.join(command)}")
+
     def test_zero_pages(self):
         self.assert_untouched("zero_pages")
 

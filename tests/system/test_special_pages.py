@@ -86,14 +86,25 @@ class SpecialPages(unittest.TestCase):
 
     # -- zero pages
 
+    @staticmethod
+    def kernel_counts(target, thing):
+        """What smaps says is in RAM of a mapping, in bytes."""
+        return sum(m.resident for m in smaps.smaps(target.pid) if thing.begin <= m.begin and m.end <= thing.end)
+
+    def need_zero_page(self, target, thing, written):
+        """SkipTest where a page that is read for the first time is one of its own, as under some hypervisors."""
+        if self.kernel_counts(target, thing) != written:
+            self.skipTest("this kernel maps no shared zero page: only equality with smaps was tested")
+
     def test_zero_pages_are_not_in_ram(self):
         with vmscan.start("zero_pages") as target:
             document = self.look(target)
-            thing = target["zero_4k"]
-            self.assert_usage(document, thing, committed=thing.size, private=thing.size, total_ws=0, swap=0)
-            mixed = target["zero_mixed"]
-            written = mixed.number("written")
-            self.assert_usage(document, mixed, total_ws=written, private_ws=written, shared_ws=0)
+            thing, mixed = target["zero_4k"], target["zero_mixed"]
+            in_ram = self.kernel_counts(target, thing)
+            self.assert_usage(document, thing, committed=thing.size, private=thing.size, total_ws=in_ram, swap=0)
+            in_ram = self.kernel_counts(target, mixed)
+            self.assert_usage(document, mixed, total_ws=in_ram, private_ws=in_ram, shared_ws=0)
+            self.need_zero_page(target, mixed, mixed.number("written"))
 
     def test_the_huge_zero_page_is_not_in_ram(self):
         setting = pathlib.Path("/sys/kernel/mm/transparent_hugepage/use_zero_page")
@@ -101,17 +112,20 @@ class SpecialPages(unittest.TestCase):
             self.skipTest("this kernel maps no huge zero page")
         with vmscan.start("zero_pages") as target:
             thing = target["zero_huge"]
-            self.assert_usage(self.look(target), thing, committed=thing.size, total_ws=0, swap=0)
+            in_ram = self.kernel_counts(target, thing)
+            self.assert_usage(self.look(target), thing, committed=thing.size, total_ws=in_ram, swap=0)
+            self.need_zero_page(target, thing, 0)
 
     def test_zero_pages_are_left_out_without_root_too(self):
         nobody = vmscan.as_nobody()
         with vmscan.start("zero_pages", prefix=nobody) as target, vmscan.stopped(target.pid):
             require_readable(nobody)
             document = vmscan.details(target.pid, prefix=nobody)
-            self.assert_usage(document, target["zero_4k"], total_ws=0)
-            self.assert_usage(document, target["zero_mixed"], total_ws=target["zero_mixed"].number("written"))
+            for name in ("zero_4k", "zero_mixed"):
+                self.assert_usage(document, target[name], total_ws=self.kernel_counts(target, target[name]))
             resident = sum(mapping.resident for mapping in smaps.smaps(target.pid))
             self.assertEqual(vmscan.summary(target.pid, prefix=nobody)["total"]["total_ws"], resident)
+            self.need_zero_page(target, target["zero_mixed"], target["zero_mixed"].number("written"))
 
     # -- guards
 

@@ -104,7 +104,15 @@ TEST_CASE("a huge page counts when at least half of it is whole free pages") {
   glibc.chunk(0x4000);     // free from page 8 on: its first page has its links, 9 to 11
   glibc.chunk(0x1000, 0);  // page 12, in use
   glibc.finish();          // free: page 13 has the header of the top, 14 to 32
-  fake.in_ram({{0, present}, {1, present}, {2, present}, {3, present}});
+  fake.in_ram({{0, present},
+               {1, present},
+               {2, present},
+               {3, present},
+               {5, present},
+               {6, present},
+               {8, present},
+               {12, present},
+               {13, present}});
   glibc.memory.facts().huge_pages = HugePages{.size = 8 * page_size, .policy = HugePages::Policy::Always, .pages = {}};
   for (unsigned i = 0; i < 3; ++i)
     glibc.memory.facts().huge_pages->pages.push_back(FakeGlibc::heap + i * 8 * page_size);
