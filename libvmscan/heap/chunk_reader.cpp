@@ -51,7 +51,8 @@ void ChunkReader::read_ahead() {
   if (!reads_ahead_ || window_.filled != window_bytes || !next) return;
   const std::uint64_t size = std::min<std::uint64_t>(in_ram_from(next->end), window_bytes);
   if (size <= overlap) return;
-  reading_ = std::async(beside_if_possible, [this, begin = next->end, size] { read(next_, begin, size, &TargetMemory::read); });
+  reading_ = std::async(beside_if_possible,
+                        [this, begin = next->end, size] { read(next_, begin, size, &TargetMemory::read); });
 }
 
 /// How much is in RAM from there on without a gap.

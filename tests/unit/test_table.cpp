@@ -167,12 +167,14 @@ TEST_CASE("a total over more than the rows says so, but not in CSV") {
 
 TEST_CASE("a long list of rules is shortened where the table would be a little too wide") {
   Table table;
-  table.columns = {{"part", "Part", CellKind::Text}, {"bytes", "In RAM", CellKind::Size}, {"rules", "By", CellKind::Text}};
+  table.columns = {
+      {"part", "Part", CellKind::Text}, {"bytes", "In RAM", CellKind::Size}, {"rules", "By", CellKind::Text}};
   Row row;
   row.cells = {Cell{{}, "Stacks"}, Cell{Bytes{8 << 20}, {}}, Cell{{}, "thread_list, main_stack"}};
   table.rows.push_back(row);
   const std::size_t full = widest(write_table(table, {}));
-  for (std::size_t width = full - 6; width <= full; ++width) CHECK(widest(write_table(table, {.width = width})) <= width);
+  for (std::size_t width = full - 6; width <= full; ++width)
+    CHECK(widest(write_table(table, {.width = width})) <= width);
 }
 
 TEST_CASE("the important columns stay, however narrow the terminal is") {
