@@ -2,20 +2,22 @@
 // each library that is there from the start, the lists that belong to it, and the block with the first thread's static
 // TLS and struct pthread. To these pages point ld.so's data, the link_maps {l_addr, l_name, l_ld, l_next, l_prev,
 // l_real, …} (include/link.h; l_real is the object itself) and the first thread's dtv {…, {TLS block, to free}}
-// (sysdeps/generic/dl-dtv.h). Of a mapping that holds a link_map or the first thread, what lies between the first and
-// the last of these is the loader's. Seen with glibc 2.36.
+// (sysdeps/generic/dl-dtv.h). Of a mapping that holds a link_map, what a link_map points to, or the first thread, what
+// lies between the first and the last of these is the loader's. Seen with glibc 2.36.
 #include "libvmscan/heap/loader_data.h"
 
 #include <algorithm>
 #include <map>
 #include <set>
 
+#include "libvmscan/model/image_loads.h"
+
 namespace vmscan {
 namespace {
 
 constexpr std::uint64_t most_mapping_bytes = 1 << 20, most_data_bytes = 1 << 20;
 // Of glibc 2.36; what is behind these lies on the same page or is not used.
-constexpr std::uint64_t link_map_words = 144, pthread_words = 224;
+constexpr std::uint64_t first_list_word = 6, link_map_words = 144, pthread_words = 224;
 constexpr std::uint64_t most_objects = 1 << 14, most_modules = 1 << 14;
 
 bool is_loader(const TargetMemory&, std::string_view path) {
@@ -25,10 +27,15 @@ bool is_loader(const TargetMemory&, std::string_view path) {
 
 class Finder {
  public:
-  explicit Finder(const TargetMemory& memory) : memory_(memory), word_(memory.word_bytes()) {}
+  explicit Finder(const TargetMemory& memory)
+      : memory_(memory), word_(memory.word_bytes()), lists_prove_(memory.image_ends_known()) {
+    const Facts& facts = memory.facts();
+    for (const ImageLoad& load : find_image_loads(facts.mappings, facts.images, facts.target.page_size))
+      images_.push_back(load.span);
+  }
 
   std::vector<Range> find() {
-    for (const Range& data : memory_.image_data(is_loader)) note_words(data, true);
+    for (const Range& data : memory_.image_data(is_loader)) note_words(data, Words::Data);
     if (objects_ == 0) return {};
     note_first_thread();
     std::vector<Range> found;
@@ -41,18 +48,26 @@ class Finder {
   }
 
  private:
-  /// Notes each word of the range as a pointer; also follows it when it leads to the first of the link_maps.
-  void note_words(Range range, bool follow) {
+  enum class Words : std::uint8_t { Data, Links, Lists };
+
+  /// Notes each word of the range as a pointer. One of ld.so's data is followed when it leads to the first of the
+  /// link_maps.
+  void note_words(Range range, Words kind) {
     std::vector<std::byte> bytes;
     for (const Range& run : memory_.readable(range)) {
       bytes.resize(static_cast<std::size_t>(std::min(run.size(), most_data_bytes)));
       bytes.resize(memory_.read(run.begin, bytes));
       for (std::size_t i = 0; i + word_ <= bytes.size(); i += word_) {
         const Address address = memory_.word_at(bytes, i);
-        note(address, word_);
-        if (follow && objects_ == 0) follow_link_maps(address);
+        note(address, word_, kind == Words::Lists && lists_prove_ && !of_image(address));
+        if (kind == Words::Data && objects_ == 0) follow_link_maps(address);
       }
     }
+  }
+
+  /// l_map_end and its like lie in .bss, or behind its end.
+  bool of_image(Address address) const {
+    return std::ranges::any_of(images_, [&](Range each) { return each.begin <= address && address <= each.end; });
   }
 
   /// A small private mapping without a name. The end of an image may look like a pointer to what lies behind it.
@@ -81,7 +96,9 @@ class Finder {
     for (Address object = first, before = 0; objects_ < most_objects; ++objects_) {
       if (!memory_.writable(object) || member(object, 5) != object || member(object, 4) != before) return;
       note(object, link_map_words * word_, true);
-      if (const auto all = Range::make(object, link_map_words * word_)) note_words(*all, false);
+      const Address lists = object + first_list_word * word_, end = object + link_map_words * word_;
+      note_words({object, lists}, Words::Links);
+      if (lists < end) note_words({lists, end}, Words::Lists);
       before = object;
       object = member(object, 3).value_or(0);
     }
@@ -105,6 +122,8 @@ class Finder {
 
   const TargetMemory& memory_;
   std::size_t word_;
+  bool lists_prove_;  // an end of an image can be told from a list of a link_map
+  std::vector<Range> images_;
   std::size_t objects_ = 0;
   std::map<Address, Range> used_;  // of each mapping, by where it begins
   std::set<Address> proven_;       // those of them where something of the loader's is known to lie

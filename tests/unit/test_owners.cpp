@@ -117,6 +117,14 @@ TEST_CASE("pages to which the loader's data and its link_maps lead are the loade
     const TargetMemory target(memory.facts(), memory);
     CHECK(find_loader_data(target) == std::vector{first, block});  // the first one leads to it, which proves nothing
   }
+  SECTION("a page that has only what a link_map points to") {
+    const Range lists{0x7fa600060000, 0x7fa600062000};
+    memory.map(lists.begin, lists.size());
+    memory.put_word(F::second + 50 * 8, lists.begin + 0x1240);
+    sort(memory);
+    const TargetMemory target(memory.facts(), memory);
+    CHECK(find_loader_data(target) == std::vector{second, first, block, {lists.begin + 0x1000, lists.end}});
+  }
   SECTION("without link_maps nothing is the loader's") {
     memory.put_word(F::first + 0x10 + 40, 0);
     const TargetMemory target(memory.facts(), memory);
