@@ -78,8 +78,8 @@ class RunCounter {
   }
   /// The chunk has so many words and begins with word `first`.
   void add(std::size_t first, std::size_t count) {
-    const Word wide = least_ == 3 ? count_three(count) : count_any(count);
-    if (wide != 0) note_shared(first, count);
+    const Word shared = least_ == 3 ? count_three(count) : count_any(count);
+    if (shared != 0) note_shared(first, count);
     for (Word* const row : {text_, inner_, wide_}) row[0] = row[count], row[1] = row[count + 1];
   }
   /// A chunk, also one that holds nothing, or the end: `first` is the word behind the last.
@@ -99,42 +99,46 @@ class RunCounter {
     return (marks + marks + inner) & ~inner & text;
   }
 
-  /// The usual length. Returns whether there are runs of UTF-16LE.
+  /// The usual length. Returns whether runs share a character.
   Word count_three(std::size_t count) {
-    Word parts = 0, any_wide = 0;
+    Word parts = 0, any_shared = 0;
     for (std::size_t i = 1; i <= count; ++i) {
-      const Word text = text_[i], inner = inner_[i], starts = text & ~up(text, text_[i - 1], 1);
+      const Word text = text_[i], inner = inner_[i], before = up(text, text_[i - 1], 1), starts = text & ~before;
       // Three characters have at most twelve bytes: half of a word sees to where its runs go on.
       const Word far_text = down(text, text_[i + 1], 32), far_inner = down(inner, inner_[i + 1], 32);
       const Word near = move_on(move_on(starts & 0xFFFFFFFFU, text, inner), text, inner);
       const Word far = move_on(move_on(starts >> 32, far_text, far_inner), far_text, far_inner);
-      const Word wide = wide_[i];
-      wide_marks_[i] = wide & ~up(wide, wide_[i - 1], 2) & down(wide, wide_[i + 1], 2) & down(wide, wide_[i + 1], 4);
-      any_wide |= wide_marks_[i];
-      parts += count_three_in_parts(near, far, wide_marks_[i]);
+      const Word wide = wide_[i], two_more = down(wide, wide_[i + 1], 2) & down(wide, wide_[i + 1], 4);
+      const Word wide_marks = wide & ~up(wide, wide_[i - 1], 2) & two_more;
+      shared_[i] = wide_marks & text & before & up(text, text_[i - 1], 2);
+      any_shared |= shared_[i];
+      parts += count_three_in_parts(near, far, wide_marks);
     }
     runs_.found += sum_of_parts(parts);
-    return any_wide;
+    return any_shared;
   }
 
   Word count_any(std::size_t count) {
-    Row marks, doubts;  // runs of enough bytes; in doubt where some of the first do not begin a character
+    Row marks, wide_marks, doubts;  // runs of enough bytes; in doubt where some of the first do not begin a character
     for (std::size_t i = 1; i <= count; ++i) {
       marks[i] = text_[i] & ~up(text_[i], text_[i - 1], 1);
-      wide_marks_[i] = wide_[i] & ~up(wide_[i], wide_[i - 1], 2);
+      wide_marks[i] = wide_[i] & ~up(wide_[i], wide_[i - 1], 2);
+      shared_[i] = wide_[i] & text_[i];
       doubts[i] = 0;
     }
     for (std::size_t k = 1; k < least_; ++k)
       for (std::size_t i = 1; i <= count; ++i) {
         marks[i] &= down(text_[i], text_[i + 1], k);
-        wide_marks_[i] &= down(wide_[i], wide_[i + 1], 2 * k);
+        wide_marks[i] &= down(wide_[i], wide_[i + 1], 2 * k);
+        shared_[i] &= up(text_[i], text_[i - 1], k);
         doubts[i] |= down(inner_[i], inner_[i + 1], k);
       }
-    Word parts = 0, any_wide = 0;
+    Word parts = 0, any_shared = 0;
     for (std::size_t i = 1; i <= count; ++i) {
       doubts[i] &= marks[i];
-      parts += count_in_parts(marks[i] & ~doubts[i]) + count_in_parts(wide_marks_[i]);
-      any_wide |= wide_marks_[i];
+      parts += count_in_parts(marks[i] & ~doubts[i]) + count_in_parts(wide_marks[i]);
+      shared_[i] &= wide_marks[i];
+      any_shared |= shared_[i];
     }
     runs_.found += sum_of_parts(parts);
     for (Word words = words_with_any(doubts + 1, count); words != 0; words &= words - 1) {
@@ -142,7 +146,7 @@ class RunCounter {
       for (Word left = doubts[i]; left != 0; left &= left - 1)
         runs_.found += is_enough(i, static_cast<std::size_t>(__builtin_ctzll(left)));
     }
-    return any_wide;
+    return any_shared;
   }
 
   /// Whether the run at a bit of word i has enough characters: 64 bytes tell it, as none has more than four.
@@ -154,18 +158,16 @@ class RunCounter {
 
   void note_shared(std::size_t first, std::size_t count) {
     for (std::size_t i = 1; i <= count; ++i) {
-      Word shared = wide_marks_[i] & text_[i];
-      for (std::size_t k = 1; k < least_ && shared != 0; ++k) shared &= up(text_[i], text_[i - 1], k);
-      for (; shared != 0; shared &= shared - 1, ++runs_.shared)
+      for (Word left = shared_[i]; left != 0; left &= left - 1, ++runs_.shared)
         if (runs_.shared < runs_.shared_at.size())
-          runs_.shared_at[runs_.shared] = (first + i - 2) * 64 + static_cast<std::size_t>(__builtin_ctzll(shared));
+          runs_.shared_at[runs_.shared] = (first + i - 2) * 64 + static_cast<std::size_t>(__builtin_ctzll(left));
     }
   }
 
   std::size_t least_;
   RunCount& runs_;
   Row text_ = {}, inner_ = {}, wide_ = {};
-  Row wide_marks_;
+  Row shared_;
 };
 
 }  // namespace

@@ -43,7 +43,7 @@ struct RunCount {
 
 /// One implementation, for one instruction set.
 struct TextMaskKernel {
-  std::string_view name;  // "scalar", "ssse3", "avx2", "avx512"
+  std::string_view name;  // "scalar", "ssse3", "avx2", "avx512", "avx512vbmi"
   void (*fill)(std::span<const std::uint8_t> bytes, const TextMaskOptions& options, TextMasks& masks);
   /// From word `begin` on, which must be there.
   void (*find_starts)(const TextMasks& masks, std::size_t begin, std::size_t least, RunStarts& starts);
@@ -63,7 +63,7 @@ inline void fill_text_masks(std::span<const std::uint8_t> bytes, const TextMaskO
 // For the implementations.
 namespace kernels {
 void resize(TextMasks& masks, std::size_t bytes, const TextMaskOptions& options);
-extern const TextMaskKernel scalar, ssse3, avx2, avx512;
+extern const TextMaskKernel scalar, ssse3, avx2, avx512, avx512vbmi;
 }  // namespace kernels
 
 }  // namespace vmscan

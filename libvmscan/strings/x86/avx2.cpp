@@ -8,6 +8,7 @@ namespace {
 
 class Avx2Block {
  public:
+  static constexpr std::size_t words = 1;
   explicit Avx2Block(const std::uint8_t* at)
       : low_(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(at))),
         high_(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(at + 32))) {}

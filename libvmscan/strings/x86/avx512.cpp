@@ -8,6 +8,7 @@ namespace {
 
 class Avx512Block {
  public:
+  static constexpr std::size_t words = 1;
   explicit Avx512Block(const std::uint8_t* at) : bytes_(_mm512_loadu_si512(at)) {}
   [[gnu::always_inline]] void write(Codes& codes, std::size_t i) const {
     const __m512i found = codes_of();
@@ -25,8 +26,7 @@ class Avx512Block {
   /// In the high halves of the bytes.
   [[gnu::always_inline]] __m512i codes_of() const {
     const auto table = [](const std::uint8_t* bytes) {
-      const __m128i once = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes));
-      return _mm512_maskz_broadcast_i32x4(0xFFFF, once);  // the plain one warns of its own code (GCC bug 105593)
+      return _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes)));
     };
     const __m512i four_bits = _mm512_set1_epi8(0x0F),
                   by_high = _mm512_and_si512(_mm512_srli_epi16(bytes_, 4), four_bits),

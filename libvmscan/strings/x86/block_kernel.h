@@ -1,4 +1,5 @@
-// The scan of 64 bytes at a time, for any vector type: `Block` loads 64 bytes and answers with 64 bits.
+// The scan of 64 bytes at a time, for any vector type: `Block` loads 64 bytes or 128 and answers with a bit for each,
+// in `Block::words` words.
 // Included by sources that are compiled for one instruction set each, so everything here stays in their namespace, and
 // nothing of the standard library that the linker could share between them is called in here.
 #pragma once
@@ -21,7 +22,7 @@ constexpr std::size_t prefetched = 2048;  // bytes ahead
 ///   1010  80 to 9F, continuations         1001  E0, E2, ED, EF: with some two; F0: with some three
 ///   1011  A0 to BF, continuations         1101  C0, C1, EE, F1 to FF: with none
 struct Codes {
-  using Row = Word[chunk_words + 2];
+  using Row = Word[chunk_words + 3];  // a neighbour on each side, and what else the last Block writes
   Row bit3, bit2, bit1, bit0;
 
   void clear(std::size_t i) { bit3[i] = bit2[i] = bit1[i] = bit0[i] = 0; }
@@ -50,6 +51,11 @@ struct CodeTables {
   static constexpr std::uint8_t high[16] = {0x30, 0, 0, 0, 0, 0, 0, 0x01, 0, 0, 0, 0, 0x0A, 0, 0xC0, 0x04};
   static constexpr std::uint8_t low[16] = {0x66, 0x82, 0x48, 0x80, 0x80, 0x80, 0x80, 0x80,
                                            0x80, 0x90, 0x80, 0x80, 0x80, 0x40, 0x00, 0x41};
+  /// The code of one byte, in the high half.
+  static constexpr int code_of(std::size_t byte) {
+    const int other = high[byte / 16] & low[byte % 16];
+    return (usual[byte / 16] ^ other ^ other << 4) & 0xF0;
+  }
 };
 
 /// Chunk by chunk: notes what the bytes are, then works on whole rows of words in plain loops, which compilers turn
@@ -85,34 +91,32 @@ class ChunkReader {
  private:
   /// Whether the chunk holds nothing, as much of a process's memory does.
   bool only_zeros(std::size_t first, std::size_t count) const {
-    if ((first + count) * 64 > size_) return false;
+    if ((first + count) * 64 > size_ || count % Block::words != 0) return false;
     const auto zeros = [&](std::size_t i) { return Block(data_ + (first + i) * 64).is_zero(); };
-    bool all = zeros(0) && zeros(count - 1);
-    for (std::size_t i = 1; all && i + 1 < count; ++i) all = zeros(i);
+    bool all = zeros(0) && zeros(count - Block::words);
+    for (std::size_t i = Block::words; all && i + Block::words < count; i += Block::words) all = zeros(i);
     return all;
   }
 
   void classify(std::size_t first, std::size_t count) {
-    const std::size_t whole = size_ / 64 - first;  // blocks
-    const std::size_t last = whole < count + 1 ? whole : count + 1;
-    for (std::size_t i = 0; i < last; ++i) {
-      __builtin_prefetch(data_ + (first + i) * 64 + prefetched);
-      Block(data_ + (first + i) * 64).write(codes_, i + 1);
+    const std::size_t whole = size_ / 64 - first;  // words
+    const std::uint8_t* const data = data_ + first * 64;
+    Codes& codes = codes_;
+    std::size_t i = 0;
+    for (; i <= count && i + Block::words <= whole; i += Block::words) {
+      for (std::size_t k = 0; k < Block::words; ++k) __builtin_prefetch(data + (i + k) * 64 + prefetched);
+      Block(data + i * 64).write(codes, i + 1);
     }
-    for (std::size_t i = last; i <= count; ++i) {
-      if (first + i < blocks()) {
-        alignas(64) std::uint8_t rest[64];
-        copy_last(first + i, rest);
-        Block(rest).write(codes_, i + 1);
-      } else {
-        codes_.clear(i + 1);
-      }
+    for (; i <= count; i += Block::words) {
+      alignas(64) std::uint8_t rest[64 * Block::words];
+      copy_last((first + i) * 64, rest);
+      Block(rest).write(codes_, i + 1);
     }
   }
 
-  void copy_last(std::size_t block, std::uint8_t* last) const {
-    const std::size_t at = block * 64, left = size_ - at;
-    for (std::size_t i = 0; i < 64; ++i) last[i] = i < left ? data_[at + i] : 1;  // 1 belongs to no text
+  void copy_last(std::size_t at, std::uint8_t* last) const {
+    for (std::size_t i = 0; i < 64 * Block::words; ++i)
+      last[i] = at + i < size_ ? data_[at + i] : 1;  // 1 belongs to no text
   }
 
   void write_text(std::size_t first, std::size_t count, Word* __restrict text, Word* __restrict inner) {

@@ -8,6 +8,7 @@ namespace {
 
 class Ssse3Block {
  public:
+  static constexpr std::size_t words = 1;
   explicit Ssse3Block(const std::uint8_t* at) {
     for (int i = 0; i < 4; ++i) parts_[i] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at + 16 * i));
   }

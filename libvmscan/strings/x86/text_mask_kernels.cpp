@@ -12,6 +12,7 @@ std::span<const TextMaskKernel> text_mask_kernels() {
 #ifdef VMSCAN_WIDE_VECTORS  // not on Windows: GCC does not align its stack for them there (GCC bug 54412)
     if (__builtin_cpu_supports("avx2")) kernels.push_back(kernels::avx2);
     if (__builtin_cpu_supports("avx512bw")) kernels.push_back(kernels::avx512);
+    if (__builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("gfni")) kernels.push_back(kernels::avx512vbmi);
 #endif
     return kernels;
   }();
