@@ -33,6 +33,7 @@ void add_mapped(GlibcWalk& walk, std::vector<HeapTotals>& heaps) {
   ResidencyCounter resident(walk.memory.facts(), totals.residency);
   const std::uint64_t page = walk.memory.page_bytes();
   const auto& options = walk.options;
+  const GlibcLayout& layout = walk.found.layout;
   for (const GlibcMappedBlock& block : blocks) {
     const std::uint64_t size = block.range.size();
     totals.ranges.push_back(block.range);
@@ -41,10 +42,11 @@ void add_mapped(GlibcWalk& walk, std::vector<HeapTotals>& heaps) {
     resident.add(block.range, &PartBytes::live);
     walk.all.sizes.add(size, BlockState::Live);
     const bool of_size =
-        options.list_request && (*options.list_request + 2 * walk.found.layout.word + page - 1) / page * page == size;
+        options.list_request && (*options.list_request + 2 * layout.word + page - 1) / page * page == size;
     const bool here = options.list_address && block.range.contains(*options.list_address);
     if ((of_size || here) && walk.report.blocks.size() < options.most_blocks)
-      walk.report.blocks.push_back({block.chunk + walk.found.layout.header(), size, BlockState::Live, heaps.size()});
+      walk.report.blocks.push_back(
+          {chunk_in_use(walk.memory, layout, block) + layout.header(), size, BlockState::Live, heaps.size()});
   }
   totals.in_ram = bytes_in_ram(walk.memory.facts(), totals.ranges);
   if (walk.found.mapped && walk.found.mapped->blocks != blocks.size())

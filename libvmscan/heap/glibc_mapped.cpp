@@ -117,20 +117,19 @@ class Finder {
       const std::uint64_t before = memory_.word_at({bytes, header}, 0),
                           value = memory_.word_at({bytes, header}, layout_.word);
       if ((value & chunk_flag::all) != chunk_flag::mapped) continue;
-      if (const Address end = accept(reader, place, at + offset, before, value & ~chunk_flag::all)) return end;
+      if (const Address end = accept(place, at + offset, before, value & ~chunk_flag::all)) return end;
     }
     return 0;
   }
 
-  Address accept(const ChunkReader& reader, Range place, Address chunk, std::uint64_t before, std::uint64_t size) {
+  Address accept(Range place, Address chunk, std::uint64_t before, std::uint64_t size) {
     for (const std::uint64_t left_out : {std::uint64_t{0}, std::uint64_t{layout_.header()}})
       if (left_out_.value_or(left_out) == left_out)
-        if (const Address end = accept(reader, place, chunk, before, size, left_out)) return end;
+        if (const Address end = accept(place, chunk, before, size, left_out)) return end;
     return 0;
   }
 
-  Address accept(const ChunkReader& reader, Range place, Address chunk, std::uint64_t before, std::uint64_t size,
-                 std::uint64_t left_out) {
+  Address accept(Range place, Address chunk, std::uint64_t before, std::uint64_t size, std::uint64_t left_out) {
     const std::uint64_t page = memory_.page_bytes();
     if (left_out != 0) before &= ~std::uint64_t{1};
     if (before > chunk - place.begin || size < layout_.least_chunk() || size > place.end - chunk ||
@@ -139,40 +138,8 @@ class Finder {
     const Range block{chunk - before, chunk + size + left_out};
     if (block.begin % page != 0 || block.end % page != 0) return 0;
     if (!blocks_.empty() && blocks_.back().range.overlaps(block)) return 0;
-    blocks_.push_back({block, aligned_chunk(reader, block, chunk, left_out), left_out});
+    blocks_.push_back({block, chunk, left_out});
     return block.end;
-  }
-
-  /// A block that had to be aligned keeps the header that it had before, at its beginning; the one in use stands before
-  /// the first address that is aligned (_int_memalign).
-  Address aligned_chunk(const ChunkReader& reader, Range block, Address chunk, std::uint64_t left_out) {
-    const std::size_t header = layout_.header();
-    Address tried = 0;
-    for (std::uint64_t alignment = 2 * layout_.alignment; alignment < block.size(); alignment *= 2) {
-      Address memory = (chunk + header + alignment - 1) / alignment * alignment;
-      if (memory != chunk + header && memory - header - chunk < layout_.least_chunk()) memory += alignment;
-      if (memory == chunk + header || memory >= block.end) continue;
-      const Address candidate = memory - header;
-      if (candidate == std::exchange(tried, candidate)) continue;
-      const auto bytes = header_at(reader, candidate);
-      if (bytes.empty()) continue;
-      const std::uint64_t huge = left_out != 0 ? 1 : 0;
-      if ((memory_.word_at(bytes, 0) & ~huge) == candidate - block.begin &&
-          memory_.word_at(bytes, layout_.word) == ((block.end - candidate - left_out) | chunk_flag::mapped))
-        return candidate;
-    }
-    return chunk;
-  }
-
-  /// The header in a block at `address`; empty when it cannot be read. Small alignments lead to the block's first page,
-  /// which the reader has.
-  std::span<const std::byte> header_at(const ChunkReader& reader, Address address) {
-    const std::size_t size = layout_.header();
-    if (const std::byte* bytes = reader.inside(address, size)) return {bytes, size};
-    const Range header{address, address + size};
-    if (memory_.readable(header) != std::vector{header}) return {};
-    header_.resize(size);
-    return memory_.read(address, header_) == size ? std::span<const std::byte>(header_) : std::span<const std::byte>();
   }
 
   const TargetMemory& memory_;
@@ -181,7 +148,6 @@ class Finder {
   std::uint64_t bytes_left_;
   std::optional<std::uint64_t> left_out_;  // of GlibcMappedBlock; unset: either
   std::vector<Range> taken_;
-  std::vector<std::byte> header_;
   std::vector<GlibcMappedBlock> blocks_;
 };
 
@@ -190,6 +156,28 @@ class Finder {
 std::vector<GlibcMappedBlock> find_glibc_mapped(const TargetMemory& memory, const GlibcHeaps& found,
                                                 std::uint64_t most_bytes) {
   return Finder(memory, found, most_bytes).find();
+}
+
+/// A block that had to be aligned keeps the header that it had before, at its beginning; the one in use stands before
+/// the first address that is aligned (_int_memalign).
+Address chunk_in_use(const TargetMemory& memory, const GlibcLayout& layout, const GlibcMappedBlock& block) {
+  const std::size_t header = layout.header();
+  std::vector<std::byte> bytes(header);
+  Address tried = 0;
+  for (std::uint64_t alignment = 2 * layout.alignment; alignment < block.range.size(); alignment *= 2) {
+    Address address = (block.chunk + header + alignment - 1) / alignment * alignment;
+    if (address != block.chunk + header && address - header - block.chunk < layout.least_chunk()) address += alignment;
+    if (address == block.chunk + header || address >= block.range.end) continue;
+    const Address candidate = address - header;
+    if (candidate == std::exchange(tried, candidate)) continue;
+    const Range place{candidate, address};
+    if (memory.readable(place) != std::vector{place} || memory.read(candidate, bytes) != header) continue;
+    const std::uint64_t huge = block.left_out != 0 ? 1 : 0;
+    if ((memory.word_at(bytes, 0) & ~huge) == candidate - block.range.begin &&
+        memory.word_at(bytes, layout.word) == ((block.range.end - candidate - block.left_out) | chunk_flag::mapped))
+      return candidate;
+  }
+  return block.chunk;
 }
 
 }  // namespace vmscan

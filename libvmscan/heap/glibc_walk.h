@@ -113,7 +113,7 @@ void find_trimmable(GlibcWalk& walk, std::vector<HeapTotals>& heaps);
 /// A block with a mapping of its own. Several may share what the kernel shows as one mapping.
 struct GlibcMappedBlock {
   Range range;                 // whole pages
-  Address chunk = 0;           // its header; not at the beginning when it had to be aligned
+  Address chunk = 0;           // the first header in it
   std::uint64_t left_out = 0;  // bytes at the end of `range` that its size leaves out
 };
 
@@ -121,6 +121,8 @@ struct GlibcMappedBlock {
 /// (glibc_mapped.cpp). None when malloc counts none.
 std::vector<GlibcMappedBlock> find_glibc_mapped(const TargetMemory& memory, const GlibcHeaps& found,
                                                 std::uint64_t most_bytes);
+/// The header that belongs to what the program has: not the first in the block when it had to be aligned.
+Address chunk_in_use(const TargetMemory& memory, const GlibcLayout& layout, const GlibcMappedBlock& block);
 
 /// The whole of it. An empty report when the target has no glibc malloc. (glibc_heap.cpp)
 HeapReport walk_glibc(const TargetMemory& memory, const HeapOptions& options);

@@ -95,7 +95,23 @@ bool worth_a_thread(const Facts& facts) {
   return facts.kernel.rss.value_or(least) >= least && processors() > 1;
 }
 
-void add_loader(const TargetMemory& memory, std::vector<HeapPart>& parts) {
+/// What does not depend on glibc's heaps.
+struct Others {
+  std::vector<HeapPart> parts;  // of other allocators
+  std::vector<Range> loader;
+};
+
+Others find_others(const TargetMemory& memory) {
+  Others found;
+  add_jemalloc(memory, found.parts);
+  add_mallocng(memory, found.parts);
+  add_mimalloc(memory, found.parts);
+  add_tcmalloc(memory, found.parts);
+  found.loader = find_loader_data(memory);
+  return found;
+}
+
+void add_loader(const TargetMemory& memory, const std::vector<Range>& ranges, std::vector<HeapPart>& parts) {
   const auto& threads = memory.facts().threads;
   const auto has_thread = [&](const Range& range) {
     return std::ranges::any_of(
@@ -104,7 +120,7 @@ void add_loader(const TargetMemory& memory, std::vector<HeapPart>& parts) {
   const auto taken = [&](const Range& range) {  // a library that is loaded later has its link_map from malloc
     return std::ranges::any_of(parts, [&](const HeapPart& part) { return part.range.overlaps(range); });
   };
-  for (const Range& range : find_loader_data(memory))
+  for (const Range& range : ranges)
     if (!taken(range))
       parts.push_back({.range = range,
                        .kind = HeapPart::Kind::Loader,
@@ -112,21 +128,11 @@ void add_loader(const TargetMemory& memory, std::vector<HeapPart>& parts) {
                        .evidence = "pointers from ld.so's data and its link_maps"});
 }
 
-/// Of all allocators but glibc's.
-std::vector<HeapPart> other_parts(const TargetMemory& memory) {
-  std::vector<HeapPart> parts;
-  add_jemalloc(memory, parts);
-  add_mallocng(memory, parts);
-  add_mimalloc(memory, parts);
-  add_tcmalloc(memory, parts);
-  return parts;
-}
-
-/// `glibc` and `others` in order, and the loader's.
-std::vector<HeapPart> all_parts(const TargetMemory& memory, std::vector<HeapPart> glibc, std::vector<HeapPart> others) {
+/// In order of address.
+std::vector<HeapPart> all_parts(const TargetMemory& memory, std::vector<HeapPart> glibc, Others others) {
   std::vector<HeapPart> parts = std::move(glibc);
-  parts.insert(parts.end(), std::make_move_iterator(others.begin()), std::make_move_iterator(others.end()));
-  add_loader(memory, parts);
+  parts.insert(parts.end(), std::make_move_iterator(others.parts.begin()), std::make_move_iterator(others.parts.end()));
+  add_loader(memory, others.loader, parts);
   std::sort(parts.begin(), parts.end(),
             [](const HeapPart& a, const HeapPart& b) { return a.range.begin < b.range.begin; });
   return parts;
@@ -136,16 +142,16 @@ std::vector<HeapPart> all_parts(const TargetMemory& memory, std::vector<HeapPart
 
 void find_heap_parts(Facts& facts, const MemoryReader& reader, std::uint64_t most_bytes) {
   const TargetMemory memory(facts, reader);
-  facts.heaps = all_parts(memory, glibc_parts(memory, most_bytes), other_parts(memory));
+  facts.heaps = all_parts(memory, glibc_parts(memory, most_bytes), find_others(memory));
 }
 
 void find_owners(Facts& facts, const MemoryReader& reader, std::uint64_t most_bytes) {
   const TargetMemory memory(facts, reader);
   const bool beside = worth_a_thread(facts) && memory.image_ends_known();
   if (!beside) find_runtime_parts(facts, reader);
-  // The search for runtimes and then for glibc's heaps takes as long as that for all other allocators.
+  // The search for runtimes and then for glibc's heaps takes as long as that for all others.
   auto others =
-      std::async(beside ? beside_if_possible : std::launch::deferred, [&memory] { return other_parts(memory); });
+      std::async(beside ? beside_if_possible : std::launch::deferred, [&memory] { return find_others(memory); });
   if (beside) find_runtime_parts(facts, reader);
   std::vector<HeapPart> glibc = glibc_parts(memory, most_bytes);
   facts.heaps = all_parts(memory, std::move(glibc), others.get());
