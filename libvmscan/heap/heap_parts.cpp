@@ -57,8 +57,8 @@ std::vector<HeapPart> glibc_parts(const TargetMemory& memory, std::uint64_t most
   return parts;
 }
 
-void add_jemalloc(const TargetMemory& memory, std::vector<HeapPart>& parts) {
-  const JemallocHeaps found = find_jemalloc(memory);
+void add_jemalloc(PageCache& cache, std::vector<HeapPart>& parts) {
+  const JemallocHeaps found = find_jemalloc(cache);
   const std::string evidence = fmt::format("jemalloc's tree of extents at {:#x}", found.root);
   add_ranges(ranges_of(found.extents), "jemalloc", evidence, parts);
   add_ranges(found.metadata, "jemalloc metadata", evidence, parts);
@@ -82,8 +82,8 @@ void add_mimalloc(const TargetMemory& memory, std::vector<HeapPart>& parts) {
     add_ranges({arena}, "mimalloc", fmt::format("mi_arena_t at {:#x}", arena.begin), parts);
 }
 
-void add_tcmalloc(const TargetMemory& memory, std::vector<HeapPart>& parts) {
-  const TcmallocHeaps found = find_tcmalloc(memory);
+void add_tcmalloc(PageCache& cache, std::vector<HeapPart>& parts) {
+  const TcmallocHeaps found = find_tcmalloc(cache);
   const std::string evidence = fmt::format("tcmalloc's page map at {:#x}", found.root);
   add_ranges(ranges_of(found.spans), "tcmalloc", evidence, parts);
   add_ranges(found.metadata, "tcmalloc metadata", evidence, parts);
@@ -103,10 +103,11 @@ struct Others {
 
 Others find_others(const TargetMemory& memory) {
   Others found;
-  add_jemalloc(memory, found.parts);
+  PageCache cache(memory);
+  add_jemalloc(cache, found.parts);
   add_mallocng(memory, found.parts);
   add_mimalloc(memory, found.parts);
-  add_tcmalloc(memory, found.parts);
+  add_tcmalloc(cache, found.parts);
   found.loader = find_loader_data(memory);
   return found;
 }

@@ -37,7 +37,8 @@ struct JemallocHeaps {
   std::vector<Address> bases;           // the same, as they begin
 };
 
-JemallocHeaps find_jemalloc(const TargetMemory& memory);
+/// The cache may be one that finders of other allocators use, too: they follow the same pointers.
+JemallocHeaps find_jemalloc(PageCache& cache);
 
 /// The size of the blocks of a size class.
 SizeClass jemalloc_size_class(std::uint32_t index);

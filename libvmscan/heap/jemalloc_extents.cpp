@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <unordered_map>
 
 #include "libvmscan/heap/jemalloc.h"
 #include "libvmscan/heap/leaf_map.h"
@@ -18,6 +19,7 @@ constexpr std::size_t most_extents = 1 << 22, most_bases = 1 << 12;
 constexpr std::size_t most_looks_for_bases = 1 << 16;
 constexpr std::uint64_t most_tried_bytes = 256 << 20;  // of leaves that are tried
 constexpr std::size_t most_tried_entries = 1 << 14, enough_proof = 32;
+constexpr unsigned most_refusals = 3;  // of one leaf, which numbers of a program may seem to point to again and again
 
 /// Where the fields of edata's bits begin: 5.3, 5.1 and 5.2, 5.0.
 struct Layout {
@@ -65,7 +67,7 @@ std::uint64_t state_of(const Layout& layout, std::uint64_t bits) {
 
 class Finder {
  public:
-  explicit Finder(const TargetMemory& memory) : memory_(memory), cache_(memory) {}
+  explicit Finder(PageCache& cache) : memory_(cache.memory()), cache_(cache) {}
 
   JemallocHeaps find() {
     if (memory_.word_bytes() != 8 || memory_.page_bytes() != page_bytes) return {};
@@ -92,18 +94,19 @@ class Finder {
       return raw.empty() || (entry && memory_.writable(entry->edata));
     };
     const auto judge = [&](Range data, Address place, Address leaf) { return root_of(data, place, 0, leaf); };
-    return find_root(memory_, tree_.pointers_bytes(), leaf_alignment, plausible, judge, tree_.leaf_bytes()).first;
+    return find_root(cache_, tree_.pointers_bytes(), leaf_alignment, plausible, judge, tree_.leaf_bytes()).first;
   }
 
   /// Here the root has pointers to nodes, and those to leaves.
   Address find_tall() {
     tree_ = tall;
     tried_bytes_ = 0;
+    refusals_.clear();
     const auto plausible = [&](std::uint64_t, std::uint64_t word) {
       return possible_leaf(memory_, word, leaf_alignment, tree_.leaf_bytes());
     };
     const auto judge = [&](Range data, Address place, Address node) { return root_of_node(data, place, node); };
-    return find_root(memory_, tree_.pointers_bytes(), leaf_alignment, plausible, judge, tree_.pointers_bytes()).first;
+    return find_root(cache_, tree_.pointers_bytes(), leaf_alignment, plausible, judge, tree_.pointers_bytes()).first;
   }
 
   /// A node holds nothing but pointers to leaves.
@@ -132,6 +135,9 @@ class Finder {
   /// The root, if `place` holds its pointer to a leaf, or to a node that has a leaf as its `number`: the first extents
   /// in it tell which pointer of the root's it is.
   Address root_of(Range data, Address place, std::uint64_t number, Address leaf) {
+    unsigned& refusals = refusals_[leaf];
+    if (refusals == most_refusals) return 0;
+    ++refusals;
     Address root = 0;
     std::array<std::size_t, layouts.size()> proof{}, doubt{};
     std::size_t seen = 0, wrong = 0;
@@ -297,7 +303,8 @@ class Finder {
   }
 
   const TargetMemory& memory_;
-  PageCache cache_;
+  PageCache& cache_;
+  std::unordered_map<Address, unsigned> refusals_;
   JemallocHeaps found_;
   Tree tree_ = flat;
   Layout layout_ = layouts[0];
@@ -317,6 +324,6 @@ SizeClass jemalloc_size_class(std::uint32_t index) {
   return {.size = size(index), .least_request = index == 0 ? 0 : size(index - 1) + 1, .most_request = size(index)};
 }
 
-JemallocHeaps find_jemalloc(const TargetMemory& memory) { return Finder(memory).find(); }
+JemallocHeaps find_jemalloc(PageCache& cache) { return Finder(cache).find(); }
 
 }  // namespace vmscan

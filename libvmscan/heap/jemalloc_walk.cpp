@@ -168,7 +168,8 @@ class Walker {
 }  // namespace
 
 void walk_jemalloc(const TargetMemory& memory, const HeapOptions& options, HeapReport& report) {
-  const JemallocHeaps found = find_jemalloc(memory);
+  PageCache cache(memory);
+  const JemallocHeaps found = find_jemalloc(cache);
   if (found.extents.empty()) return;
   AllocatorWalk walk(memory, options, report, "jemalloc");
   Walker(walk, found).run();

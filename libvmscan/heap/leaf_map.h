@@ -3,7 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <iterator>
 #include <set>
 #include <unordered_set>
@@ -23,33 +22,26 @@ inline bool possible_leaf(const TargetMemory& memory, Address leaf, std::uint64_
 }
 
 /// False when the first word that is not 0 in the first page of what may be a leaf cannot stand there: most pointers
-/// lead to something else, and are told apart by that without reading more. Mostly the first bytes tell.
+/// lead to something else, and are told apart by that without reading more.
 template <class Plausible>
 bool begins_like_leaf(PageCache& cache, Address leaf, Plausible plausible) {
-  const TargetMemory& memory = cache.memory();
-  const auto first_word = [&](std::span<const std::byte> bytes) -> std::optional<bool> {
-    for (std::size_t i = 0; i + 8 <= bytes.size(); i += 8)
-      if (const std::uint64_t word = memory.word_at(bytes, i); word != 0) return plausible(i / 8, word);
-    return std::nullopt;
-  };
-  const std::uint64_t rest = memory.page_bytes() - leaf % memory.page_bytes();
-  std::array<std::byte, 128> first;
-  const auto begin = std::span(first).first(static_cast<std::size_t>(std::min<std::uint64_t>(first.size(), rest)));
-  if (memory.readable({leaf, leaf + 1}).empty()) return true;
-  if (const auto told = first_word(begin.first(memory.read(leaf, begin)))) return *told;
-  return first_word(cache.at(leaf, static_cast<std::size_t>(rest))).value_or(true);
+  const std::uint64_t page_bytes = cache.memory().page_bytes();
+  const auto bytes = cache.at(leaf, static_cast<std::size_t>(page_bytes - leaf % page_bytes));
+  for (std::size_t i = 0; i + 8 <= bytes.size(); i += 8)
+    if (const std::uint64_t word = cache.memory().word_at(bytes, i); word != 0) return plausible(i / 8, word);
+  return true;
 }
 
 /// Looks through the data of images that have room for a root of `root_bytes` for a pointer to a leaf. For each that
 /// may be one, `plausible(index, word)` says whether a word may stand in it, and `judge(data, place, leaf)` returns the
 /// root's address or 0. Returns the first, with the data that it lies in. A leaf has `bytes_of_leaf`.
 template <class Plausible, class Judge>
-std::pair<Address, Range> find_root(const TargetMemory& memory, std::uint64_t root_bytes, std::uint64_t alignment,
+std::pair<Address, Range> find_root(PageCache& cache, std::uint64_t root_bytes, std::uint64_t alignment,
                                     Plausible plausible, Judge judge, std::uint64_t bytes_of_leaf = leaf_bytes) {
+  const TargetMemory& memory = cache.memory();
   constexpr std::size_t most_attempts = 1 << 14;
   std::size_t attempts = 0;
   std::unordered_set<Address> seen;
-  PageCache cache(memory);
   Address root = 0;
   for (const Range& data : memory.image_data([](const TargetMemory&, std::string_view) { return true; })) {
     if (data.size() < root_bytes) continue;

@@ -15,7 +15,7 @@ constexpr std::uint32_t largest_class = 256 << 10;
 
 class Finder {
  public:
-  explicit Finder(const TargetMemory& memory) : memory_(memory), cache_(memory) {}
+  explicit Finder(PageCache& cache) : memory_(cache.memory()), cache_(cache) {}
 
   TcmallocHeaps find() {
     if (memory_.word_bytes() != 8) return {};
@@ -25,7 +25,7 @@ class Finder {
       return range && (index - first) % leaf_words < range->size() / page_bytes;
     };
     const auto judge = [&](Range in, Address place, Address leaf) { return root_of(in, place, leaf); };
-    const auto [root, data] = find_root(memory_, root_bytes, leaf_alignment, plausible, judge);
+    const auto [root, data] = find_root(cache_, root_bytes, leaf_alignment, plausible, judge);
     if (root == 0) return {};
     found_.root = root;
     for_each_leaf(memory_, {root, root + root_bytes}, leaf_alignment, [&](std::uint64_t number, Address leaf) {
@@ -145,13 +145,13 @@ class Finder {
   }
 
   const TargetMemory& memory_;
-  PageCache cache_;
+  PageCache& cache_;
   TcmallocHeaps found_;
   std::uint64_t tried_bytes_ = 0;
 };
 
 }  // namespace
 
-TcmallocHeaps find_tcmalloc(const TargetMemory& memory) { return Finder(memory).find(); }
+TcmallocHeaps find_tcmalloc(PageCache& cache) { return Finder(cache).find(); }
 
 }  // namespace vmscan

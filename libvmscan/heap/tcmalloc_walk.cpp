@@ -173,7 +173,8 @@ class Walker {
 }  // namespace
 
 void walk_tcmalloc(const TargetMemory& memory, const HeapOptions& options, HeapReport& report) {
-  const TcmallocHeaps found = find_tcmalloc(memory);
+  PageCache cache(memory);
+  const TcmallocHeaps found = find_tcmalloc(cache);
   if (found.spans.empty()) return;
   AllocatorWalk walk(memory, options, report, "tcmalloc");
   Walker(walk, found, options.list_request || options.list_address || options.types).run();

@@ -20,11 +20,13 @@ constexpr std::size_t most_threads = 1 << 20;
 constexpr std::size_t sample = 32;                                 // threads that are enough to find out the layout
 constexpr std::size_t bytes_before = 0x400, bytes_behind = 0x600;  // of struct pthread, around its list_t
 
-bool holds_lists(const TargetMemory& memory, std::string_view path) {
+bool is_library_with_lists(const TargetMemory&, std::string_view path) {
   const std::string_view name = file_name(path);
   return name.starts_with("ld-") || name.starts_with("ld64") || name.starts_with("ld.so") ||
-         name.starts_with("libpthread") || path == memory.facts().target.executable;
+         name.starts_with("libpthread");
 }
+
+bool is_program(const TargetMemory& memory, std::string_view path) { return path == memory.facts().target.executable; }
 
 /// struct pthread of one thread, as bytes around its list_t.
 struct Element {
@@ -41,10 +43,10 @@ class Finder {
   Finder(const TargetMemory& memory, const ThreadIds& ids) : memory_(memory), ids_(ids), word_(memory.word_bytes()) {}
 
   ThreadLists find() {
-    for (const Range& data : memory_.image_data(holds_lists)) {
-      find_rings(data);
-      if (!live_.empty()) break;
-    }
+    // A static program's own data last: a large program has much that looks like a list.
+    for (const auto is : {is_library_with_lists, is_program})
+      for (const Range& data : memory_.image_data(is))
+        if (live_.empty()) find_rings(data);
     ThreadLists lists;
     if (live_.empty()) return lists;
     const std::optional<std::size_t> stack = find_stack_words();
