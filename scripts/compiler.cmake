@@ -16,7 +16,7 @@ endif()
 
 set(VMSCAN_SANITIZE_FLAGS "")
 if(VMSCAN_SANITIZE)
-  list(APPEND VMSCAN_SANITIZE_FLAGS -fsanitize=${VMSCAN_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
+  list(APPEND VMSCAN_SANITIZE_FLAGS -fsanitize=${VMSCAN_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
 endif()
 if(VMSCAN_FUZZ)
   if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")

@@ -203,7 +203,8 @@ void fill_blocks(std::span<const std::uint8_t> bytes, const TextMaskOptions& opt
   resize(masks, bytes.size(), options);
   ChunkReader<Block> reader(bytes, options);
   each_chunk(0, reader.blocks(), [&](std::size_t first, std::size_t count) {
-    const ChunkMasks out{options.text ? masks.text.data() + first : nullptr, masks.inner.data() + first,
+    const ChunkMasks out{options.text ? masks.text.data() + first : nullptr,
+                         options.text ? masks.inner.data() + first : nullptr,
                          options.wide_le ? masks.wide_le.data() + first : nullptr,
                          options.wide_be ? masks.wide_be.data() + first : nullptr};
     if (!reader.read(first, count, out)) out.clear(count);
