@@ -59,9 +59,10 @@ inline void find_run_starts(const TextMasks& masks, std::size_t begin, std::size
   const std::size_t first = all ? (begin == 0 ? 1 : 0) : out.count;
   const std::size_t last = begin + out.count == words ? out.count - 1 : out.count;
   for (std::size_t i = 0; i < first && i < out.count; ++i) edge(i);
-  const Place at{masks.text.data() + begin, masks.wide_le.data() + begin};
-  if (first < last && least == 3) fill_inner_starts<3>(at, least, first, last, out);
-  if (first < last && least != 3) fill_inner_starts<0>(at, least, first, last, out);
+  if (first < last) {
+    const Place at{masks.text.data() + begin, masks.wide_le.data() + begin};
+    least == 3 ? fill_inner_starts<3>(at, least, first, last, out) : fill_inner_starts<0>(at, least, first, last, out);
+  }
   for (std::size_t i = last > first ? last : first; i < out.count; ++i) edge(i);
 }
 
