@@ -33,6 +33,7 @@ void add_arena(const GlibcArena& arena, std::vector<HeapPart>& parts) {
 template <class Item>
 std::vector<Range> ranges_of(const std::vector<Item>& items) {
   std::vector<Range> ranges;
+  ranges.reserve(items.size());
   for (const Item& item : items) ranges.push_back(item.range);
   return joined(std::move(ranges));
 }
