@@ -15,8 +15,10 @@ const MemoryReader* memory_of(const OpenTarget& target) {
 }
 
 /// What stands in both: how the target was found, first, and what the walk says, last.
-Snapshot snapshot_of(OpenTarget& target, Facts facts, const std::vector<Note>& of_walk) {
+Snapshot snapshot_of(OpenTarget& target, Facts facts, const std::vector<Note>& of_walk,
+                     const std::vector<HeapShortfall>& shortfalls) {
   Snapshot snapshot = build_snapshot(std::move(facts));
+  add_heap_shortfalls(snapshot, shortfalls);
   snapshot.notes.insert(snapshot.notes.end(), of_walk.begin(), of_walk.end());
   snapshot.notes.insert(snapshot.notes.begin(), target.notes.begin(), target.notes.end());
   return snapshot;
@@ -49,7 +51,7 @@ Expected<HeapLook> look_at_heaps(OpenTarget& target, const CollectOptions& colle
   auto report = walk_heaps(*facts, *memory, options);
   if (!report) return failure(report.error());
   if (report->heaps.empty() && facts->mappings_known) report->notes.push_back({"no_heap", std::string(no_heap_found)});
-  Snapshot snapshot = snapshot_of(target, std::move(*facts), report->notes);
+  Snapshot snapshot = snapshot_of(target, std::move(*facts), report->notes, report->shortfalls);
   return HeapLook{std::move(snapshot), std::move(*report)};
 }
 
@@ -68,11 +70,11 @@ Expected<PartialLook> look_as_far_as_possible(OpenTarget& target, const CollectO
   if (!facts) return failure(facts.error());
   auto report = walk_heaps(*facts, *memory, options);
   if (report) {
-    Snapshot snapshot = snapshot_of(target, std::move(*facts), report->notes);
+    Snapshot snapshot = snapshot_of(target, std::move(*facts), report->notes, report->shortfalls);
     return PartialLook{std::move(snapshot), std::move(*report)};
   }
   const std::vector<Note> why{{"heap_not_walked", "what heaps hold cannot be told: " + report.error().message}};
-  return PartialLook{snapshot_of(target, std::move(*facts), why), {}};
+  return PartialLook{snapshot_of(target, std::move(*facts), why, {}), {}};
 }
 
 Expected<Snapshot> take_snapshot(OpenTarget& target, const CollectOptions& collect, WithHeaps heaps) {

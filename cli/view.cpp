@@ -17,7 +17,8 @@ namespace vmscan::cli {
 namespace {
 
 /// Notes that say that something could not be read; the others only explain.
-constexpr std::array<std::string_view, 24> partial_codes{
+constexpr std::array<std::string_view, 25> partial_codes{
+    "heap_shortfall",
     "map_denied",
     "pages_unknown",
     "thread_stacks_denied",

@@ -24,6 +24,7 @@ void write_side(JsonWriter& json, std::string_view key, const std::string& name,
   json.key("name");
   json.string(name);
   write_head(json, snapshot);
+  write_heap_shortfalls(json, snapshot.heap_shortfalls);
   write_notes(json, snapshot.notes);
   json.end_object();
 }

@@ -126,6 +126,10 @@ std::string diff_markdown(const SnapshotDiff& diff, const DiffNames& names, cons
   add_totals(out, diff, options);
   add_regions(out, diff, options);
   if (diff.heap) add_heaps(out, *diff.heap, options);
+  for (const auto& [side, snapshot] : {std::pair("base", &diff.base), std::pair("new one", &diff.now)})
+    for (const Note& note : snapshot->notes)
+      if (note.code == "heap_shortfall")
+        out += fmt::format("\nNote on the {}: {}\n", side, markdown_text(note.message));
   for (const Note& note : diff.notes) out += fmt::format("\nNote: {}\n", markdown_text(note.message));
   return out;
 }

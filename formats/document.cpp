@@ -124,8 +124,27 @@ void write_notes(JsonWriter& json, const std::vector<Note>& notes) {
   json.end_array();
 }
 
+void write_heap_shortfalls(JsonWriter& json, const std::vector<HeapShortfall>& shortfalls) {
+  json.key("heap_shortfalls");
+  json.begin_array();
+  for (const HeapShortfall& shortfall : shortfalls) {
+    json.begin_object();
+    json.key("allocator");
+    json.string(shortfall.allocator);
+    json.key("figures");
+    json.string(shortfall_figures_names[static_cast<std::size_t>(shortfall.figures)]);
+    json.key("reason");
+    json.string(shortfall_reason_names[static_cast<std::size_t>(shortfall.reason)]);
+    write_bytes(json, "blocks", shortfall.blocks);
+    write_bytes(json, "bytes", shortfall.bytes);
+    json.end_object();
+  }
+  json.end_array();
+}
+
 void write_tail(JsonWriter& json, const Snapshot& snapshot) {
   write_kernel_and_limits(json, snapshot);
+  write_heap_shortfalls(json, snapshot.heap_shortfalls);
   write_notes(json, snapshot.notes);
   json.end_object();
 }

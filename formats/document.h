@@ -14,6 +14,8 @@ void write_head(JsonWriter& json, const Snapshot& snapshot);
 /// "kernel" and "limits".
 void write_kernel_and_limits(JsonWriter& json, const Snapshot& snapshot);
 void write_notes(JsonWriter& json, const std::vector<Note>& notes);
+/// "heap_shortfalls".
+void write_heap_shortfalls(JsonWriter& json, const std::vector<HeapShortfall>& shortfalls);
 /// All of these, which end a document on one snapshot.
 void write_tail(JsonWriter& json, const Snapshot& snapshot);
 

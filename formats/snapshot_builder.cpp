@@ -100,6 +100,12 @@ void SnapshotBuilder::enter(Context context, std::string_view key) {
     case Context::Type:
       heap_->types.emplace_back();
       break;
+    case Context::Shortfalls:
+      snapshot_.heap_shortfalls.clear();
+      break;
+    case Context::Shortfall:
+      snapshot_.heap_shortfalls.emplace_back();
+      break;
     case Context::Notes:
       snapshot_.notes.clear();
       break;

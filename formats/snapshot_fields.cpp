@@ -154,11 +154,13 @@ struct Assign {
   static std::vector<Field> heap_fields();
   static std::vector<Field> size_fields();
   static std::vector<Field> type_fields();
+  static std::vector<Field> shortfall_fields();
   static std::vector<Field> small_fields(Context context);
 
   static HeapTotals& last_heap(Builder& b) { return b.heap_->heaps.back(); }
   static SizeTotals& last_size(Builder& b) { return b.heap_->sizes.back(); }
   static ObjectTotals& last_type(Builder& b) { return b.heap_->types.back(); }
+  static HeapShortfall& last_shortfall(Builder& b) { return b.snapshot_.heap_shortfalls.back(); }
   template <auto Last, auto Member>
   static void count(Builder& b, const Scalar& value) {
     Last(b).*Member = number(b, value).value_or(0);
@@ -210,6 +212,7 @@ std::vector<Field> Assign::root_fields() {
       {"limits", nullptr, Context::Limits},
       {"threads", nullptr, Context::Threads, array},
       {"heap", no_heap, Context::Heap},
+      {"heap_shortfalls", nullptr, Context::Shortfalls, array},
       {"notes", nullptr, Context::Notes, array},
   };
 }
@@ -299,6 +302,23 @@ std::vector<Field> Assign::type_fields() {
   return fields;
 }
 
+/// Why and of what, when this version does not know it: the first.
+std::vector<Field> Assign::shortfall_fields() {
+  return {
+      {"allocator", [](Builder& b, const Scalar& v) { text(b, v, last_shortfall(b).allocator); }},
+      {"figures",
+       [](Builder& b, const Scalar& v) {
+         last_shortfall(b).figures = enumerated<HeapShortfall::Figures>(b, v, shortfall_figures_names);
+       }},
+      {"reason",
+       [](Builder& b, const Scalar& v) {
+         last_shortfall(b).reason = enumerated<HeapShortfall::Reason>(b, v, shortfall_reason_names);
+       }},
+      {"blocks", [](Builder& b, const Scalar& v) { last_shortfall(b).blocks = bytes(b, v); }},
+      {"bytes", [](Builder& b, const Scalar& v) { last_shortfall(b).bytes = bytes(b, v); }},
+  };
+}
+
 std::vector<Field> Assign::small_fields(Context context) {
   switch (context) {
     case Context::Heap:
@@ -339,6 +359,7 @@ std::span<const Field> fields_of(Context context) {
     all[static_cast<std::size_t>(Context::HeapEntry)] = Assign::heap_fields();
     all[static_cast<std::size_t>(Context::Size)] = Assign::size_fields();
     all[static_cast<std::size_t>(Context::Type)] = Assign::type_fields();
+    all[static_cast<std::size_t>(Context::Shortfall)] = Assign::shortfall_fields();
     return all;
   }();
   return tables[static_cast<std::size_t>(context)];
@@ -358,6 +379,8 @@ Context element_of(Context array_context) {
       return Context::Size;
     case Context::Types:
       return Context::Type;
+    case Context::Shortfalls:
+      return Context::Shortfall;
     case Context::Notes:
       return Context::Note;
     default:

@@ -46,6 +46,8 @@ enum class Context : std::uint8_t {
   Size,
   Types,
   Type,
+  Shortfalls,
+  Shortfall,
   Notes,
   Note,
   Ignored,

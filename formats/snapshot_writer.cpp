@@ -64,6 +64,7 @@ std::string write_snapshot(const Snapshot& snapshot) {
     json.key("heap");
     write_heap_contents(json, *snapshot.heap);
   }
+  write_heap_shortfalls(json, snapshot.heap_shortfalls);
   write_notes(json, snapshot.notes);
   json.end_object();
   out += '\n';

@@ -124,6 +124,7 @@ Snapshot build_snapshot(Facts facts) {
   snapshot.kernel = facts.kernel;
   snapshot.limits = std::move(facts.limits);
   snapshot.threads = std::move(facts.threads);
+  add_heap_shortfalls(snapshot, facts.heap_shortfalls);
   return snapshot;
 }
 

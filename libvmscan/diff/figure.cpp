@@ -93,6 +93,18 @@ Bytes Figure::of(const Summary& summary) const {
   return (request ? summary.heap->live_of(*request) : summary.heap->total().live).*measure->of_live;
 }
 
+const HeapShortfall* Figure::shortfall(const Summary& summary) const {
+  if (type != RegionType::Heap && type != RegionType::PrivateData) return nullptr;
+  const auto figures = measure->of_live ? HeapShortfall::Figures::Blocks : HeapShortfall::Figures::Regions;
+  const auto found = std::ranges::find(summary.heap_shortfalls, figures, &HeapShortfall::figures);
+  return found == summary.heap_shortfalls.end() ? nullptr : &*found;
+}
+
+Figure::Doubt Figure::doubt() const {
+  if (!measure->in_bytes && measure->of_live == nullptr) return Doubt::Either;
+  return type == RegionType::PrivateData ? Doubt::TooHigh : Doubt::TooLow;
+}
+
 std::string Figure::name() const {
   const std::string which = request              ? fmt::format("[{}]", *request)
                             : !type_name.empty() ? fmt::format("[{}]", type_name)

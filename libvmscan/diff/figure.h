@@ -37,6 +37,15 @@ struct Figure {
   std::string type_name = {};                 // only objects of this C++ class; of heap_measures(). Empty: any
 
   Bytes of(const Summary& summary) const;
+  /// What is known to be missing in heaps and makes this figure wrong; null: nothing.
+  const HeapShortfall* shortfall(const Summary& summary) const;
+  /// What a shortfall makes of it.
+  enum class Doubt : std::uint8_t {
+    TooLow,   // it is at least so much: memory of heaps is missing
+    TooHigh,  // it is at most so much: it holds memory of heaps
+    Either,   // numbers of regions and of their blocks
+  };
+  Doubt doubt() const;
   std::string name() const;  // "heap.private_ws", "total.size", "heap.live[48]", "heap.live[shop::Order]"
   friend bool operator==(const Figure&, const Figure&) = default;
 };

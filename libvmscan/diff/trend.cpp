@@ -211,6 +211,11 @@ Verdict Trend::judge(const Condition& condition) const {
   verdict.base = trend.first;
   verdict.now = trend.last;
   if (!trend.slope) return verdict;
+  for (std::size_t i = trend.warm_up; i < samples_.size(); ++i)
+    if (const HeapShortfall* shortfall = condition.figure.shortfall(samples_[i].summary)) {
+      verdict.reason = doubt_of(condition.figure, *shortfall, fmt::format("snapshot {}", i + 1));
+      return verdict;
+    }
   const double limit = condition.amount_per_hour();
   const bool beyond = condition.or_equal ? trend.slope->low >= limit : trend.slope->low > limit;
   verdict.slope = trend.slope;

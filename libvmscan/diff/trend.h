@@ -81,7 +81,8 @@ class Trend {
 
   /// A slope condition trips when growth is significant, goes on over the whole time, and the lower end of its 95 %
   /// confidence interval is beyond the limit. Any other condition compares the last sample with the first behind the
-  /// warm-up. Unknown when problem() is not empty or a sample does not know the figure.
+  /// warm-up. Unknown when problem() is not empty, or a sample does not know the figure or
+  /// has a shortfall that makes it wrong.
   Verdict judge(const Condition& condition) const;
 
  private:

@@ -46,7 +46,32 @@ std::string missing_value(const Condition& condition, std::string_view where) {
   return fmt::format("{} is not known in {}{}", condition.figure.name(), where, hint);
 }
 
+constexpr std::string_view in_base = "the base", in_now = "the new snapshot";
+
+/// A figure that is wrong in the base moves the limit, and no verdict is certain.
+bool stands(const Verdict& verdict, bool base_is_wrong) {
+  const Figure::Doubt doubt = verdict.condition.figure.doubt();
+  if (base_is_wrong || doubt == Figure::Doubt::Either) return false;
+  return verdict.outcome == (doubt == Figure::Doubt::TooLow ? Verdict::Outcome::Tripped : Verdict::Outcome::Passed);
+}
+
+void weigh_shortfalls(Verdict& verdict, const Summary& base, const Summary& now) {
+  const Figure& figure = verdict.condition.figure;
+  const bool absolute = verdict.condition.kind == Condition::Kind::Absolute;
+  const HeapShortfall *before = absolute ? nullptr : figure.shortfall(base), *after = figure.shortfall(now);
+  if (verdict.outcome == Verdict::Outcome::Unknown || (before == nullptr && after == nullptr)) return;
+  verdict.reason = before != nullptr ? doubt_of(figure, *before, in_base) : doubt_of(figure, *after, in_now);
+  if (!stands(verdict, before != nullptr)) verdict.outcome = Verdict::Outcome::Unknown;
+}
+
 }  // namespace
+
+std::string doubt_of(const Figure& figure, const HeapShortfall& shortfall, std::string_view where) {
+  constexpr std::string_view how[] = {"too low", "too high", "not certain"};
+  const std::string_view out = way_out(shortfall.reason);
+  return fmt::format("{} is {} in {}: {}{}{}", figure.name(), how[static_cast<std::size_t>(figure.doubt())], where,
+                     amount_and_reason(shortfall), out.empty() ? "" : "; ", out);
+}
 
 Verdict judge(const Condition& condition, const Summary& base, const Summary& now) {
   using enum Verdict::Outcome;
@@ -54,9 +79,9 @@ Verdict judge(const Condition& condition, const Summary& base, const Summary& no
   if (condition.kind == Condition::Kind::Slope) {
     verdict.reason = "a slope needs a series, not two snapshots";
   } else if (!verdict.now) {
-    verdict.reason = missing_value(condition, "the new snapshot");
+    verdict.reason = missing_value(condition, in_now);
   } else if (condition.kind != Condition::Kind::Absolute && !verdict.base) {
-    verdict.reason = missing_value(condition, "the base");
+    verdict.reason = missing_value(condition, in_base);
   } else {
     const Amount limit = limit_of(condition, verdict.base);
     verdict.limit = limit.value_or(Bytes::max_value);
@@ -64,6 +89,7 @@ Verdict judge(const Condition& condition, const Summary& base, const Summary& no
     verdict.outcome = tripped ? Tripped : Passed;
     if (condition.kind == Condition::Kind::RelativeGrowth && *verdict.base == 0 && tripped)
       verdict.reason = "from 0, any growth is beyond a percentage";
+    weigh_shortfalls(verdict, base, now);
   }
   return verdict;
 }

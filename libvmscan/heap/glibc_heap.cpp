@@ -27,6 +27,7 @@ std::uint64_t chunk_size(const GlibcLayout& layout, std::uint64_t bytes) {
 
 void add_mapped(GlibcWalk& walk, std::vector<HeapTotals>& heaps) {
   const auto blocks = find_glibc_mapped(walk.memory, walk.found, std::numeric_limits<std::uint64_t>::max());
+  check_glibc_mapped(walk.found, blocks, HeapShortfall::Figures::Blocks, walk.report.shortfalls);
   if (blocks.empty()) return;
   HeapTotals totals{.allocator = "glibc", .name = "mapped blocks", .ranges = {}, .in_ram = {}};
   if (walk.memory.facts().pages_known) totals.residency.emplace();
@@ -49,10 +50,6 @@ void add_mapped(GlibcWalk& walk, std::vector<HeapTotals>& heaps) {
           {chunk_in_use(walk.memory, layout, block) + layout.header(), size, BlockState::Live, heaps.size()});
   }
   totals.in_ram = bytes_in_ram(walk.memory.facts(), totals.ranges);
-  if (walk.found.mapped && walk.found.mapped->blocks != blocks.size())
-    walk.report.notes.push_back(
-        {"heap_mapped_blocks", fmt::format("malloc counts {} blocks with mappings of their own, {} were found",
-                                           walk.found.mapped->blocks, blocks.size())});
   heaps.push_back(std::move(totals));
 }
 

@@ -3,6 +3,7 @@
 // chunks that a thread cache (tcache) or a fast bin holds count as in use there, though the program has freed them.
 #pragma once
 
+#include <span>
 #include <unordered_set>
 
 #include "libvmscan/heap/glibc_arenas.h"
@@ -121,6 +122,9 @@ struct GlibcMappedBlock {
 /// (glibc_mapped.cpp). None when malloc counts none.
 std::vector<GlibcMappedBlock> find_glibc_mapped(const TargetMemory& memory, const GlibcHeaps& found,
                                                 std::uint64_t most_bytes);
+/// Tells where fewer blocks or bytes were found than malloc counts. (glibc_totals.cpp)
+void check_glibc_mapped(const GlibcHeaps& found, std::span<const GlibcMappedBlock> blocks,
+                        HeapShortfall::Figures figures, std::vector<HeapShortfall>& shortfalls);
 /// The header that belongs to what the program has: not the first in the block when it had to be aligned.
 Address chunk_in_use(const TargetMemory& memory, const GlibcLayout& layout, const GlibcMappedBlock& block);
 

@@ -45,12 +45,15 @@ void add_ranges(const std::vector<Range>& ranges, std::string_view details, cons
         {.range = range, .kind = HeapPart::Kind::Allocator, .details = std::string(details), .evidence = evidence});
 }
 
-std::vector<HeapPart> glibc_parts(const TargetMemory& memory, std::uint64_t most_bytes) {
+std::vector<HeapPart> glibc_parts(const TargetMemory& memory, std::uint64_t most_bytes,
+                                  std::vector<HeapShortfall>& shortfalls) {
   std::vector<HeapPart> parts;
   const GlibcHeaps found = find_glibc_heaps(memory);
   for (const GlibcArena& arena : found.arenas) add_arena(arena, parts);
   if (found.arenas.empty() || most_bytes == 0) return parts;
-  for (const GlibcMappedBlock& block : find_glibc_mapped(memory, found, most_bytes))
+  const auto blocks = find_glibc_mapped(memory, found, most_bytes);
+  check_glibc_mapped(found, blocks, HeapShortfall::Figures::Regions, shortfalls);
+  for (const GlibcMappedBlock& block : blocks)
     parts.push_back({.range = block.range,
                      .kind = HeapPart::Kind::Block,
                      .details = "block of malloc",
@@ -144,7 +147,9 @@ std::vector<HeapPart> all_parts(const TargetMemory& memory, std::vector<HeapPart
 
 void find_heap_parts(Facts& facts, const MemoryReader& reader, std::uint64_t most_bytes) {
   const TargetMemory memory(facts, reader);
-  facts.heaps = all_parts(memory, glibc_parts(memory, most_bytes), find_others(memory));
+  std::vector<HeapShortfall> shortfalls;
+  facts.heaps = all_parts(memory, glibc_parts(memory, most_bytes, shortfalls), find_others(memory));
+  facts.heap_shortfalls = std::move(shortfalls);
 }
 
 void find_owners(Facts& facts, const MemoryReader& reader, std::uint64_t most_bytes) {
@@ -155,8 +160,10 @@ void find_owners(Facts& facts, const MemoryReader& reader, std::uint64_t most_by
   auto others =
       std::async(beside ? beside_if_possible : std::launch::deferred, [&memory] { return find_others(memory); });
   if (beside) find_runtime_parts(facts, reader);
-  std::vector<HeapPart> glibc = glibc_parts(memory, most_bytes);
+  std::vector<HeapShortfall> shortfalls;
+  std::vector<HeapPart> glibc = glibc_parts(memory, most_bytes, shortfalls);
   facts.heaps = all_parts(memory, std::move(glibc), others.get());
+  facts.heap_shortfalls = std::move(shortfalls);
 }
 
 }  // namespace vmscan

@@ -35,7 +35,8 @@ struct HeapReport : HeapContents {
   bool blocks_complete = true;    // false: there are more than may be listed
   bool retried = false;           // a heap changed while it was read
   HugePages::Policy huge_policy = HugePages::Policy::Unknown;
-  std::uint64_t huge_page_bytes = 0;  // 0: not known
+  std::uint64_t huge_page_bytes = 0;      // 0: not known
+  std::vector<HeapShortfall> shortfalls;  // against what allocators count; Figures::Blocks
   std::vector<Note> notes;
 };
 

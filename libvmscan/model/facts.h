@@ -166,8 +166,9 @@ struct Facts {
   std::vector<SignalStack> signal_stacks;  // sorted, never overlapping, in nobody's heap or stack
   Bytes least_signal_stack;                // AT_MINSIGSTKSZ: what a signal frame takes on this processor
   std::vector<HeapPart> heaps;
-  std::optional<HugePages> huge_pages;  // unset: not asked for, or not known
-  std::vector<RuntimePart> runtimes;    // sorted, never overlapping
+  std::vector<HeapShortfall> heap_shortfalls;  // of `heaps`, against what allocators count; Figures::Regions
+  std::optional<HugePages> huge_pages;         // unset: not asked for, or not known
+  std::vector<RuntimePart> runtimes;           // sorted, never overlapping
   std::vector<Note> notes;
 };
 

@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "libvmscan/model/heap_contents.h"
+#include "libvmscan/model/heap_shortfall.h"
 #include "libvmscan/model/region.h"
 #include "libvmscan/model/target.h"
 
@@ -33,9 +35,13 @@ struct Snapshot {
   KernelCounters kernel;
   std::vector<Limit> limits;
   std::vector<Thread> threads;
-  std::shared_ptr<const HeapContents> heap;  // null: not asked for, or not found
+  std::shared_ptr<const HeapContents> heap;    // null: not asked for, or not found
+  std::vector<HeapShortfall> heap_shortfalls;  // empty: none is known
   std::vector<Note> notes;
 };
+
+/// Adds them, with a note for each allocator and reason.
+void add_heap_shortfalls(Snapshot& snapshot, std::span<const HeapShortfall> shortfalls);
 
 /// One line of the summary.
 struct TypeTotal {
@@ -54,6 +60,7 @@ struct Summary {
   std::array<TypeTotal, region_types.size()> rows;  // indexed by RegionType
   TypeTotal total;                                  // all that have a row, but Free; `type` has no meaning here
   std::shared_ptr<const HeapContents> heap;         // of the snapshot; null for several together
+  std::vector<HeapShortfall> heap_shortfalls;
 
   /// Adds another process, row by row; memory that both share is counted in both.
   Summary& operator+=(const Summary& other);

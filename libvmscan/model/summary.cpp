@@ -87,6 +87,7 @@ void fill_total(Summary& summary) {
 Summary summarize(const Snapshot& snapshot) {
   Summary summary;
   summary.heap = snapshot.heap;
+  summary.heap_shortfalls = snapshot.heap_shortfalls;
   for (const RegionTypeName& entry : region_types) summary.rows[index_of(entry.type)].type = entry.type;
   TypeTotal& page_table = summary.rows[index_of(RegionType::PageTable)];
   const Usage nothing = usage_of_nothing(snapshot);
@@ -116,6 +117,7 @@ Summary& Summary::operator+=(const Summary& other) {
   for (std::size_t i = 0; i < rows.size(); ++i) add(rows[i], other.rows[i]);
   fill_total(*this);
   heap = nullptr;
+  heap_shortfalls.insert(heap_shortfalls.end(), other.heap_shortfalls.begin(), other.heap_shortfalls.end());
   return *this;
 }
 

@@ -121,6 +121,12 @@ Snapshot rich_snapshot() {
   snapshot.limits.push_back({"address_space", 0x35000, {}, true});
   snapshot.threads.push_back({42, "target", 0x7ffffffdf000});
   snapshot.threads.push_back({43, "worker", std::nullopt});
+  snapshot.heap_shortfalls = {{.allocator = "glibc", .blocks = 3, .bytes = 0x3000},
+                              {.allocator = "mimalloc",
+                               .figures = HeapShortfall::Figures::Blocks,
+                               .reason = HeapShortfall::Reason::SwappedOut,
+                               .blocks = {},
+                               .bytes = 0x5000}};
   snapshot.notes.push_back({"no_smaps", "smaps was not read"});
   return snapshot;
 }

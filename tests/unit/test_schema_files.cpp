@@ -77,7 +77,7 @@ TEST_CASE("what the three schemas have in common is the same in each") {
   const Json summary = schema_of("summary")["$defs"];
   const Json details = schema_of("details")["$defs"];
   for (const char* shared :
-       {"bytes", "address", "time", "consistency", "target", "kernel", "limits", "notes", "usage"}) {
+       {"bytes", "address", "time", "consistency", "target", "kernel", "limits", "notes", "heap_shortfalls", "usage"}) {
     CAPTURE(shared);
     CHECK(snapshot.at(shared) == summary.at(shared));
     CHECK(snapshot.at(shared) == details.at(shared));

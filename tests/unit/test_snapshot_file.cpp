@@ -51,6 +51,7 @@ TEST_CASE("a rich snapshot comes back as it was") {
   CHECK(after->limits[1].unlimited);
   CHECK(after->threads[0].stack_pointer == before.threads[0].stack_pointer);
   CHECK_FALSE(after->threads[1].stack_pointer);
+  CHECK(after->heap_shortfalls == before.heap_shortfalls);
   CHECK(after->notes.size() == 1);
 }
 
@@ -303,4 +304,35 @@ TEST_CASE("a snapshot is recognised by its content") {
                            "{\"scheme\":", "\"schema\""}) {
     CHECK_FALSE(looks_like_snapshot(text));
   }
+}
+
+TEST_CASE("shortfalls are read as they stand; files of older versions have none") {
+  const auto read = [](std::string_view list) {
+    return read_snapshot(head + "\"regions\":[],\"heap_shortfalls\":" + std::string(list) + "}");
+  };
+  const auto old = read_snapshot(with_regions(""));
+  REQUIRE(old);
+  CHECK(old->heap_shortfalls.empty());
+  CHECK(read("null")->heap_shortfalls.empty());
+  const auto later = read(R"([{"allocator":"new","figures":"blocks","reason":"stolen","blocks":2,"bytes":null}])");
+  REQUIRE(later);
+  REQUIRE(later->heap_shortfalls.size() == 1);
+  const HeapShortfall expected{.allocator = "new", .figures = HeapShortfall::Figures::Blocks, .blocks = 2, .bytes = {}};
+  CHECK(later->heap_shortfalls[0] == expected);
+  CHECK(has_note(*later, "unknown_value"));
+  for (const char* wrong : {"{}", "[1]", "[null]", R"([{"bytes":-1}])", R"([{"reason":7}])"}) CHECK_FALSE(read(wrong));
+}
+
+TEST_CASE("each allocator's shortfall is one note, though it stands in two kinds of figures") {
+  Snapshot snapshot;
+  HeapShortfall missing{.allocator = "glibc", .blocks = 3, .bytes = 10 << 10};
+  add_heap_shortfalls(snapshot, std::vector{missing});
+  missing.figures = HeapShortfall::Figures::Blocks;
+  add_heap_shortfalls(snapshot, std::vector{missing});
+  missing.reason = HeapShortfall::Reason::SwappedOut;
+  add_heap_shortfalls(snapshot, std::vector{missing});
+  REQUIRE(snapshot.heap_shortfalls.size() == 3);
+  REQUIRE(snapshot.notes.size() == 2);
+  CHECK_THAT(snapshot.notes[0].message, Catch::Contains("glibc's malloc counts 3 blocks of 10 K more"));
+  CHECK_THAT(snapshot.notes[1].message, Catch::Contains("swapped out") && Catch::Contains("--all-pages"));
 }

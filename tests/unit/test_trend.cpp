@@ -209,4 +209,10 @@ TEST_CASE("too few samples, too short a time and unknown values have no slope") 
   auto samples = clean_samples(40);
   samples[3].summary = Summary{};
   CHECK(reason(Trend(samples, {})) == "heap.private_ws is not known in snapshot 4");
+  samples = clean_samples(40);
+  samples[30].summary.heap_shortfalls = {{.allocator = "glibc", .blocks = 3, .bytes = 4096}};
+  CHECK(reason(Trend(samples, {})) ==
+        "heap.private_ws is too low in snapshot 31: glibc's malloc counts 3 blocks of 4 K more than could be found");
+  CHECK(judged(Trend(samples, {}), "total.private_ws slope > 1MiB/h").outcome == Verdict::Outcome::Passed);
+  CHECK(judged(Trend(samples, {}), "heap.private_ws > +1MiB").outcome == Verdict::Outcome::Passed);
 }

@@ -27,7 +27,64 @@ void check_limit(std::string_view limit, std::uint64_t base, std::uint64_t last_
   CHECK(*verdict.limit == (verdict.condition.or_equal ? last_passing + 1 : last_passing));
 }
 
+/// All figures are 100; a shortfall in the base, in the new one, or in both.
+Verdict doubted(std::string_view condition, HeapShortfall shortfall, bool in_base, bool in_now) {
+  const auto summary = [&](bool is_short) {
+    Summary summary;
+    for (TypeTotal& row : summary.rows) row.size = row.usage.private_ws = row.regions = row.largest = 100;
+    summary.total = summary.rows[0];
+    HeapContents contents;
+    contents.heaps.push_back({.allocator = "glibc", .name = "main arena", .ranges = {}, .in_ram = {}});
+    contents.heaps.back().live = {100, 100};
+    contents.sizes.push_back({.size = 64, .least_request = 41, .most_request = 56, .live = {100, 100}});
+    contents.types.push_back({.name = "shop::Order", .image = "shop", .live = {100, 100}});
+    summary.heap = std::make_shared<HeapContents>(std::move(contents));
+    if (is_short) summary.heap_shortfalls.push_back(shortfall);
+    return summary;
+  };
+  return judge(parse_condition(condition).value(), summary(in_base), summary(in_now));
+}
+
+const HeapShortfall of_regions{.allocator = "glibc", .blocks = 3, .bytes = 10 << 10};
+const HeapShortfall of_blocks{.allocator = "glibc",
+                              .figures = HeapShortfall::Figures::Blocks,
+                              .reason = HeapShortfall::Reason::SwappedOut,
+                              .blocks = {},
+                              .bytes = 10 << 10};
+
 }  // namespace
+
+TEST_CASE("a figure that lacks what an allocator counts is not judged") {
+  for (const char* condition : {"heap.private_ws > 100", "heap.private_ws > +0", "heap.size >= +1%", "heap.count > 100",
+                                "heap.largest > +max(1,1%)", "private_data.private_ws > 99", "private_data.count > 99"})
+    CHECK(doubted(condition, of_regions, false, true).outcome == Outcome::Unknown);
+  for (const char* condition :
+       {"heap.live > 100", "heap.live_blocks > +0", "heap.live[48] > +0", "heap.live[shop::Order] > +0"}) {
+    CHECK(doubted(condition, of_blocks, false, true).outcome == Outcome::Unknown);
+    CHECK(doubted(condition, of_regions, true, true).outcome == Outcome::Passed);
+  }
+  CHECK(doubted("heap.private_ws > +0", of_blocks, true, true).outcome == Outcome::Passed);
+  CHECK(doubted("heap.private_ws > +0", of_regions, false, true).reason ==
+        "heap.private_ws is too low in the new snapshot: glibc's malloc counts 3 blocks of 10 K more than could be "
+        "found");
+  CHECK(doubted("heap.live > +0", of_blocks, true, false).reason ==
+        "heap.live is too low in the base: 10 K of glibc's malloc is swapped out and was not read; --all-pages reads "
+        "it");
+}
+
+TEST_CASE("a shortfall that cannot change the verdict leaves it") {
+  // What was found is beyond the limit already; what was not is more.
+  for (const char* condition : {"heap.private_ws > 99", "heap.largest >= 100", "heap.size > 5"})
+    CHECK(doubted(condition, of_regions, true, true).outcome == Outcome::Tripped);
+  CHECK(doubted("heap.live_blocks > 99", of_blocks, true, true).outcome == Outcome::Tripped);
+  // Private data holds what was not found, and has no more than that.
+  CHECK(doubted("private_data.private_ws > 100", of_regions, true, true).outcome == Outcome::Passed);
+  CHECK(doubted("private_data.private_ws > +0", of_regions, false, true).outcome == Outcome::Passed);
+  CHECK(doubted("private_data.private_ws > +0", of_regions, true, false).outcome == Outcome::Unknown);
+  for (const char* condition : {"total.private_ws > 100", "total.private_ws > +0", "managed_heap.size > +0",
+                                "stack.size > 100", "shareable.count > +0"})
+    CHECK(doubted(condition, of_regions, true, true).outcome == Outcome::Passed);
+}
 
 TEST_CASE("an absolute limit looks at the new value alone") {
   check_limit("> 100", 0, 100);
