@@ -2,6 +2,7 @@
 
 #include "libvmscan/classify/build_snapshot.h"
 #include "libvmscan/heap/heap_walk.h"
+#include "libvmscan/heap/recheck.h"
 
 namespace vmscan::cli {
 namespace {
@@ -40,18 +41,48 @@ Expected<HeapLook> recall(OpenTarget& target, const HeapOptions& options) {
   return looked;
 }
 
+struct Walk {
+  Facts facts;
+  Result<HeapReport> report;
+
+  /// What the owners of regions lack as well has been looked at again already.
+  bool in_doubt() const {
+    return facts.target.kind == TargetKind::Process && report && may_pass(report->shortfalls) &&
+           !may_pass(facts.heap_shortfalls);
+  }
+};
+
+Expected<Walk> walk_once(OpenTarget& target, const CollectOptions& collect, const HeapOptions& options) {
+  auto facts = target.source->collect(collect);
+  if (!facts) return failure(facts.error());
+  auto report = walk_heaps(*facts, *memory_of(target), options);
+  return Walk{std::move(*facts), std::move(report)};
+}
+
+Expected<Walk> walk(OpenTarget& target, const CollectOptions& collect, const HeapOptions& options) {
+  auto walked = walk_once(target, collect, options);
+  for (int looks = 1; looks < shortfall_looks && walked && walked->in_doubt(); ++looks) {
+    auto again = walk_once(target, collect, options);
+    if (again && again->report)
+      again->report->shortfalls =
+          standing(walked->report->shortfalls, again->report->shortfalls, changed_bytes(walked->facts, again->facts));
+    walked = std::move(again);
+  }
+  return walked;
+}
+
 }  // namespace
 
 Expected<HeapLook> look_at_heaps(OpenTarget& target, const CollectOptions& collect, const HeapOptions& options) {
   if (target.source == nullptr) return recall(target, options);
   const MemoryReader* memory = memory_of(target);
   if (memory == nullptr) return failure(exit_usage, "this file holds no memory to look at: name a process or a core");
-  auto facts = target.source->collect(collect);
-  if (!facts) return failure(facts.error());
-  auto report = walk_heaps(*facts, *memory, options);
+  auto walked = walk(target, collect, options);
+  if (!walked) return std::unexpected(walked.error());
+  auto& [facts, report] = *walked;
   if (!report) return failure(report.error());
-  if (report->heaps.empty() && facts->mappings_known) report->notes.push_back({"no_heap", std::string(no_heap_found)});
-  Snapshot snapshot = snapshot_of(target, std::move(*facts), report->notes, report->shortfalls);
+  if (report->heaps.empty() && facts.mappings_known) report->notes.push_back({"no_heap", std::string(no_heap_found)});
+  Snapshot snapshot = snapshot_of(target, std::move(facts), report->notes, report->shortfalls);
   return HeapLook{std::move(snapshot), std::move(*report)};
 }
 
@@ -66,15 +97,15 @@ Expected<PartialLook> look_as_far_as_possible(OpenTarget& target, const CollectO
          "it holds no memory, and what heaps hold cannot be told: name a process or a core for that"});
     return PartialLook{std::move(*snapshot), {}};
   }
-  auto facts = target.source->collect(collect);
-  if (!facts) return failure(facts.error());
-  auto report = walk_heaps(*facts, *memory, options);
+  auto walked = walk(target, collect, options);
+  if (!walked) return std::unexpected(walked.error());
+  auto& [facts, report] = *walked;
   if (report) {
-    Snapshot snapshot = snapshot_of(target, std::move(*facts), report->notes, report->shortfalls);
+    Snapshot snapshot = snapshot_of(target, std::move(facts), report->notes, report->shortfalls);
     return PartialLook{std::move(snapshot), std::move(*report)};
   }
   const std::vector<Note> why{{"heap_not_walked", "what heaps hold cannot be told: " + report.error().message}};
-  return PartialLook{snapshot_of(target, std::move(*facts), why, {}), {}};
+  return PartialLook{snapshot_of(target, std::move(facts), why, {}), {}};
 }
 
 Expected<Snapshot> take_snapshot(OpenTarget& target, const CollectOptions& collect, WithHeaps heaps) {

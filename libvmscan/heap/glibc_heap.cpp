@@ -67,6 +67,7 @@ HeapReport walk_glibc(const TargetMemory& memory, const HeapOptions& options) {
   walk.heaps = range_of_heaps(found);
   walk.cache_sizes = sizes_of_thread_caches(found.layout.word);
   std::vector<HeapTotals> heaps = walk_arenas(walk);
+  check_glibc_arenas(memory, found, HeapShortfall::Figures::Blocks, report.shortfalls);
   report.blocks = std::move(walk.all.blocks);
   report.blocks_complete = walk.all.blocks_complete;
   report.notes = std::move(walk.all.notes);

@@ -122,7 +122,10 @@ struct GlibcMappedBlock {
 /// (glibc_mapped.cpp). None when malloc counts none.
 std::vector<GlibcMappedBlock> find_glibc_mapped(const TargetMemory& memory, const GlibcHeaps& found,
                                                 std::uint64_t most_bytes);
-/// Tells where fewer blocks or bytes were found than malloc counts. (glibc_totals.cpp)
+/// Tells where arenas take more from the system than was found. (glibc_totals.cpp)
+void check_glibc_arenas(const TargetMemory& memory, const GlibcHeaps& found, HeapShortfall::Figures figures,
+                        std::vector<HeapShortfall>& shortfalls);
+/// Tells where fewer blocks or bytes with mappings of their own were found than malloc counts. (glibc_totals.cpp)
 void check_glibc_mapped(const GlibcHeaps& found, std::span<const GlibcMappedBlock> blocks,
                         HeapShortfall::Figures figures, std::vector<HeapShortfall>& shortfalls);
 /// The header that belongs to what the program has: not the first in the block when it had to be aligned.

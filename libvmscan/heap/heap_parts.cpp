@@ -11,6 +11,7 @@
 #include "libvmscan/heap/loader_data.h"
 #include "libvmscan/heap/mallocng.h"
 #include "libvmscan/heap/mimalloc.h"
+#include "libvmscan/heap/musl_bump.h"
 #include "libvmscan/heap/runtimes/runtimes.h"
 #include "libvmscan/heap/tcmalloc.h"
 #include "libvmscan/model/run_on_threads.h"
@@ -50,6 +51,7 @@ std::vector<HeapPart> glibc_parts(const TargetMemory& memory, std::uint64_t most
   std::vector<HeapPart> parts;
   const GlibcHeaps found = find_glibc_heaps(memory);
   for (const GlibcArena& arena : found.arenas) add_arena(arena, parts);
+  check_glibc_arenas(memory, found, HeapShortfall::Figures::Regions, shortfalls);
   if (found.arenas.empty() || most_bytes == 0) return parts;
   const auto blocks = find_glibc_mapped(memory, found, most_bytes);
   check_glibc_mapped(found, blocks, HeapShortfall::Figures::Regions, shortfalls);
@@ -68,8 +70,9 @@ void add_jemalloc(PageCache& cache, std::vector<HeapPart>& parts) {
   add_ranges(found.metadata, "jemalloc metadata", evidence, parts);
 }
 
-void add_mallocng(const TargetMemory& memory, std::vector<HeapPart>& parts) {
+void add_mallocng(const TargetMemory& memory, std::vector<HeapPart>& parts, std::vector<HeapShortfall>& shortfalls) {
   const MallocngHeaps found = find_mallocng(memory);
+  check_mallocng(found, HeapShortfall::Figures::Regions, shortfalls);
   std::vector<Range> ranges;
   for (const MallocngGroup& group : found.groups)
     if (group.mapped != 0) ranges.push_back(group.range());
@@ -93,6 +96,12 @@ void add_tcmalloc(PageCache& cache, std::vector<HeapPart>& parts) {
   add_ranges(found.metadata, "tcmalloc metadata", evidence, parts);
 }
 
+void add_musl_bump(const MuslBump& found, std::vector<HeapPart>& parts, std::vector<HeapShortfall>& shortfalls) {
+  for (const MuslBump::Area& area : found.areas)
+    add_ranges({area.range}, "musl bump area", fmt::format("musl's brk, cur and end at {:#x}", found.state), parts);
+  if (found.mapped) shortfalls.push_back({.allocator = "musl", .blocks = {}, .bytes = {}});
+}
+
 /// Starting one costs more than it saves where there is little to look at.
 bool worth_a_thread(const Facts& facts) {
   constexpr std::uint64_t least = std::uint64_t{32} << 20;
@@ -102,6 +111,8 @@ bool worth_a_thread(const Facts& facts) {
 /// What does not depend on glibc's heaps.
 struct Others {
   std::vector<HeapPart> parts;  // of other allocators
+  std::vector<HeapShortfall> shortfalls;
+  MuslBump bump;  // counts only where there is no other allocator
   std::vector<Range> loader;
 };
 
@@ -109,9 +120,10 @@ Others find_others(const TargetMemory& memory) {
   Others found;
   PageCache cache(memory);
   add_jemalloc(cache, found.parts);
-  add_mallocng(memory, found.parts);
+  add_mallocng(memory, found.parts, found.shortfalls);
   add_mimalloc(memory, found.parts);
   add_tcmalloc(cache, found.parts);
+  if (found.parts.empty()) found.bump = find_musl_bump(memory);
   found.loader = find_loader_data(memory);
   return found;
 }
@@ -134,9 +146,12 @@ void add_loader(const TargetMemory& memory, const std::vector<Range>& ranges, st
 }
 
 /// In order of address.
-std::vector<HeapPart> all_parts(const TargetMemory& memory, std::vector<HeapPart> glibc, Others others) {
+std::vector<HeapPart> all_parts(const TargetMemory& memory, std::vector<HeapPart> glibc, Others others,
+                                std::vector<HeapShortfall>& shortfalls) {
   std::vector<HeapPart> parts = std::move(glibc);
   parts.insert(parts.end(), std::make_move_iterator(others.parts.begin()), std::make_move_iterator(others.parts.end()));
+  shortfalls.insert(shortfalls.end(), others.shortfalls.begin(), others.shortfalls.end());
+  if (parts.empty()) add_musl_bump(others.bump, parts, shortfalls);
   add_loader(memory, others.loader, parts);
   std::sort(parts.begin(), parts.end(),
             [](const HeapPart& a, const HeapPart& b) { return a.range.begin < b.range.begin; });
@@ -148,7 +163,7 @@ std::vector<HeapPart> all_parts(const TargetMemory& memory, std::vector<HeapPart
 void find_heap_parts(Facts& facts, const MemoryReader& reader, std::uint64_t most_bytes) {
   const TargetMemory memory(facts, reader);
   std::vector<HeapShortfall> shortfalls;
-  facts.heaps = all_parts(memory, glibc_parts(memory, most_bytes, shortfalls), find_others(memory));
+  facts.heaps = all_parts(memory, glibc_parts(memory, most_bytes, shortfalls), find_others(memory), shortfalls);
   facts.heap_shortfalls = std::move(shortfalls);
 }
 
@@ -162,7 +177,7 @@ void find_owners(Facts& facts, const MemoryReader& reader, std::uint64_t most_by
   if (beside) find_runtime_parts(facts, reader);
   std::vector<HeapShortfall> shortfalls;
   std::vector<HeapPart> glibc = glibc_parts(memory, most_bytes, shortfalls);
-  facts.heaps = all_parts(memory, std::move(glibc), others.get());
+  facts.heaps = all_parts(memory, std::move(glibc), others.get(), shortfalls);
   facts.heap_shortfalls = std::move(shortfalls);
 }
 

@@ -3,21 +3,47 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "libvmscan/heap/block_looks.h"
 #include "libvmscan/heap/glibc_walk.h"
 #include "libvmscan/heap/jemalloc.h"
 #include "libvmscan/heap/mallocng.h"
 #include "libvmscan/heap/mimalloc.h"
+#include "libvmscan/heap/musl_bump.h"
 #include "libvmscan/heap/tcmalloc.h"
 
 namespace vmscan {
+namespace {
+
+/// What an allocator needs for itself holds no blocks, and a few bytes between glibc's blocks are nobody's.
+bool may_hold_blocks(const HeapTotals& heap) {
+  return heap.unread > 0 && !heap.name.ends_with("metadata") && (heap.allocator != "glibc" || heap.broken > 0);
+}
+
+/// One for each allocator with heaps of which a part was not understood. How much of it lives is not known where none
+/// of its structures are broken, but all of a kind that this version does not know.
+void check_unread(HeapReport& report) {
+  std::map<std::string, HeapTotals> unread;
+  for (const HeapTotals& heap : report.heaps)
+    if (may_hold_blocks(heap)) unread[heap.allocator] += heap;
+  for (const auto& [allocator, sum] : unread)
+    report.shortfalls.push_back({.allocator = allocator,
+                                 .figures = HeapShortfall::Figures::Blocks,
+                                 .reason = HeapShortfall::Reason::NotUnderstood,
+                                 .blocks = {},
+                                 .bytes = sum.broken > 0 ? Bytes{sum.unread} : Bytes{}});
+}
+
+}  // namespace
 
 Result<HeapReport> walk_heaps(const Facts& facts, const MemoryReader& reader, const HeapOptions& options) {
   const TargetMemory memory(facts, reader);
   HeapReport report = walk_glibc(memory, options);
-  for (const auto walk : {walk_jemalloc, walk_mallocng, walk_mimalloc, walk_tcmalloc}) walk(memory, options, report);
+  for (const auto walk : {walk_jemalloc, walk_mallocng, walk_mimalloc, walk_tcmalloc, walk_musl_bump})
+    walk(memory, options, report);
   if (memory.refusal()) return std::unexpected(*memory.refusal());
+  check_unread(report);
   if (report.heaps.empty() && !holds_data_of_libc(memory))
     return fail(ErrorCode::Unsupported,
                 fmt::format("{}: it holds no memory of the C library, where malloc keeps its heaps: a core or a dump "

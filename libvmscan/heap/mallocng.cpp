@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::uint64_t area_bytes = 4096, unit = 16, slot_tail = 4;  // a slot ends in 4 bytes of the next one's header
 constexpr std::size_t most_areas = 1 << 18;
+constexpr std::uint64_t most_slots = std::uint64_t{1} << 32;  // of one size class: more is something else
 constexpr std::array<std::uint16_t, 48> class_units{
     1,   2,   3,   4,    5,    6,    7,    8,    9,    10,   12,   15,   18,   20,   25,   31,
     36,  42,  50,  63,   72,   84,   102,  127,  146,  170,  204,  255,  292,  340,  409,  511,
@@ -36,8 +37,10 @@ class Finder {
       if (found_.context != 0) break;
     }
     if (found_.context == 0) return {};
+    found_.counted = read_usage();
     for (const Range& area : found_.areas) read_area(area.begin);
     hold_groups();
+    count_again();
     return std::move(found_);
   }
 
@@ -57,9 +60,29 @@ class Finder {
           check_of(tail) != secret)
         continue;
       found_.context = at + i;
+      usage_ = found_.context + done + 8 + (5 + 3 + class_units.size()) * word_;
       add_areas(head, secret);
       return;
     }
+  }
+
+  std::optional<std::array<std::uint64_t, 48>> read_usage() const {
+    std::array<std::uint64_t, 48> usage{};
+    std::array<std::byte, 48 * 8> bytes{};
+    if (memory_.read(usage_, std::span(bytes).first(48 * word_)) != 48 * word_) return std::nullopt;
+    for (std::size_t i = 0; i < usage.size(); ++i) {
+      usage[i] = memory_.word_at(bytes, i * word_);
+      if (usage[i] > most_slots) return std::nullopt;
+    }
+    if (std::ranges::all_of(usage, [](std::uint64_t count) { return count == 0; })) return std::nullopt;
+    return usage;
+  }
+
+  /// What it counted all the time.
+  void count_again() {
+    const auto again = read_usage();
+    if (!again || !found_.counted) return found_.counted.reset();
+    for (std::size_t i = 0; i < again->size(); ++i) (*found_.counted)[i] = std::min((*found_.counted)[i], (*again)[i]);
   }
 
   std::optional<std::uint64_t> check_of(Address area) {
@@ -141,6 +164,7 @@ class Finder {
   std::size_t word_;
   PageCache cache_;
   MallocngHeaps found_;
+  Address usage_ = 0;  // of usage_by_class
 };
 
 /// size_to_class() in meta.h; the smaller of two neighbouring classes may be left out while there are few blocks.
@@ -201,6 +225,19 @@ class Walker {
 
 Range MallocngGroup::range() const { return {memory, memory + (mapped != 0 ? mapped : unit + slots * stride)}; }
 
+void check_mallocng(const MallocngHeaps& found, HeapShortfall::Figures figures,
+                    std::vector<HeapShortfall>& shortfalls) {
+  if (!found.counted) return;
+  auto missing = *found.counted;
+  for (const MallocngGroup& group : found.groups)
+    if (group.size_class < missing.size() && (group.mapped != 0 || group.held))
+      missing[group.size_class] -= std::min<std::uint64_t>(missing[group.size_class], group.slots);
+  BlockSum sum;
+  for (std::size_t i = 0; i < missing.size(); ++i) sum += {missing[i], missing[i] * unit * class_units[i]};
+  if (sum.blocks > 0)
+    shortfalls.push_back({.allocator = "mallocng", .figures = figures, .blocks = sum.blocks, .bytes = sum.bytes});
+}
+
 MallocngHeaps find_mallocng(const TargetMemory& memory) { return Finder(memory).find(); }
 
 void walk_mallocng(const TargetMemory& memory, const HeapOptions& options, HeapReport& report) {
@@ -208,6 +245,7 @@ void walk_mallocng(const TargetMemory& memory, const HeapOptions& options, HeapR
   if (found.context == 0) return;
   AllocatorWalk walk(memory, options, report, "mallocng");
   Walker(walk, found).run();
+  check_mallocng(found, HeapShortfall::Figures::Blocks, report.shortfalls);
 }
 
 }  // namespace vmscan

@@ -2,7 +2,9 @@
 // From src/malloc/mallocng/meta.h, malloc.c, free.c and donate.c of musl 1.2.1 to 1.2.5:
 //   struct malloc_context { uint64_t secret; [size_t pagesize;] int init_done; unsigned mmap_counter;
 //                           struct meta *free_meta_head, *avail_meta; size_t avail_meta_count, avail_meta_area_count,
-//                           meta_alloc_shift; struct meta_area *meta_area_head, *meta_area_tail; … }   in libc's data
+//                           meta_alloc_shift; struct meta_area *meta_area_head, *meta_area_tail;
+//                           unsigned char *avail_meta_areas; struct meta *active[48]; size_t usage_by_class[48]; … }
+//                           in libc's data; usage_by_class counts slots of all groups but those given away below
 //   struct meta_area      { uint64_t check; struct meta_area *next; int nslots; struct meta slots[]; } pages of 4096
 //   bytes struct meta           { struct meta *prev, *next; struct group *mem; int avail_mask, freed_mask;
 //                           uintptr_t last_idx:5, freeable:1, sizeclass:6, maplen; }
@@ -12,6 +14,8 @@
 // it is in neither mask. It may hold a group itself; groups without a mapping that no slot holds are memory that the
 // dynamic linker gave away at the ends of data segments.
 #pragma once
+
+#include <array>
 
 #include "libvmscan/heap/allocator.h"
 
@@ -34,9 +38,14 @@ struct MallocngHeaps {
   std::vector<MallocngGroup> groups;
   std::vector<Range> areas;  // of metadata
   std::size_t rejected = 0;  // groups that contradict themselves
+  /// Slots of each size class by its own count; nullopt: not where it is expected.
+  std::optional<std::array<std::uint64_t, 48>> counted;
 };
 
 MallocngHeaps find_mallocng(const TargetMemory& memory);
+
+/// Tells where fewer slots were found than it counts.
+void check_mallocng(const MallocngHeaps& found, HeapShortfall::Figures figures, std::vector<HeapShortfall>& shortfalls);
 
 void walk_mallocng(const TargetMemory& memory, const HeapOptions& options, HeapReport& report);
 

@@ -26,7 +26,8 @@ std::string_view owner_of(const HeapShortfall& shortfall) {
 
 /// "3 blocks of 812 K", "812 K", "3 blocks", "memory".
 std::string amount_of(const HeapShortfall& shortfall) {
-  const std::string size = shortfall.bytes ? fmt::format("{} K", (*shortfall.bytes + 1023) / 1024) : std::string{};
+  const std::string size =
+      shortfall.bytes ? fmt::format("{} K", *shortfall.bytes / 1024 + (*shortfall.bytes % 1024 != 0)) : std::string{};
   if (shortfall.blocks.value_or(0) == 0) return size.empty() ? "memory" : size;
   const std::string count = fmt::format("{} block{}", *shortfall.blocks, *shortfall.blocks == 1 ? "" : "s");
   return size.empty() ? count : fmt::format("{} of {}", count, size);
@@ -46,6 +47,8 @@ std::string amount_and_reason(const HeapShortfall& shortfall) {
       return fmt::format("{} of {} could not be read", amount, owner);
     case Reason::SearchEnded:
       return fmt::format("{} of {} was not found before the search reached its bound", amount, owner);
+    case Reason::NotUnderstood:
+      return fmt::format("{} of {} has structures that are broken or not known", amount, owner);
   }
   return {};
 }

@@ -12,10 +12,11 @@ namespace vmscan {
 
 struct HeapShortfall {
   enum class Reason : std::uint8_t {
-    NotFound,     // the allocator counts more than was found
-    SwappedOut,   // left out: reading it would swap it in
-    Unreadable,   // the source holds none of it
-    SearchEnded,  // the search reached its bound before all was found
+    NotFound,       // the allocator counts more than was found
+    SwappedOut,     // left out: reading it would swap it in
+    Unreadable,     // the source holds none of it
+    SearchEnded,    // the search reached its bound before all was found
+    NotUnderstood,  // its structures are broken, or of a version that is not known
   };
   /// Which figures lack it.
   enum class Figures : std::uint8_t {
@@ -31,8 +32,8 @@ struct HeapShortfall {
   friend bool operator==(const HeapShortfall&, const HeapShortfall&) = default;
 };
 
-inline constexpr std::array<std::string_view, 4> shortfall_reason_names{"not_found", "swapped_out", "unreadable",
-                                                                        "search_ended"};
+inline constexpr std::array<std::string_view, 5> shortfall_reason_names{"not_found", "swapped_out", "unreadable",
+                                                                        "search_ended", "not_understood"};
 inline constexpr std::array<std::string_view, 2> shortfall_figures_names{"regions", "blocks"};
 
 /// One sentence: how much is missing, why, and what follows.

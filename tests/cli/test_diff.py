@@ -10,7 +10,7 @@ import xml.etree.ElementTree
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 import vmscan
-from cli import BAD, DONE, GONE, SMALL, CommandLine
+from cli import BAD, DONE, GONE, PARTIAL, SMALL, CommandLine
 
 TRIPPED = 1
 PAGE = 4096
@@ -169,6 +169,69 @@ class Gate(Compared):
         self.file("bad.gate", b"heap.size > 1\nheap.size >\n")
         self.fails(BAD, "line 2", "diff", self.small, self.grown, "--gate-file", "bad.gate")
         self.fails(BAD, "type:pile", "diff", self.small, self.grown, "--ignore", "type:pile")
+
+
+MISSING = {"allocator": "glibc", "figures": "regions", "reason": "not_found", "blocks": 3, "bytes": 3 << 20}
+TOLD = "glibc's malloc counts 3 blocks of 3072 K more than could be found"
+
+
+class Shortfall(Compared):
+    """NEW lacks three blocks that malloc counts."""
+
+    def setUp(self):
+        super().setUp()
+        document = grown(json.loads(SMALL.read_text("utf-8")))
+        document["heap_shortfalls"] = [MISSING]
+        document["notes"].append({"code": "heap_shortfall", "message": f"{TOLD}: heaps are too small by that"})
+        self.grown.write_text(json.dumps(document), "utf-8")
+
+    def gate(self, condition, code, base=None, new=None):
+        document = self.json(base or self.small, new or self.grown, "--fail-on", condition, code=code)
+        return document["gate"]["conditions"][0]
+
+    def test_no_gate_rests_on_a_heap_that_is_not_whole(self):
+        for condition in ("heap.private > +1MiB", "heap.size > 1GiB", "heap.count > +5", "private_data.size > +1MiB"):
+            with self.subTest(condition):
+                judged = self.gate(condition, DONE if condition.startswith("private") else BAD)
+                if not condition.startswith("private"):
+                    self.assertEqual(judged["verdict"], "unknown")
+                    self.assertIn(TOLD, judged["reason"])
+        self.assertEqual(self.gate("heap.private > +0", BAD, base=self.grown, new=self.small)["verdict"], "unknown")
+        self.assertEqual(self.gate("heap.private > 1", TRIPPED, base=self.grown, new=self.small)["verdict"], "tripped")
+
+    def test_what_was_found_may_be_beyond_the_limit_already(self):
+        self.assertEqual(self.gate("heap.size > +64KiB", TRIPPED)["verdict"], "tripped")
+        self.assertEqual(self.gate("total.size > +1MiB", DONE)["verdict"], "passed")
+
+    def test_each_format_says_why(self):
+        condition = ("--fail-on", "heap.private > +1MiB")
+        for style in ("table", "csv", "json", "markdown", "junit"):
+            done = self.run_it("diff", self.small, self.grown, *condition, "--format", style)
+            self.assertEqual(done.returncode, BAD)
+            shown = done.stdout.decode("utf-8") if style != "csv" else done.stderr
+            self.assertIn("3 blocks of 3072 K more", shown, style)
+        junit = xml.etree.ElementTree.fromstring(
+            self.diff(self.small, self.grown, *condition, "--format", "junit", code=BAD).encode())
+        self.assertEqual(junit.get("errors"), "1")
+
+    def test_both_sides_carry_it_and_it_is_told(self):
+        document = self.json(self.small, self.grown)
+        self.assertEqual((document["base"]["heap_shortfalls"], document["new"]["heap_shortfalls"]), ([], [MISSING]))
+        self.assertIn(TOLD, self.run_it("diff", self.small, self.grown).stderr)
+        self.assertIn("Note on the new one: ", self.diff(self.small, self.grown, "--format", "markdown"))
+        self.assertEqual(self.run_it("diff", self.small, self.grown, "--strict").returncode, PARTIAL)
+
+    def test_every_view_of_one_snapshot_carries_it(self):
+        for command in ("summary", "details"):
+            done = self.run_it(command, self.grown, "--json")
+            self.assertEqual(vmscan.validate(json.loads(done.stdout))["heap_shortfalls"], [MISSING])
+            done = self.run_it(command, self.grown, "--strict")
+            self.assertEqual(done.returncode, PARTIAL)
+            self.assertIn(TOLD, done.stderr)
+        self.assertEqual(json.loads(self.run_it("summary", self.grown, "--explain", "--json").stdout)["heap_shortfalls"],
+                         [MISSING])
+        self.good("snapshot", self.grown, "-q", "-o", "again.json")
+        self.assertEqual(json.loads((self.directory / "again.json").read_text("utf-8"))["heap_shortfalls"], [MISSING])
 
 
 if __name__ == "__main__":

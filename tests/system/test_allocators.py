@@ -134,6 +134,29 @@ class Allocators(programs.StartsPrograms):
     def test_musl_in_a_static_program(self):
         self.check_musl("blocks_musl_static")
 
+    def test_musl_that_never_frees(self):
+        """Its blocks are not told apart, but what it has given is known to the byte."""
+        with vmscan.start("bump_musl_static") as target:
+            for _ in range(2):
+                found = heap(target.pid, "--address", hex(target["last"].begin))
+                (areas,) = found["heaps"]
+                self.assertEqual((areas["allocator"], areas["live_bytes"]), ("musl", target["used"].size))
+                self.assertEqual(areas["unread"] + areas["broken"], 0)
+                self.assertEqual((found["region"]["rule"], found["region"]["details"]),
+                                 ("allocator_structures", "musl bump area"))
+                self.assertEqual(areas["size"], found["region"]["size"])
+                self.assertEqual(found["heap_shortfalls"], [])
+                target.step()
+            self.check_unchanged_in_core(target, heap(target.pid, "--sizes"))
+
+    def test_musl_that_never_frees_without_brk(self):
+        """Of the areas that it mapped, only the last is known; that more may be missing is said."""
+        with vmscan.start("bump_musl_static", "mapped") as target:
+            found = heap(target.pid, "--address", hex(target["last"].begin))
+            self.assertEqual(found["region"]["rule"], "allocator_structures")
+            self.assertEqual({(each["allocator"], each["reason"], each["blocks"], each["bytes"])
+                              for each in found["heap_shortfalls"]}, {("musl", "not_found", None, None)})
+
     def test_redis_counts_the_same(self):
         """`allocated` of INFO is what lives and what thread caches hold; the command itself moves it by some blocks."""
         pid = self.start_redis()

@@ -9,6 +9,7 @@
 #include <span>
 
 #include "libvmscan/heap/heap_parts.h"
+#include "libvmscan/heap/recheck.h"
 #include "libvmscan/model/run_on_threads.h"
 #include "libvmscan/source/linux/live_memory.h"
 #include "libvmscan/source/linux/quiet_watch.h"
@@ -71,6 +72,17 @@ Note denied_note(const Facts& facts) {
 }  // namespace
 
 Result<Facts> LiveProcess::collect(const CollectOptions& options) {
+  Result<Facts> facts = look(options);
+  for (int looks = 1; looks < shortfall_looks && facts && may_pass(facts->heap_shortfalls); ++looks) {
+    Result<Facts> again = look(options);
+    if (again)
+      again->heap_shortfalls = standing(facts->heap_shortfalls, again->heap_shortfalls, changed_bytes(*facts, *again));
+    facts = std::move(again);
+  }
+  return facts;
+}
+
+Result<Facts> LiveProcess::look(const CollectOptions& options) {
   for (int attempt = 0;; ++attempt) {
     Facts facts;
     const Result<Outcome> outcome = collect_once(options, facts);

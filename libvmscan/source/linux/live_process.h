@@ -25,6 +25,7 @@ class LiveProcess : public Source {
 
  private:
   enum class Outcome { Done, Again };  // Again: another program was executed meanwhile
+  Result<Facts> look(const CollectOptions& options);
   Result<Outcome> collect_once(const CollectOptions& options, Facts& facts);
   Result<Outcome> collect_memory(const CollectOptions& options, const StatText& stat, const StatusText& status,
                                  Facts& facts);
