@@ -61,6 +61,17 @@ class Progress {
   Clock::time_point next_ = Clock::now() + std::chrono::seconds(1);
 };
 
+/// The last snapshot tells what it lacks itself.
+void note_shortfalls(SeriesSummary& series) {
+  const auto lacks = [](const TrendSample& sample) { return !sample.summary.heap_shortfalls.empty(); };
+  const auto first = std::ranges::find_if(series.samples, lacks);
+  if (first == series.samples.end() || !series.head.heap_shortfalls.empty()) return;
+  series.head.notes.push_back({"heap_shortfall", fmt::format("{} of {} snapshots are not whole; snapshot {}: {}",
+                                                             std::ranges::count_if(series.samples, lacks),
+                                                             series.samples.size(), first - series.samples.begin() + 1,
+                                                             describe(first->summary.heap_shortfalls.front()))});
+}
+
 Expected<SeriesSummary> read_series(const DiffArguments& arguments, const DiffSettings& settings) {
   const auto path = path_of(arguments);
   if (!path) return std::unexpected(path.error());
@@ -82,6 +93,7 @@ Expected<SeriesSummary> read_series(const DiffArguments& arguments, const DiffSe
     snapshot->regions.clear();
     result.head = std::move(*snapshot);
   }
+  note_shortfalls(result);
   result.head.notes.insert(result.head.notes.end(), saved->notes.begin(), saved->notes.end());
   return result;
 }

@@ -55,6 +55,7 @@ int add_total(const std::vector<Snapshot>& snapshots, const ViewSettings& settin
   const Note note = shared_note(sum, snapshots.size());
   Snapshot heading;  // whose sum it is, for the title
   heading.target.name = fmt::format("total of {} processes", snapshots.size());
+  heading.heap_shortfalls = sum.heap_shortfalls;
   heading.notes.push_back(note);
   if (settings.format == Format::Json) {
     output.add_json(formats::summary_json(heading, sum, settings.view));

@@ -55,6 +55,20 @@ class Trend(CommandLine):
     def json(self, path, *arguments, code=DONE):
         return vmscan.validate(json.loads(self.trend(path, *arguments, "--json", code=code)))
 
+    def test_a_slope_needs_snapshots_whose_heaps_are_whole(self):
+        lines = [self.line(i, i // 2) for i in range(60)]
+        lacking = json.loads(lines[40])
+        lacking["heap_shortfalls"] = [{"allocator": "glibc", "figures": "regions", "reason": "not_found", "blocks": 1,
+                                       "bytes": 8192}]
+        lines[40] = json.dumps(lacking) + "\n"
+        series = self.series(lines)
+        document = self.json(series, "--fail-on", SLOPE, "--fail-on", "total.private_ws slope > 1MiB/h", code=TRIPPED)
+        heap, total = document["gate"]["conditions"]
+        self.assertEqual((heap["verdict"], total["verdict"]), ("unknown", "tripped"))
+        self.assertIn("too low in snapshot 41: glibc's malloc counts 1 block of 8 K more", heap["reason"])
+        self.assertIn("heap_shortfall", [note["code"] for note in document["notes"]])
+        self.trend(series, "--fail-on", SLOPE, code=BAD)
+
     def refused(self, path, *arguments):
         done = self.run_it("diff", path, "--trend", *arguments)
         self.assertEqual(done.returncode, BAD)
