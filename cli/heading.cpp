@@ -97,7 +97,7 @@ struct CounterTitle {
   std::string_view title;
   Bytes KernelCounters::*member;
 };
-constexpr std::array<CounterTitle, 9> counter_titles{{
+constexpr std::array<CounterTitle, 10> counter_titles{{
     {"Address space", &KernelCounters::vm_size},
     {"In RAM (Rss)", &KernelCounters::rss},
     {"  anonymous", &KernelCounters::rss_anon},
@@ -106,15 +106,17 @@ constexpr std::array<CounterTitle, 9> counter_titles{{
     {"Peak in RAM", &KernelCounters::peak_rss},
     {"Swapped out", &KernelCounters::swap},
     {"Locked", &KernelCounters::locked},
+    {"Pinned", &KernelCounters::pinned},
     {"Page tables", &KernelCounters::page_tables},
 }};
 
 /// The titles of limits in bytes; mappings stand in the title line.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 5> limit_titles{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 6> limit_titles{{
     {"address_space", "address space"},
     {"data", "data"},
     {"stack", "stack"},
     {"locked", "locked"},
+    {"pinned", "pinned"},
     {"cgroup_memory", "memory of its cgroup"},
 }};
 
@@ -124,7 +126,7 @@ std::vector<std::string> limit_texts(const Snapshot& snapshot) {
   std::vector<std::string> texts;
   for (const Limit& limit : snapshot.limits)
     for (const auto& [name, title] : limit_titles)
-      if (limit.name == name && limit.used && limit.limit)
+      if (limit.name == name && limit.used && limit.limit && (name != "pinned" || limit.used != Bytes{0}))
         texts.push_back(fmt::format("{} {} of {} K", title, kib(limit.used), kib(limit.limit)));
   if (snapshot.kernel.peak_rss) texts.push_back(fmt::format("peak in RAM {} K", kib(snapshot.kernel.peak_rss)));
   return texts;

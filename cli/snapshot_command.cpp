@@ -190,7 +190,8 @@ int take_one(const Run& run) {
   if (const auto saved = save(run, *snapshot); !saved) return report(saved.error());
   if (named && !run.arguments.quiet) report_note(fmt::format("saved as {}", run.sink.path()));
   if (!run.arguments.quiet)
-    for (const Note& note : snapshot->notes) report_note(note.message);
+    for (const Note& note : snapshot->notes)
+      if (run.collect.smaps || note.code != "smaps_apportioned") report_note(note.message);
   return exit_done;
 }
 

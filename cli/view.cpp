@@ -158,6 +158,12 @@ Expected<void> settle_view(const ViewArguments& arguments, formats::View view, V
   return {};
 }
 
+/// Whether the note is of something that is shown.
+bool concerns(const Note& note, const ViewSettings& settings) {
+  return note.code != "smaps_apportioned" || from_smaps(settings.view.sort.column) ||
+         std::any_of(settings.view.columns.begin(), settings.view.columns.end(), from_smaps);
+}
+
 std::string pid_prefix(const Snapshot& snapshot) {
   return snapshot.target.pid ? fmt::format("pid {}: ", *snapshot.target.pid) : std::string{};
 }
@@ -352,7 +358,8 @@ int tell_notes(const std::vector<const Snapshot*>& snapshots, const ViewArgument
     std::vector<ToldNote> notes;
     for (const Snapshot* snapshot : snapshots) {
       for (const Note& note : snapshot->notes)
-        if (note.code != "map_denied") add_note(notes, note.message, *snapshot);  // that is told as a failure
+        if (note.code != "map_denied" && concerns(note, settings))  // that one is told as a failure
+          add_note(notes, note.message, *snapshot);
       if (const auto unknown = unknown_order(*snapshot, settings)) add_note(notes, *unknown, *snapshot);
     }
     for (const ToldNote& note : notes) report_note(note.line());

@@ -34,6 +34,26 @@ std::string in_units(std::uint64_t bytes, Units units) {
   return format_size(bytes, units) + (units == Units::K ? " K" : "");
 }
 
+/// "300 ended threads were not joined: …"
+std::string unjoined_sentence(const Advice& advice, Units units) {
+  const bool one = advice.threads == 1;
+  return fmt::format("{} {} not joined: {} of {}{}, {} lost until pthread_join, or pthread_detach, is called for {}.",
+                     plural(advice.threads, "ended thread"), one ? "was" : "were",
+                     in_units(advice.committed.value_or(0), units), one ? "a stack" : "stacks",
+                     advice.in_ram ? fmt::format(", {} of it in RAM", in_units(advice.bytes, units)) : std::string(),
+                     one ? "is" : "are", one ? "it" : "each");
+}
+
+/// What makes stacks come in small pages: glibc.pthread.stack_hugetlb in glibc's manual, from 2.38 on.
+std::string_view stack_remedy(HugePages::Policy policy) {
+  if (policy == HugePages::Policy::OnRequest)
+    return "Only memory for which madvise(MADV_HUGEPAGE) was called gets them here: leave stacks out, or call "
+           "madvise(MADV_NOHUGEPAGE) for them.";
+  return "Any memory gets them here: madvise(MADV_NOHUGEPAGE) turns them off for a stack, "
+         "glibc.pthread.stack_hugetlb=0 in GLIBC_TUNABLES for all that glibc makes (2.38 and later), "
+         "prctl(PR_SET_THP_DISABLE) for the program.";
+}
+
 /// What makes memory come in small pages, by who wants the huge ones (transhuge.rst of the kernel's documentation,
 /// PR_SET_THP_DISABLE in prctl(2), glibc.malloc.hugetlb in glibc's manual).
 std::string_view remedy(HugePages::Policy policy) {
@@ -53,6 +73,8 @@ std::string_view remedy(HugePages::Policy policy) {
 std::string sentence(const Advice& advice, Units units) {
   const std::string size = in_units(advice.bytes, units);
   switch (advice.kind) {
+    case AdviceKind::Unjoined:
+      return unjoined_sentence(advice, units);
     case AdviceKind::MallocTrim:
       return fmt::format(
           "malloc_trim(0) would give back about {}: whole pages of free blocks, and the end of the main arena.", size);
@@ -66,9 +88,21 @@ std::string sentence(const Advice& advice, Units units) {
           size, plural(advice.arenas, "arena"), plural(advice.threads, "thread"));
     case AdviceKind::HugePages:
       return fmt::format(
-          "{} of {} hold {} of free memory, which is at least half of each: in small pages, what of it was never used "
+          "{} of {} hold {} of free memory{}, which is at least half of each: in small pages, what of it was never "
+          "used "
           "would not be in RAM. {}",
-          plural(advice.pages, "huge page"), in_units(advice.page_bytes, units), size, remedy(advice.policy));
+          plural(advice.pages, "huge page"), in_units(advice.page_bytes, units), size,
+          advice.trimmable == 0
+              ? ""
+              : fmt::format(", {} of it counted in what malloc_trim(0) would give back",
+                            advice.trimmable == advice.bytes ? "all" : in_units(advice.trimmable, units)),
+          remedy(advice.policy));
+    case AdviceKind::HugeStacks:
+      return fmt::format(
+          "{} of {} lie behind {} of threads that wait or have ended, and {} of them are not in use now: in small "
+          "pages, what was never used would not be in RAM. {}",
+          plural(advice.pages, "huge page"), in_units(advice.page_bytes, units), plural(advice.threads, "stack"), size,
+          stack_remedy(advice.policy));
   }
   return {};
 }
@@ -105,7 +139,12 @@ void write_advice(JsonWriter& json, const Advice& advice) {
   field("bytes", advice.bytes);
   if (advice.kind == AdviceKind::SharedPages) field("pages", advice.pages), field("blocks", advice.blocks);
   if (advice.kind == AdviceKind::Arenas) field("arenas", advice.arenas), field("threads", advice.threads);
-  if (advice.kind == AdviceKind::HugePages) field("pages", advice.pages), field("page_bytes", advice.page_bytes);
+  if (advice.kind == AdviceKind::HugePages || advice.kind == AdviceKind::HugeStacks)
+    field("pages", advice.pages), field("page_bytes", advice.page_bytes);
+  if (advice.kind == AdviceKind::HugePages) field("trimmable", advice.trimmable);
+  if (advice.kind == AdviceKind::HugeStacks) field("threads", advice.threads);
+  if (advice.kind == AdviceKind::Unjoined)
+    field("threads", advice.threads), field("committed", advice.committed.value_or(0));
   json.key("message");
   json.string(sentence(advice, Units::K));
   json.end_object();

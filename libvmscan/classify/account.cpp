@@ -7,14 +7,6 @@
 namespace vmscan {
 namespace {
 
-/// Where the pages of a piece are, as far as it is known.
-std::optional<PageCounts> pages_of(const Pieces& pieces, const Piece& piece) {
-  const Mapping& mapping = pieces.mapping(piece);
-  if (mapping.counted) return piece.range == mapping.range ? std::optional(*mapping.counted) : std::nullopt;
-  if (!pieces.facts.pages_known) return std::nullopt;
-  return pieces.facts.pages.count(piece.range);
-}
-
 /// Only smaps knows what shared memory has swapped out.
 Bytes swapped_of(const Pieces& pieces, const Piece& piece, const PageCounts& counts) {
   const Mapping& mapping = pieces.mapping(piece);
@@ -110,6 +102,13 @@ void add_smaps_columns(const Mapping& mapping, std::span<Usage> parts) {
 }
 
 }  // namespace
+
+std::optional<PageCounts> pages_of(const Pieces& pieces, const Piece& piece) {
+  const Mapping& mapping = pieces.mapping(piece);
+  if (mapping.counted) return piece.range == mapping.range ? std::optional(*mapping.counted) : std::nullopt;
+  if (!pieces.facts.pages_known) return std::nullopt;
+  return pieces.facts.pages.count(piece.range);
+}
 
 State state_of(const Pieces& pieces, const Piece& piece) {
   return pieces.accessible(piece) ? State::Committed : State::Reserved;

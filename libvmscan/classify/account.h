@@ -8,6 +8,9 @@
 
 namespace vmscan {
 
+/// Where the pages of a piece are; nothing where that is not known.
+std::optional<PageCounts> pages_of(const Pieces& pieces, const Piece& piece);
+
 /// State and rights of a piece as a block.
 State state_of(const Pieces& pieces, const Piece& piece);
 Protection protection_of(const Pieces& pieces, const Piece& piece);

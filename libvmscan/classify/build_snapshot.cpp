@@ -8,6 +8,7 @@
 #include "libvmscan/classify/allocation_rules.h"
 #include "libvmscan/classify/normalise.h"
 #include "libvmscan/classify/rules.h"
+#include "libvmscan/classify/stack_depth.h"
 #include "libvmscan/classify/unusable.h"
 
 namespace vmscan {
@@ -33,13 +34,19 @@ std::vector<Region> regions_of(Pieces& pieces, const std::vector<Usage>& usages)
                          .evidence = claim.evidence,
                          .build_id = claim.build_id,
                          .blocks = {},
-                         .usage = Usage::zero()});
+                         .usage = Usage::zero(),
+                         .modified = 0});
       regions.back().blocks.reserve(pieces_of[static_cast<std::size_t>(piece.claim)]);
       open = piece.claim;
     }
     Region& region = regions.back();
     region.range.end = piece.range.end;
     region.usage += usages[i];
+    if (claim.type == RegionType::Image || claim.type == RegionType::MappedFile) {
+      const auto counts = pages_of(pieces, piece);
+      const bool known = counts && pieces.facts.sharing_known;
+      region.modified += known ? Bytes(counts->anonymous_exclusive + counts->anonymous_shared) : Bytes{};
+    }
     if (piece.guard && piece.details.empty()) piece.details = "Guard";
     region.blocks.push_back(
         {.range = piece.range,
@@ -91,6 +98,7 @@ void add_unusable(const Facts& facts, bool smaps_known, Snapshot& snapshot) {
 void classify(const Facts& facts, Snapshot& snapshot) {
   Pieces pieces = cut_into_pieces(facts);
   for (const Rule& rule : rules()) rule.apply(pieces, rule);
+  label_stacks(pieces);
   std::size_t apportioned = 0;
   const std::vector<Usage> usages = account(pieces, apportioned);
   snapshot.regions = regions_of(pieces, usages);
@@ -115,6 +123,7 @@ Snapshot build_snapshot(Facts facts) {
     classify_allocations(facts, snapshot);
   } else {
     classify(facts, snapshot);
+    snapshot.huge_stacks = huge_stacks_of(facts);
   }
   snapshot.target = std::move(facts.target);
   snapshot.captured_at_unix_ms = facts.captured_at_unix_ms;

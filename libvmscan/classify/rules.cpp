@@ -9,7 +9,7 @@ namespace {
 
 using enum RegionType;
 
-constexpr std::array<Rule, 32> table{{
+constexpr std::array<Rule, 33> table{{
     {"kernel_code", Image, "code that the kernel maps into every process", claim_kernel_code},
     {"kernel_data", Shareable, "data that the kernel shows to every process", claim_kernel_data},
     {"elf_load", Image, "segments of one ELF file with a common bias, their gaps and .bss", claim_elf_loads},
@@ -31,6 +31,7 @@ constexpr std::array<Rule, 32> table{{
     {"allocator_structures", Heap, "the own structures of an allocator other than glibc's say so", claim_allocators},
     {"malloc_block", Heap, "malloc's own structures say so: a block with a mapping of its own", claim_mapped_blocks},
     {"runtime_shape", ManagedHeap, "mapped where and how only this runtime does it", claim_runtime_shapes},
+    {"lone_stack", Stack, "the stack pointer of a thread that no list has lies near its end", claim_lone_stacks},
     {"stack_shape", Stack, "a guess: a guard, and the size of a thread's stack", claim_stack_shapes},
     {"signal_stack_shape", Stack, "a guess: one guard page, and the size of an alternate signal stack",
      claim_signal_stack_shapes},

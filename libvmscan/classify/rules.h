@@ -24,6 +24,9 @@ std::string_view meaning_of_rule(std::string_view name);
 inline constexpr std::string_view rule_below_lowest_mappable = "below_mmap_min_addr";
 inline constexpr std::string_view rule_stack_guard_gap = "stack_guard_gap";
 
+/// Names the stacks in regions of others, once all rules have run.
+void label_stacks(Pieces& pieces);  // stack_labels.cpp
+
 // What the table is made of, by theme.
 void claim_kernel_code(Pieces& pieces, const Rule& rule);  // image_rules.cpp
 void claim_elf_loads(Pieces& pieces, const Rule& rule);
@@ -44,6 +47,7 @@ void claim_kept_stacks(Pieces& pieces, const Rule& rule);
 void claim_signal_stacks(Pieces& pieces, const Rule& rule);
 void claim_signal_stack_shapes(Pieces& pieces, const Rule& rule);
 void claim_thread_stacks(Pieces& pieces, const Rule& rule);
+void claim_lone_stacks(Pieces& pieces, const Rule& rule);  // stack_labels.cpp
 void claim_stack_shapes(Pieces& pieces, const Rule& rule);
 void claim_runtimes(Pieces& pieces, const Rule& rule);  // runtime_rules.cpp
 void claim_runtime_allocators(Pieces& pieces, const Rule& rule);

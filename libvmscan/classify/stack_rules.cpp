@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "libvmscan/classify/claiming.h"
+#include "libvmscan/classify/stack_depth.h"
 #include "libvmscan/classify/thread_label.h"
 
 namespace vmscan {
@@ -49,22 +50,11 @@ void claim_stack(Pieces& pieces, const Rule& rule, std::size_t index, const Thre
               fmt::format("stack pointer {:#x} of thread {}", pointer, thread.id));
 }
 
-/// How deep it was ever used: from its end down to the lowest page that is in RAM or in swap.
-std::string deepest_use(const Pieces& pieces, Range stack) {
-  if (!pieces.facts.pages_known) return {};
-  for (const PageRun& run : pieces.facts.pages.touching(stack))
-    if ((run.condition & (page::present | page::swapped)) != 0 && (run.condition & page::guard) == 0)
-      return fmt::format(", used {} K deep", (stack.end - std::max(run.range.begin, stack.begin) + 1023) / 1024);
-  return ", never used";
-}
-
-std::string owner_label(const Facts& facts, const ThreadStack& stack) {
-  if (stack.owner == ThreadStack::Owner::Ended) return "ended thread, not joined";
-  if (stack.owner == ThreadStack::Owner::Nobody) return "kept for the next thread";
+std::optional<Address> stack_pointer_of(const Facts& facts, const ThreadStack& stack) {
+  if (stack.owner != ThreadStack::Owner::Thread) return std::nullopt;
   const auto thread = std::partition_point(facts.threads.begin(), facts.threads.end(),
                                            [&](const Thread& each) { return each.id < stack.thread; });
-  const bool known = thread != facts.threads.end() && thread->id == stack.thread;
-  return thread_label(known ? *thread : Thread{.id = stack.thread, .name = {}, .stack_pointer = {}});
+  return thread != facts.threads.end() && thread->id == stack.thread ? thread->stack_pointer : std::nullopt;
 }
 
 void claim_listed(Pieces& pieces, const Rule& rule, const ThreadStack& stack) {
@@ -84,17 +74,19 @@ void claim_listed(Pieces& pieces, const Rule& rule, const ThreadStack& stack) {
       continue;
     }
     const Range body{guard_end ? guard_end->end : range.begin, range.end};
-    claim_group(pieces, rule, begin, end,
-                owner_label(pieces.facts, stack) + (stack.given ? ", memory of the program's own" : ""),
-                fmt::format("{}'s list: [{:#x}, {:#x}), guard {} K{}", stack.library, stack.range.begin,
-                            stack.range.end, stack.guard_size / 1024, deepest_use(pieces, body)));
+    claim_group(
+        pieces, rule, begin, end,
+        owner_label(pieces.facts, stack) + (stack.given ? ", memory of the program's own" : ""),
+        fmt::format("{}'s list: [{:#x}, {:#x}), guard {} K{}", stack.library, stack.range.begin, stack.range.end,
+                    stack.guard_size / 1024, deepest_use(pieces.facts, body, stack_pointer_of(pieces.facts, stack))));
     begin = end;
   }
 }
 
 void claim_by_owner(Pieces& pieces, const Rule& rule, bool kept) {
   for (const ThreadStack& stack : pieces.facts.stacks)
-    if ((stack.owner == ThreadStack::Owner::Nobody) == kept) claim_listed(pieces, rule, stack);
+    if ((stack.owner == ThreadStack::Owner::Nobody) == kept && !lies_in_anothers(pieces.facts, stack))
+      claim_listed(pieces, rule, stack);
 }
 
 void claim_signal_stack(Pieces& pieces, const Rule& rule, const SignalStack& stack) {
@@ -111,7 +103,7 @@ void claim_signal_stack(Pieces& pieces, const Rule& rule, const SignalStack& sta
   claim_group(pieces, rule, begin - guards, end,
               thread_label(pieces.facts.threads, stack.thread) + ", alternate signal stack",
               fmt::format("signal frame at {:#x}: [{:#x}, {:#x}){}", stack.frame, stack.range.begin, stack.range.end,
-                          deepest_use(pieces, stack.range)));
+                          deepest_use(pieces.facts, stack.range, std::nullopt)));
 }
 
 /// One page that may not be touched, and directly above it a mapping of `size` bytes, nobody else's.
@@ -150,17 +142,6 @@ bool all_stacks_known(const Pieces& pieces) {
 }
 
 }  // namespace
-
-std::string thread_label(const Thread& thread) {
-  return thread.name.empty() ? fmt::format("Thread ID: {}", thread.id)
-                             : fmt::format("Thread ID: {} ({})", thread.id, thread.name);
-}
-
-std::string thread_label(const std::vector<Thread>& threads, std::uint32_t id) {
-  const auto at =
-      std::partition_point(threads.begin(), threads.end(), [&](const Thread& thread) { return thread.id < id; });
-  return thread_label(at != threads.end() && at->id == id ? *at : Thread{.id = id, .name = {}, .stack_pointer = {}});
-}
 
 void claim_listed_stacks(Pieces& pieces, const Rule& rule) { claim_by_owner(pieces, rule, false); }
 void claim_kept_stacks(Pieces& pieces, const Rule& rule) { claim_by_owner(pieces, rule, true); }

@@ -2,9 +2,10 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "libvmscan/model/target.h"
+#include "libvmscan/model/facts.h"
 
 namespace vmscan {
 
@@ -12,5 +13,16 @@ namespace vmscan {
 std::string thread_label(const Thread& thread);
 /// The same for the thread with this id; `threads` are sorted by it.
 std::string thread_label(const std::vector<Thread>& threads, std::uint32_t id);
+
+/// What the stacks of no living thread are called.
+inline constexpr std::string_view ended_stack = "ended thread, not joined", kept_stack = "kept for the next thread";
+/// Whose stack it is.
+std::string owner_label(const Facts& facts, const ThreadStack& stack);
+
+/// Whether the stack is memory that the program took from an allocator or a runtime and gave to the thread: the region
+/// stays theirs.
+bool lies_in_anothers(const Facts& facts, const ThreadStack& stack);
+/// The rest of what a region is called when stacks lie in it begins with this.
+inline constexpr std::string_view stacks_in_it = "; stack of ";
 
 }  // namespace vmscan

@@ -63,7 +63,7 @@ class TrimPass {
   /// What is joined with the top is given back with it, by the main arena alone.
   void add_top(Range top) {
     if (!run_.empty()) top.begin = run_.begin;
-    note_idle(whole_pages(top));
+    note_idle(whole_pages(top), arena_.number == 0);
     const std::uint64_t kept = layout_.least_chunk() + 1;
     if (arena_.number == 0)
       give_back({top.end - (top.size() - std::min(top.size(), kept)) / page_size_ * page_size_, top.end});
@@ -73,7 +73,7 @@ class TrimPass {
   /// The words at the beginning of a free block, for its lists, stay.
   void end_run() {
     give_back(whole_pages(run_));
-    note_idle(whole_pages(run_));
+    note_idle(whole_pages(run_), true);
     run_ = {};
   }
 
@@ -84,7 +84,7 @@ class TrimPass {
   }
 
   /// `pages` hold no block. In rising order.
-  void note_idle(Range pages) {
+  void note_idle(Range pages, bool trimmable) {
     if (huge_ == nullptr || pages.empty()) return;
     auto huge = std::partition_point(huge_->pages.begin(), huge_->pages.end(), [&](Address begin) {
       return begin < pages.begin && pages.begin - begin >= huge_->size;
@@ -92,7 +92,9 @@ class TrimPass {
     for (; huge != huge_->pages.end() && *huge < pages.end; ++huge) {
       if (*huge != huge_page_) leave_huge_page();
       huge_page_ = *huge;
-      idle_in_huge_ += Range::make(*huge, huge_->size).value_or(Range{}).intersect(pages).size();
+      const std::uint64_t idle = Range::make(*huge, huge_->size).value_or(Range{}).intersect(pages).size();
+      idle_in_huge_ += idle;
+      trimmable_in_huge_ += trimmable ? idle : 0;
     }
   }
 
@@ -100,8 +102,9 @@ class TrimPass {
     if (idle_in_huge_ > 0 && idle_in_huge_ >= huge_->size / 2) {
       ++residency_.half_used_pages;
       residency_.half_used_free += idle_in_huge_;
+      residency_.half_used_trimmable += trimmable_in_huge_;
     }
-    idle_in_huge_ = 0;
+    idle_in_huge_ = trimmable_in_huge_ = 0;
   }
 
   void give_back(Range pages) {
@@ -155,7 +158,7 @@ class TrimPass {
   Address page_ = 0;  // in which the last block ended
   std::uint64_t free_in_page_ = 0, blocks_in_page_ = 0;
   Address huge_page_ = 0;  // in which the last free page lay
-  std::uint64_t idle_in_huge_ = 0;
+  std::uint64_t idle_in_huge_ = 0, trimmable_in_huge_ = 0;
   bool first_is_counted_ = false;  // its first block counted in a page before it
 };
 

@@ -4,6 +4,8 @@
 #include <map>
 #include <optional>
 
+#include "libvmscan/classify/thread_label.h"
+
 namespace vmscan {
 namespace {
 
@@ -66,13 +68,14 @@ class Splitter {
       case RegionType::Image:
         return add_image(region, bytes);
       case RegionType::Heap:
-        return add(WaterfallPart::HeapUnread, region.details, region, bytes, swap);
+        return add(WaterfallPart::HeapUnread, region.details.substr(0, region.details.find(stacks_in_it)), region,
+                   bytes, swap);
       case RegionType::ManagedHeap:
         return add(WaterfallPart::ManagedHeap, region.details, region, bytes, swap);
       case RegionType::Stack:
-        return add(WaterfallPart::Stack, {}, region, bytes, swap);
+        return add(WaterfallPart::Stack, stack_group(region), region, bytes, swap);
       case RegionType::MappedFile:
-        return add(WaterfallPart::MappedFile, {}, region, bytes, swap);
+        return add_file(region, bytes);
       case RegionType::Shareable:
         return add(WaterfallPart::Shareable, {}, region, bytes, swap);
       case RegionType::PrivateData:
@@ -85,10 +88,28 @@ class Splitter {
     }
   }
 
+  static std::string stack_group(const Region& region) {
+    for (const std::string_view group : {ended_stack, kept_stack})
+      if (region.details.starts_with(group)) return std::string(group);
+    return {};
+  }
+
+  /// What the process changed of a file that it maps privately; unknown where nothing says so.
+  Bytes modified_of(const Region& region) const {
+    if (!result_.in_ram) return {};
+    return region.modified.known() ? region.modified : region.usage.private_ws;
+  }
+
+  void add_file(const Region& region, std::uint64_t bytes) {
+    const std::uint64_t modified = std::min(bytes, modified_of(region).value_or(0));
+    add(WaterfallPart::MappedFileModified, {}, region, modified, modified > 0 ? region.usage.swap : Bytes(0));
+    add(WaterfallPart::MappedFile, {}, region, bytes - modified, modified > 0 ? Bytes(0) : region.usage.swap);
+  }
+
   /// What the process changed of an image is its own; the rest is as in the file, and another process may have it, too.
   void add_image(const Region& region, std::uint64_t bytes) {
-    const Bytes own = region.usage.private_ws;
-    if (!result_.in_ram || !own.known()) return add(WaterfallPart::Image, {}, region, bytes, region.usage.swap);
+    const Bytes own = modified_of(region);
+    if (!own.known()) return add(WaterfallPart::Image, {}, region, bytes, region.usage.swap);
     const std::uint64_t modified = std::min(bytes, *own);
     add(WaterfallPart::ImageModified, {}, region, modified, region.usage.swap);
     add(WaterfallPart::ImageUnmodified, {}, region, bytes - modified, Bytes(0));
@@ -191,7 +212,7 @@ class Splitter {
     std::stable_sort(result_.lines.begin(), result_.lines.end(), [](const WaterfallLine& a, const WaterfallLine& b) {
       return a.part != b.part ? a.part < b.part : a.bytes > b.bytes;
     });
-    if (report_ != nullptr) result_.advice = advise(snapshot_, *report_, result_);
+    result_.advice = advise(snapshot_, report_, result_);
   }
 
   const Snapshot& snapshot_;

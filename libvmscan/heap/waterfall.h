@@ -24,7 +24,8 @@ enum class WaterfallPart : std::uint8_t {
   Stack,
   ImageModified,
   ImageUnmodified,
-  Image,  // where what was modified is not known
+  Image,               // where what was modified is not known
+  MappedFileModified,  // private mappings only
   MappedFile,
   Shareable,
   PrivateData,  // that a rule names
@@ -37,7 +38,7 @@ struct WaterfallPartName {
   std::string_view name;   // in JSON and CSV
   std::string_view title;  // in tables
 };
-inline constexpr std::array<WaterfallPartName, 16> waterfall_parts{{
+inline constexpr std::array<WaterfallPartName, 17> waterfall_parts{{
     {WaterfallPart::HeapLive, "heap_live", "Heap: live blocks"},
     {WaterfallPart::HeapCached, "heap_cached", "Heap: freed, cached"},
     {WaterfallPart::HeapFree, "heap_free", "Heap: free"},
@@ -49,6 +50,7 @@ inline constexpr std::array<WaterfallPartName, 16> waterfall_parts{{
     {WaterfallPart::ImageModified, "image_modified", "Images: modified"},
     {WaterfallPart::ImageUnmodified, "image_unmodified", "Images: as in their files"},
     {WaterfallPart::Image, "image", "Images"},
+    {WaterfallPart::MappedFileModified, "mapped_file_modified", "Mapped files: modified, private"},
     {WaterfallPart::MappedFile, "mapped_file", "Mapped files"},
     {WaterfallPart::Shareable, "shareable", "Shared memory"},
     {WaterfallPart::PrivateData, "private_data", "Private data"},
@@ -68,18 +70,25 @@ struct WaterfallLine {
 
 /// What follows from the figures.
 enum class AdviceKind : std::uint8_t {
+  Unjoined,     // `threads` ended threads were not joined: `bytes` of their stacks are in RAM, of `committed`
   MallocTrim,   // malloc_trim(0) would give `bytes` back
   SharedPages,  // `bytes` are free in `pages` pages that `blocks` blocks in use keep in RAM
-  Arenas,       // `bytes` free and cached would stay in `arenas` arenas beside the main one, for `threads` threads
-  HugePages,    // `bytes` of whole free pages are in RAM in `pages` huge pages, of which they are at least half
+  Arenas,      // other `bytes` free and cached would stay in `arenas` arenas beside the main one, for `threads` threads
+  HugePages,   // `bytes` of whole free pages are in RAM in `pages` huge pages, of which they are at least half, and of
+               // which malloc_trim(0) would give `trimmable` back
+  HugeStacks,  // `bytes` in `pages` huge pages lie behind stacks of `threads` threads that do not use them now
 };
-inline constexpr std::array<std::string_view, 4> advice_names{"malloc_trim", "shared_pages", "arenas", "huge_pages"};
+inline constexpr std::array<std::string_view, 6> advice_names{"unjoined_threads", "malloc_trim", "shared_pages",
+                                                              "arenas",           "huge_pages",  "huge_stacks"};
 
 struct Advice {
   AdviceKind kind = AdviceKind::MallocTrim;
   std::uint64_t bytes = 0, blocks = 0, pages = 0, arenas = 0, threads = 0;  // those that its kind names
   std::uint64_t page_bytes = 0;                                             // of each huge page
-  HugePages::Policy policy = HugePages::Policy::Unknown;                    // how the system gives them
+  std::uint64_t trimmable = 0;
+  Bytes committed;     // of stacks
+  bool in_ram = true;  // false: what is in RAM is not known, and `bytes` are committed
+  HugePages::Policy policy = HugePages::Policy::Unknown;  // how the system gives them
 };
 
 struct Waterfall {
@@ -94,7 +103,8 @@ struct Waterfall {
 /// Splits what `snapshot` counts. `report` is the walk over the heaps of the same moment; null: they were not walked.
 Waterfall explain(const Snapshot& snapshot, const HeapReport* report);
 
-/// What is worth telling of it: nothing of less than 64 KiB or half a percent (waterfall_advice.cpp).
-std::vector<Advice> advise(const Snapshot& snapshot, const HeapReport& report, const Waterfall& waterfall);
+/// What is worth telling of it: nothing of less than 64 KiB or half a percent (waterfall_advice.cpp). Threads that were
+/// not joined, which are a fault, come first; then heaps and stacks, by which has more. `report` may be null.
+std::vector<Advice> advise(const Snapshot& snapshot, const HeapReport* report, const Waterfall& waterfall);
 
 }  // namespace vmscan

@@ -110,7 +110,7 @@ struct HeapPart {
   std::string evidence;
 };
 
-/// Transparent huge pages behind arenas of malloc, as far as it is certain that they are huge.
+/// Transparent huge pages behind stacks and arenas of malloc, as far as it is certain that they are huge.
 struct HugePages {
   enum class Policy : std::uint8_t {
     Unknown,
@@ -120,6 +120,7 @@ struct HugePages {
   std::uint64_t size = 0;  // bytes of each
   Policy policy = Policy::Unknown;
   std::vector<Address> pages;  // where each begins; sorted
+  bool complete = true;        // false: where a huge page is possible there may be one that is not among them
 };
 
 /// Memory of a managed runtime.
@@ -167,7 +168,7 @@ struct Facts {
   Bytes least_signal_stack;                // AT_MINSIGSTKSZ: what a signal frame takes on this processor
   std::vector<HeapPart> heaps;
   std::vector<HeapShortfall> heap_shortfalls;  // of `heaps`, against what allocators count; Figures::Regions
-  std::optional<HugePages> huge_pages;         // unset: not asked for, or not known
+  std::optional<HugePages> huge_pages;         // unset: not looked for, or not known
   std::vector<RuntimePart> runtimes;           // sorted, never overlapping
   std::vector<Note> notes;
 };

@@ -29,6 +29,7 @@ HeapResidency& HeapResidency::operator+=(const HeapResidency& other) {
   sharing_blocks += other.sharing_blocks;
   half_used_pages += other.half_used_pages;
   half_used_free += other.half_used_free;
+  half_used_trimmable += other.half_used_trimmable;
   return *this;
 }
 

@@ -36,7 +36,8 @@ struct HeapResidency {
   std::uint64_t sharing_blocks = 0;
   // Where Facts::huge_pages are known, too: those of which at least half is whole free pages of the usual size.
   std::uint64_t half_used_pages = 0;
-  std::uint64_t half_used_free = 0;  // bytes of these free pages
+  std::uint64_t half_used_free = 0;       // bytes of these free pages
+  std::uint64_t half_used_trimmable = 0;  // of these, what is part of `trimmable`
   HeapResidency& operator+=(const HeapResidency& other);
 };
 

@@ -92,6 +92,9 @@ struct Region {
   std::string build_id;  // of an image, lower-case hex; may be empty
   std::vector<Block> blocks;
   Usage usage;  // the sum of the blocks
+  /// Of an image or a mapped file: what is in RAM and differs from the file, pages that a fork shares included. Unknown
+  /// in a saved snapshot.
+  Bytes modified = {};
 
   /// Protection with the largest page_constant() among the blocks; unknown when no block knows its own.
   std::optional<Protection> protection() const;

@@ -20,6 +20,15 @@ namespace vmscan {
 enum class Consistency : std::uint8_t { Unknown, Stable, Racy };
 constexpr std::array<std::string_view, 3> consistency_names{"unknown", "stable", "racy"};
 
+/// Transparent huge pages behind stacks of threads that wait or have ended.
+struct HugeStacks {
+  std::uint64_t stacks = 0;      // that have such pages
+  std::uint64_t pages = 0;       // of `page_bytes` each
+  std::uint64_t page_bytes = 0;  // of one
+  std::uint64_t unused = 0;      // bytes of these pages below what the threads use now
+  bool on_request = false;       // only programs that ask get huge pages here
+};
+
 struct Snapshot {
   Target target;
   std::optional<std::int64_t> captured_at_unix_ms;
@@ -35,6 +44,7 @@ struct Snapshot {
   KernelCounters kernel;
   std::vector<Limit> limits;
   std::vector<Thread> threads;
+  std::optional<HugeStacks> huge_stacks;       // unset: none, or not known
   std::shared_ptr<const HeapContents> heap;    // null: not asked for, or not found
   std::vector<HeapShortfall> heap_shortfalls;  // empty: none is known
   std::vector<Note> notes;

@@ -43,7 +43,7 @@ struct Thread {
 
 /// One resource with its limit. Bytes or a number of things, as the name says.
 struct Limit {
-  std::string name;  // "mappings", "address_space", "data", "stack", "locked", "cgroup_memory"
+  std::string name;  // "mappings", "address_space", "data", "stack", "locked", "pinned", "cgroup_memory"
   Bytes used;
   Bytes limit;  // unknown when unlimited
   bool unlimited = false;
@@ -59,6 +59,7 @@ struct KernelCounters {
   Bytes hugetlb;
   Bytes swap;
   Bytes locked;
+  Bytes pinned;  // kept in place for devices and io_uring; not part of `locked`
   Bytes page_tables;
   Bytes peak_rss;
   Bytes peak_vm_size;
@@ -69,7 +70,7 @@ struct KernelCounterName {
   Bytes KernelCounters::*member;
 };
 
-inline constexpr std::array<KernelCounterName, 11> kernel_counter_names{{
+inline constexpr std::array<KernelCounterName, 12> kernel_counter_names{{
     {"vm_size", &KernelCounters::vm_size},
     {"rss", &KernelCounters::rss},
     {"rss_anon", &KernelCounters::rss_anon},
@@ -78,6 +79,7 @@ inline constexpr std::array<KernelCounterName, 11> kernel_counter_names{{
     {"hugetlb", &KernelCounters::hugetlb},
     {"swap", &KernelCounters::swap},
     {"locked", &KernelCounters::locked},
+    {"pinned", &KernelCounters::pinned},
     {"page_tables", &KernelCounters::page_tables},
     {"peak_rss", &KernelCounters::peak_rss},
     {"peak_vm_size", &KernelCounters::peak_vm_size},

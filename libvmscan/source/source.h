@@ -54,12 +54,13 @@ struct KernelFeatures {
 };
 
 struct CollectOptions {
-  bool smaps = false;       // fill the columns that only smaps has; stalls the target while it is read
-  bool swap = false;        // read smaps as well when shared memory may be swapped out, which nothing else shows
-  bool sharing = true;      // false: of a live process, do not find out which pages are shared, which takes longest
-  bool sections = true;     // read section names of images
-  bool huge_pages = false;  // find the huge pages behind heaps; on kernels without PAGEMAP_SCAN this may read smaps
-  unsigned threads = 0;     // for reading page tables; 0: as many as help
+  bool smaps = false;    // fill the columns that only smaps has; stalls the target while it is read
+  bool swap = false;     // read smaps as well when shared memory may be swapped out, which nothing else shows
+  bool sharing = true;   // false: of a live process, do not find out which pages are shared, which takes longest
+  bool sections = true;  // read section names of images
+  /// Find the huge pages behind heaps, too; on kernels without PAGEMAP_SCAN this may read smaps.
+  bool huge_pages = false;
+  unsigned threads = 0;  // for reading page tables; 0: as many as help
   /// Where a core's files are looked for; empty: at their own paths. A live process ignores it.
   std::string file_root;
   /// How much private address space may be searched for blocks that malloc mapped on their own.

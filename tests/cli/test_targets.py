@@ -128,6 +128,16 @@ class Strict(CommandLine):
         path = self.file("noted.json", json.dumps(document).encode())
         self.assertEqual(self.run_it("summary", "--strict", path).returncode, DONE)
 
+    def test_a_note_on_columns_that_are_not_shown_is_left_out(self):
+        document = json.loads(self.small.read_bytes())
+        document["notes"] = [{"code": "smaps_apportioned", "message": "their PSS is shared out"}]
+        path = self.file("apportioned.json", json.dumps(document).encode())
+        self.assertEqual(self.run_it("summary", path).stderr, "")
+        self.assertEqual(self.run_it("details", path).stderr, "")
+        self.assertEqual(self.run_it("summary", "--explain", path).stderr.count("PSS"), 0)
+        for options in (("--full",), ("--columns", "+pss"), ("--columns", "type,dirty")):
+            self.assertIn("their PSS is shared out", self.run_it("summary", *options, path).stderr, options)
+
 
 if __name__ == "__main__":
     vmscan.main()

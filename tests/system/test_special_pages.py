@@ -168,6 +168,18 @@ class SpecialPages(unittest.TestCase):
             total = vmscan.summary(target.pid)["total"]
             self.assertEqual(total["locked_ws"], locked.size + touched + shared.size)
 
+    def test_pinned_memory_stands_beside_what_is_locked_where_there_is_any(self):
+        with vmscan.start("pinned") as target:
+            limits = vmscan.summary(target.pid)["limits"]
+            self.assertEqual(limits["pinned"]["used"], target["pinned"].size)
+            self.assertEqual(limits["locked"]["used"], 0)
+            self.assertEqual(limits["pinned"]["limit"], limits["locked"]["limit"])
+            text = vmscan.run("summary", target.pid).stdout.decode()
+            limited = not limits["pinned"]["unlimited"]
+            self.assertEqual(f"pinned {target['pinned'].size >> 10:,} of " in text, limited)
+        with vmscan.start("mlock_pages") as target:
+            self.assertNotIn("pinned", vmscan.run("summary", target.pid).stdout.decode())
+
     # -- swap
 
     def test_swapped_pages_private_and_shared(self):

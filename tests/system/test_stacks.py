@@ -24,7 +24,12 @@ class Stacks(unittest.TestCase):
             seen = set()
             for thread in target.all("thread"):
                 what = f"{name}: {thread.values}"
-                region = vmscan.region_at(document, (thread.begin + thread.end) // 2)
+                middle = (thread.begin + thread.end) // 2
+                region = vmscan.region_at(document, middle)
+                if thread.values["kind"] == "allocated":  # a block of malloc stays one
+                    self.check_allocated(region, vmscan.block_at(document, middle), thread)
+                    seen.add(thread.begin)
+                    continue
                 self.assertEqual((region["type"], region["rule"]), ("stack", "thread_list"), what)
                 self.assertIn(f"Thread ID: {thread.values['tid']} ({thread.values['name'].replace('_', ' ')})",
                               region["details"])
@@ -41,6 +46,12 @@ class Stacks(unittest.TestCase):
             self.assertFalse([note for note in document["notes"] if note["code"] == "threads_running"])
             if ended:
                 self.check_ended(document, target)
+
+    def check_allocated(self, region, block, thread):
+        label = f"stack of Thread ID: {thread.values['tid']} ({thread.values['name'].replace('_', ' ')})"
+        self.assertEqual(region["type"], "heap", thread)
+        self.assertIn("; stack of ", region["details"])
+        self.assertEqual(block["details"], label)
 
     def check_ended(self, document, target):
         unjoined = vmscan.region_at(document, target["ended"].end - 1)

@@ -99,6 +99,25 @@ class Waterfall(unittest.TestCase):
             self.assertLessEqual(part(document, "heap_live"), heap["live_bytes"])
             self.assertEqual(part(document, "heap_cached"), heap["cached_bytes"])
 
+    def test_what_was_changed_of_a_private_file_is_a_part_of_its_own(self):
+        """With a fork that shares it, too. The kernel counts it as anonymous memory."""
+        for arguments in ((), ("fork",)):
+            with vmscan.start("private_file", *arguments) as target, vmscan.stopped(target.pid):
+                document = explain(target.pid)
+                self.assertEqual(document["total"], owned.rollup(target.pid)["Rss"])
+                self.assertEqual(sum(line["bytes"] for line in document["lines"]), document["total"])
+                self.assertEqual(part(document, "mapped_file_modified"), target["written"].size)
+                self.assertEqual(part(document, "mapped_file"), target["read"].size)
+        with vmscan.start("shared_file") as target:
+            self.assertEqual(part(explain(target.pid), "mapped_file_modified"), 0)
+
+    def test_one_thread_is_not_told_to_share_arenas(self):
+        with vmscan.start("trims") as target:
+            codes = [each["code"] for each in explain(target.pid)["advice"]]
+            self.assertNotIn("arenas", codes)
+            self.assertNotIn("unjoined_threads", codes)
+            self.assertNotIn("huge_stacks", codes)
+
     def test_a_core_is_split_by_committed_bytes(self):
         gcore = vmscan.need("gcore")
         with vmscan.start("blocks", 3, 5000) as target, tempfile.TemporaryDirectory(dir="/var/tmp") as home:

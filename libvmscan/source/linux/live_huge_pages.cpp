@@ -1,5 +1,6 @@
-// Which pages behind arenas of malloc are transparent huge pages: PAGEMAP_SCAN says so of each. On older kernels smaps
-// tells how many bytes of a mapping are in huge pages; when that is all that could be, it is known of each as well.
+// Which pages behind stacks and arenas of malloc are transparent huge pages: PAGEMAP_SCAN says so of each. On older
+// kernels smaps tells how many bytes of a mapping are in huge pages; when that is all that could be, it is known of
+// each as well.
 #include <algorithm>
 #include <array>
 
@@ -24,16 +25,6 @@ Range whole_pages(Range range, std::uint64_t page_size) {
   const std::uint64_t before = (page_size - range.begin % page_size) % page_size;
   if (before >= range.size()) return {};
   return {range.begin + before, range.end - range.end % page_size};
-}
-
-/// The parts of the arenas that the mapping holds.
-std::vector<Range> arenas_in(const Mapping& mapping, const Facts& facts) {
-  std::vector<Range> ranges;
-  if (mapping.inode != 0 || mapping.shared) return ranges;
-  for (const HeapPart& part : facts.heaps)
-    if (part.kind == HeapPart::Kind::Arena && part.range.overlaps(mapping.range))
-      ranges.push_back(whole_pages(part.range.intersect(mapping.range), facts.target.page_size));
-  return ranges;
 }
 
 /// Where huge pages can be within `range`: aligned, and all of it in RAM.
@@ -64,31 +55,73 @@ std::optional<std::vector<Address>> scanned(const PagemapScan& scan, Range range
   return found;
 }
 
+/// Where huge pages are looked for: arenas, and stacks that have at least one possible page.
+std::vector<Range> searched_ranges(const CollectOptions& options, std::uint64_t size, const Facts& facts) {
+  std::vector<Range> ranges;
+  if (options.huge_pages)
+    for (const HeapPart& part : facts.heaps)
+      if (part.kind == HeapPart::Kind::Arena) ranges.push_back(whole_pages(part.range, facts.target.page_size));
+  for (const ThreadStack& stack : facts.stacks) {
+    const Range range = whole_pages(stack.range, facts.target.page_size);
+    if (range.size() >= size && !possible_pages(range, size, facts.pages).empty()) ranges.push_back(range);
+  }
+  std::sort(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) { return a.begin < b.begin; });
+  Address end = 0;
+  for (Range& range : ranges) {  // a stack may lie in an arena
+    range.begin = std::min(range.end, std::max(range.begin, end));
+    end = std::max(end, range.end);
+  }
+  std::erase_if(ranges, [](const Range& range) { return range.empty(); });
+  return ranges;
+}
+
 }  // namespace
 
-void LiveMemory::find_huge_pages(const KernelFeatures& features, Facts& facts) {
-  HugePages huge{.size = 0, .policy = policy_of_system(), .pages = {}};
+/// By smaps: those of mappings that have as many bytes in huge pages as could be.
+std::vector<Address> LiveMemory::huge_by_smaps(const std::vector<Range>& ranges, std::uint64_t size, const Facts& facts,
+                                               bool& complete) const {
+  std::vector<Address> found;
+  complete = smaps_read_;
+  if (!smaps_read_) return found;
+  auto mapping = facts.mappings.begin();
+  for (const Range& range : ranges) {
+    mapping = std::partition_point(mapping, facts.mappings.end(),
+                                   [&](const Mapping& each) { return each.range.end <= range.begin; });
+    for (auto at = mapping; at != facts.mappings.end() && at->range.begin < range.end; ++at) {
+      if (at->inode != 0 || at->shared) continue;
+      const std::vector<Address> pages = possible_pages(range.intersect(at->range), size, facts.pages);
+      if (pages.empty() || (at->smaps && at->smaps->huge == Bytes{0})) continue;
+      const std::size_t possible = possible_pages(at->range, size, facts.pages).size();
+      if (at->smaps && at->smaps->huge == Bytes{possible * size})
+        found.insert(found.end(), pages.begin(), pages.end());
+      else
+        complete = false;
+    }
+  }
+  return found;
+}
+
+void LiveMemory::find_huge_pages(const CollectOptions& options, Facts& facts) {
+  HugePages huge{.size = 0, .policy = HugePages::Policy::Unknown, .pages = {}};
+  if (!facts.pages_known || (facts.stacks.empty() && !options.huge_pages)) return;
   const std::string text = read_system_file(size_file);
   std::string_view rest = text;
-  if (!facts.pages_known || !take_decimal(rest, huge.size) || huge.size < facts.target.page_size) return;
+  if (!take_decimal(rest, huge.size) || huge.size < facts.target.page_size || huge.size % facts.target.page_size != 0)
+    return;
+  const std::vector<Range> ranges = searched_ranges(options, huge.size, facts);
+  if (ranges.empty() && !options.huge_pages) return;
+  huge.policy = policy_of_system();
   const PagemapScan scan(pagemap_.get(), facts.target.page_size);
-  const bool use_scan = features.pagemap_scan && scan.available();
-  for (std::size_t i = 0; i < facts.mappings.size(); ++i) {
-    const Mapping& mapping = facts.mappings[i];
-    for (const Range& range : arenas_in(mapping, facts)) {
-      std::vector<Address> pages = possible_pages(range, huge.size, facts.pages);
-      if (pages.empty()) continue;
-      if (use_scan) {
-        auto known = scanned(scan, range, huge.size, facts.pages);
-        if (!known) return;
-        pages = std::move(*known);
-      } else {
-        if (!smaps_read_ && (!features.smaps || !read_smaps(facts))) return;
-        const std::size_t possible = possible_pages(mapping.range, huge.size, facts.pages).size();
-        if (!mapping.smaps || mapping.smaps->huge != Bytes{possible * huge.size}) continue;
-      }
-      huge.pages.insert(huge.pages.end(), pages.begin(), pages.end());
+  if (options.features.pagemap_scan && scan.available()) {
+    for (const Range& range : ranges) {
+      const auto pages = scanned(scan, range, huge.size, facts.pages);
+      if (!pages) return;
+      huge.pages.insert(huge.pages.end(), pages->begin(), pages->end());
     }
+  } else {
+    if (options.huge_pages && !ranges.empty() && !smaps_read_ && (!options.features.smaps || !read_smaps(facts)))
+      return;
+    huge.pages = huge_by_smaps(ranges, huge.size, facts, huge.complete);
   }
   facts.huge_pages = std::move(huge);
 }

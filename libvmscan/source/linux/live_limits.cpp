@@ -73,7 +73,11 @@ void collect_limits(const ProcDir& proc, const StatusText& status, Facts& facts)
   add("address_space", "Max address space", status.counters.vm_size);
   add("data", "Max data size", status.data);
   add("stack", "Max stack size", status.stack);
+  // Locked and pinned memory have one limit, but two counters, and each may reach it. RDMA compares VmPin with it, as
+  // mlock() does VmLck; io_uring compares the sum over all processes of the user (ib_umem_get() and __io_account_mem()
+  // in the kernel).
   add("locked", "Max locked memory", status.counters.locked);
+  add("pinned", "Max locked memory", status.counters.pinned);
   facts.limits.push_back(cgroup_limit(proc));
 }
 

@@ -22,8 +22,8 @@ class LiveMemory {
   /// Reads the pages of the mappings into the facts; smaps where options ask for it or nothing else tells.
   /// Error: Vanished, when the address space went away.
   Result<void> read_pages(const CollectOptions& options, const KernelCounters& counters, Facts& facts);
-  /// Finds Facts::huge_pages, once the heaps are known.
-  void find_huge_pages(const KernelFeatures& features, Facts& facts);
+  /// Finds Facts::huge_pages behind stacks and, where asked for, behind heaps, once these are known.
+  void find_huge_pages(const CollectOptions& options, Facts& facts);
   /// Whether the map is still what read_map() found.
   bool map_unchanged() const;
 
@@ -36,6 +36,8 @@ class LiveMemory {
   Result<void> settle_zero_pages(const std::vector<std::uint64_t>& maybe_zero_bytes, const CollectOptions& options,
                                  Facts& facts);
   void find_hugetlb(const KernelCounters& counters, Facts& facts);
+  std::vector<Address> huge_by_smaps(const std::vector<Range>& ranges, std::uint64_t size, const Facts& facts,
+                                     bool& complete) const;
 
   const ProcDir* proc_;
   std::string directory_;

@@ -178,10 +178,8 @@ Result<LiveProcess::Outcome> LiveProcess::collect_memory(const CollectOptions& o
   timer.step(fmt::format("{} parts of managed runtimes, {} of heaps", facts.runtimes.size(), facts.heaps.size()));
   find_signal_stacks(facts, memory_);
   timer.step(fmt::format("{} alternate signal stacks", facts.signal_stacks.size()));
-  if (options.huge_pages) {
-    memory->find_huge_pages(options.features, facts);
-    timer.step(fmt::format("{} huge pages", facts.huge_pages ? facts.huge_pages->pages.size() : 0));
-  }
+  memory->find_huge_pages(options, facts);
+  timer.step(fmt::format("{} huge pages", facts.huge_pages ? facts.huge_pages->pages.size() : 0));
   return Outcome::Done;
 }
 

@@ -52,7 +52,7 @@ std::string unescape(std::string_view text) {
   return out;
 }
 
-constexpr std::array<KernelCounterName, 11> status_counters{{
+constexpr std::array<KernelCounterName, 12> status_counters{{
     {"VmSize", &KernelCounters::vm_size},
     {"VmRSS", &KernelCounters::rss},
     {"RssAnon", &KernelCounters::rss_anon},
@@ -61,6 +61,7 @@ constexpr std::array<KernelCounterName, 11> status_counters{{
     {"HugetlbPages", &KernelCounters::hugetlb},
     {"VmSwap", &KernelCounters::swap},
     {"VmLck", &KernelCounters::locked},
+    {"VmPin", &KernelCounters::pinned},
     {"VmPTE", &KernelCounters::page_tables},
     {"VmHWM", &KernelCounters::peak_rss},
     {"VmPeak", &KernelCounters::peak_vm_size},

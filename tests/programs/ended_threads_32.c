@@ -1,0 +1,2 @@
+// The same, as a 32-bit program.
+#include "ended_threads.c"

@@ -1,0 +1,2 @@
+// The same with musl.
+#include "ended_threads.c"

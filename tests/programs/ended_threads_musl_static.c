@@ -1,0 +1,2 @@
+// The same with musl, without shared libraries.
+#include "ended_threads.c"

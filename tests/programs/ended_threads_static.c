@@ -1,0 +1,2 @@
+// The same, without shared libraries.
+#include "ended_threads.c"
