@@ -6,6 +6,10 @@
 
 namespace vmscan {
 
+bool may_act(std::string_view path) {
+  return path.starts_with("/dev/") || path.starts_with("/proc/") || path.starts_with("/sys/");
+}
+
 FileBytes bytes_of(std::vector<std::byte> content) {
   const std::uint64_t size = content.size();
   auto shared = std::make_shared<const std::vector<std::byte>>(std::move(content));

@@ -6,6 +6,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "libvmscan/model/result.h"
@@ -34,6 +35,13 @@ struct FileBytes {
 /// Errors: NotFound, AccessDenied, Unsupported (no regular file), Io. The message names the file.
 Result<FileBytes> open_file_bytes(const std::string& path);
 
+/// The same for a path that somebody else gave: symbolic links on the way lead nowhere outside of the directory `root`
+/// (empty: that of the system), at which absolute ones begin.
+Result<FileBytes> open_file_below(const std::string& root, const std::string& path);
+
 FileBytes bytes_of(std::vector<std::byte> content);
+
+/// Whether opening what is there may do more than give bytes: /dev, /proc and /sys.
+bool may_act(std::string_view path);
 
 }  // namespace vmscan

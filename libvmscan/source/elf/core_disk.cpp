@@ -15,7 +15,7 @@ constexpr std::size_t piece_bytes = 64 << 10;
 bool may_open(const std::string& path) {
   if (!path.starts_with('/') || path.find('\0') != std::string::npos) return false;
   if ((path + '/').find("/../") != std::string::npos) return false;
-  return !path.starts_with("/dev/") && !path.starts_with("/proc/") && !path.starts_with("/sys/");
+  return !may_act(path);
 }
 
 /// Reads on over short reads; false at a hole.
@@ -38,7 +38,7 @@ bool any_set(const MemoryReader& memory, Address address, std::span<std::byte> b
 
 std::optional<DiskFile> open_disk_image(const std::string& root, const std::string& path, bool sections) {
   if (!may_open(path)) return std::nullopt;
-  auto file = open_file_bytes(root + path);
+  auto file = open_file_below(root, path);
   if (!file) return std::nullopt;
   auto image = read_elf_image(file->read, sections);
   if (!image) return std::nullopt;

@@ -1,8 +1,6 @@
 // ELF headers of what is mapped, from the file as the target sees it (its root directory, so containers work), and only
 // if it is still the very file that is mapped; from map_files for files that were deleted or replaced.
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <map>
 #include <string>
@@ -26,7 +24,7 @@ struct Candidate {
 std::map<FileKey, Candidate> find_candidates(const std::vector<Mapping>& mappings) {
   std::map<FileKey, Candidate> candidates;
   for (const Mapping& mapping : mappings) {
-    if (mapping.inode == 0 || !mapping.path.starts_with('/') || mapping.path.starts_with("/dev/")) continue;
+    if (mapping.inode == 0 || !mapping.path.starts_with('/') || may_act(mapping.path)) continue;
     Candidate& candidate = candidates[key_of(mapping)];
     if (candidate.mapping == nullptr) candidate.mapping = &mapping;
     ++candidate.mappings;
@@ -44,11 +42,7 @@ void settle_deleted_names(const ProcDir& proc, std::vector<Mapping>& mappings) {
     if (!mapping.deleted || !mapping.path.starts_with('/')) continue;
     const std::string literal = mapping.path + " (deleted)";
     const auto [known, fresh] = really_deleted.try_emplace({key_of(mapping), literal}, true);
-    if (fresh) {
-      struct stat status {};
-      known->second =
-          ::fstatat(proc.fd(), ("root" + literal).c_str(), &status, 0) != 0 || !is_mapped_file(status, mapping);
-    }
+    if (fresh) known->second = !is_there(proc, mapping, literal);
     if (known->second) continue;
     mapping.path = literal;
     mapping.deleted = false;

@@ -14,10 +14,6 @@
 
 namespace vmscan {
 
-Fd::~Fd() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
 int read_all(int fd, std::string& out, std::size_t max_bytes) {
   std::array<char, 8192> piece;  // files of /proc come in pieces of at most a page
   for (std::size_t left = max_bytes; left > 0;) {

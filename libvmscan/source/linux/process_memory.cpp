@@ -173,13 +173,11 @@ Result<std::vector<Range>> ProcessMemory::walked(int pagemap_fd, std::uint64_t p
 }
 
 std::optional<FileBytes> ProcessMemory::do_mapped_file(const Mapping& mapping) const {
-  if (mapping.inode == 0 || !mapping.path.starts_with('/') || mapping.path.starts_with("/dev/")) return std::nullopt;
-  const Fd fd = open_mapped_file(proc_, mapping);
+  if (mapping.inode == 0 || !mapping.path.starts_with('/') || may_act(mapping.path)) return std::nullopt;
+  Fd fd = open_mapped_file(proc_, mapping);
   struct stat status {};
   if (!fd.valid() || ::fstat(fd.get(), &status) != 0) return std::nullopt;
-  const int own = ::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0);
-  if (own < 0) return std::nullopt;
-  return bytes_of_descriptor(own, static_cast<std::uint64_t>(status.st_size));
+  return bytes_of_descriptor(fd.release(), static_cast<std::uint64_t>(status.st_size));
 }
 
 }  // namespace vmscan
