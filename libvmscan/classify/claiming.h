@@ -12,6 +12,11 @@ namespace vmscan {
 /// Go puts its heap there, in arenas of 64 MiB (runtime/malloc.go).
 inline constexpr Range go_heap{0xc000000000, 0x10000000000};
 
+/// Made by memfd_create: the kernel calls all of them deleted, which tells them from a file with such a name.
+inline bool is_memfd(const Mapping& mapping) {
+  return mapping.inode != 0 && mapping.deleted && mapping.path.starts_with("/memfd:");
+}
+
 /// The path as maps prints it, with " (deleted)" where the file is.
 inline std::string path_of(const Mapping& mapping) {
   return mapping.deleted ? mapping.path + " (deleted)" : mapping.path;

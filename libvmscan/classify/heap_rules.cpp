@@ -49,6 +49,13 @@ void claim_parts(Pieces& pieces, const Rule& rule, HeapPart::Kind kind) {
   }
 }
 
+bool has_glibc(const Facts& facts) {
+  return std::ranges::any_of(facts.mappings, [](const Mapping& mapping) {
+    const std::string_view name = std::string_view(mapping.path).substr(mapping.path.rfind('/') + 1);
+    return name.starts_with("libc.so.6") || name.starts_with("libc-2");
+  });
+}
+
 }  // namespace
 
 void claim_arenas(Pieces& pieces, const Rule& rule) { claim_parts(pieces, rule, HeapPart::Kind::Arena); }
@@ -67,17 +74,25 @@ void claim_brk_heap(Pieces& pieces, const Rule& rule) {
 }
 
 void claim_brk_place(Pieces& pieces, const Rule& rule) {
-  const auto entry = pieces.facts.entry_point;
+  const Facts& facts = pieces.facts;
+  const auto entry = facts.entry_point;
   const auto load = std::find_if(pieces.loads.begin(), pieces.loads.end(),
                                  [&](const ImageLoad& each) { return entry && each.span.contains(*entry); });
   if (load == pieces.loads.end()) return;
-  const bool narrow = pieces.facts.target.pointer_bits == 32U;
+  const bool narrow = facts.target.pointer_bits == 32U;
   const Address end = load->span.end;
   const auto first = std::partition_point(pieces.pieces.begin(), pieces.pieces.end(),
                                           [&](const Piece& piece) { return piece.range.begin < end; });
   const auto begin = static_cast<std::size_t>(first - pieces.pieces.begin());
   if (first == pieces.pieces.end() || !plain_read_write(pieces, *first) ||
       first->range.begin - end > (narrow ? brk_distance_32 : brk_distance_64))
+    return;
+  // Where the bytes are known, they must say that a part of it is malloc's: a program may map something there.
+  const Range whole = pieces.mapping(*first).range;
+  if (facts.contents_known && std::ranges::none_of(facts.heaps, [&](const HeapPart& part) {
+        return part.range.overlaps(whole) &&
+               (part.kind == HeapPart::Kind::Arena || part.kind == HeapPart::Kind::Allocator);
+      }))
     return;
   std::size_t behind = begin + 1;
   while (pieces.touches_next(behind - 1) && pieces.free(pieces.pieces[behind]) &&
@@ -89,6 +104,7 @@ void claim_brk_place(Pieces& pieces, const Rule& rule) {
 }
 
 void claim_arena_shape(Pieces& pieces, const Rule& rule) {
+  if (pieces.facts.contents_known || !has_glibc(pieces.facts)) return;
   const std::uint64_t size = pieces.facts.target.pointer_bits == 32U ? heap_max_32 : heap_max_64;
   for (std::size_t i = 0; i + 1 < pieces.pieces.size(); ++i) {
     const Piece &used = pieces.pieces[i], &tail = pieces.pieces[i + 1];

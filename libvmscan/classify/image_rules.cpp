@@ -96,7 +96,7 @@ void claim_executable_files(Pieces& pieces, const Rule& rule) {
     const Mapping& first = pieces.mapping(pieces.pieces[begin]);
     bool executable = false;
     for (std::size_t i = begin; i < end; ++i) executable |= pieces.mapping(pieces.pieces[i]).execute;
-    const bool on_disk = first.inode != 0 && first.path.starts_with('/') && !first.path.starts_with("/memfd:") &&
+    const bool on_disk = first.inode != 0 && first.path.starts_with('/') && !is_memfd(first) &&
                          !first.path.starts_with("/dev/") && !first.path.starts_with("/SYSV");
     if (executable && on_disk) claim_group(pieces, rule, begin, end, path_of(first));
   });

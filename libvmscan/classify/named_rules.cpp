@@ -41,11 +41,20 @@ std::optional<std::string_view> name_in(const Mapping& mapping) {
   return path.substr(open.size(), path.size() - open.size() - 1);
 }
 
+/// Whether the prefix is all of the name, or something else than a letter or a digit goes on: "v8" is not "v8engine".
+bool begins_with(std::string_view name, std::string_view prefix) {
+  if (!name.starts_with(prefix)) return false;
+  const auto is_of_word = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  };
+  return name.size() == prefix.size() || !is_of_word(prefix.back()) || !is_of_word(name[prefix.size()]);
+}
+
 std::optional<RegionType> meaning(const Mapping& mapping) {
   const auto name = name_in(mapping);
   if (name)
     for (const KnownName& known : known_names)
-      if (name->starts_with(known.prefix)) return known.type;
+      if (begins_with(*name, known.prefix)) return known.type;
   return std::nullopt;
 }
 

@@ -30,10 +30,13 @@ constexpr std::array<Rule, 33> table{{
     {"malloc_arena", Heap, "malloc's own structures say so: an arena", claim_arenas},
     {"allocator_structures", Heap, "the own structures of an allocator other than glibc's say so", claim_allocators},
     {"malloc_block", Heap, "malloc's own structures say so: a block with a mapping of its own", claim_mapped_blocks},
+    {"loader_data", PrivateData, "the dynamic loader's own: its list of libraries, and the first thread's TLS",
+     claim_loader_data},
     {"runtime_shape", ManagedHeap, "mapped where and how only this runtime does it", claim_runtime_shapes},
     {"lone_stack", Stack, "the stack pointer of a thread that no list has lies near its end", claim_lone_stacks},
     {"stack_shape", Stack, "a guess: a guard, and the size of a thread's stack", claim_stack_shapes},
-    {"signal_stack_shape", Stack, "a guess: one guard page, and the size of an alternate signal stack",
+    {"signal_stack_shape", Stack,
+     "a guess: one guard page, the size of an alternate signal stack, and nothing in it that would be elsewhere",
      claim_signal_stack_shapes},
     {"brk_heap", Heap, "the kernel calls it [heap]: grown by brk", claim_brk_heap},
     {"brk_place", Heap, "the first memory behind the executable, where the kernel starts the brk heap",
@@ -47,8 +50,6 @@ constexpr std::array<Rule, 33> table{{
     {"device", Shareable, "memory of a device or of another kernel object", claim_device},
     {"memory_file", Shareable, "a file of a file system that lives in RAM", claim_memory_file},
     {"mapped_file", MappedFile, "a file, mapped as data", claim_mapped_files},
-    {"loader_data", PrivateData, "the dynamic loader's own: its list of libraries, and the first thread's TLS",
-     claim_loader_data},
     {"private_anonymous", PrivateData, "private memory that no other rule explains", claim_private_data},
 }};
 

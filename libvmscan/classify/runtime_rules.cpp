@@ -8,7 +8,7 @@ namespace {
 
 /// A piece that the part may claim, whatever the kernel calls it: no file on disk is a runtime's heap.
 bool claimable(const Pieces& pieces, const Piece& piece) {
-  return pieces.free(piece) && (pieces.mapping(piece).inode == 0 || pieces.mapping(piece).path.starts_with("/memfd:"));
+  return pieces.free(piece) && (pieces.mapping(piece).inode == 0 || is_memfd(pieces.mapping(piece)));
 }
 
 /// Claims part by part; what touches the piece before it, with the same details, joins its region.

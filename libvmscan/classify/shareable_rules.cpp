@@ -7,10 +7,7 @@ void claim_kernel_data(Pieces& pieces, const Rule& rule) {
   claim_each(pieces, rule, [](const Mapping& mapping) { return mapping.path.starts_with("[vvar"); });
 }
 
-void claim_memfd(Pieces& pieces, const Rule& rule) {
-  claim_each(pieces, rule,
-             [](const Mapping& mapping) { return mapping.inode != 0 && mapping.path.starts_with("/memfd:"); });
-}
+void claim_memfd(Pieces& pieces, const Rule& rule) { claim_each(pieces, rule, is_memfd); }
 
 // ipc/shm.c names the file SYSV and the key in hexadecimal; hugetlb segments as well.
 void claim_sysv(Pieces& pieces, const Rule& rule) {
@@ -42,7 +39,8 @@ void claim_memory_file(Pieces& pieces, const Rule& rule) {
   claim_each(pieces, rule, [&](const Mapping& mapping) {
     const bool in_ram = pieces.facts.memory_devices.contains({mapping.device_major, mapping.device_minor});
     const bool zero = mapping.path == "/dev/zero";
-    return mapping.inode != 0 && !zero && (in_ram || mapping.path.starts_with("/dev/shm/"));
+    const bool devices_unknown = pieces.facts.memory_devices.empty();
+    return mapping.inode != 0 && !zero && (in_ram || (devices_unknown && mapping.path.starts_with("/dev/shm/")));
   });
 }
 

@@ -89,7 +89,8 @@ void claim_by_owner(Pieces& pieces, const Rule& rule, bool kept) {
       claim_listed(pieces, rule, stack);
 }
 
-void claim_signal_stack(Pieces& pieces, const Rule& rule, const SignalStack& stack) {
+void claim_signal_stack(Pieces& pieces, const Rule& rule, const SignalStack& stack, std::string details,
+                        std::string evidence) {
   const Range range = nearest_pages(stack.range, pieces.facts.target.page_size);
   const std::size_t begin = pieces.find(range.begin);
   std::size_t end = begin;
@@ -100,21 +101,19 @@ void claim_signal_stack(Pieces& pieces, const Rule& rule, const SignalStack& sta
     return;  // somebody has a part of it
   const std::size_t guards = guards_below(pieces, begin);
   for (std::size_t i = begin - guards; i < begin; ++i) pieces.pieces[i].details = "Guard";
-  claim_group(pieces, rule, begin - guards, end,
-              thread_label(pieces.facts.threads, stack.thread) + ", alternate signal stack",
-              fmt::format("signal frame at {:#x}: [{:#x}, {:#x}){}", stack.frame, stack.range.begin, stack.range.end,
-                          deepest_use(pieces.facts, stack.range, std::nullopt)));
+  claim_group(pieces, rule, begin - guards, end, std::move(details), std::move(evidence));
 }
 
-/// One page that may not be touched, and directly above it a mapping of `size` bytes, nobody else's.
-bool looks_like_signal_stack(const Pieces& pieces, std::size_t index, std::uint64_t size) {
-  const Piece &piece = pieces.pieces[index], &guard = pieces.pieces[index - 1];
-  const Mapping& mapping = pieces.mapping(piece);
-  const bool stack = pieces.free(piece) && pieces.nameless(piece) && !piece.guard && mapping.read && mapping.write &&
-                     !mapping.execute && piece.range == mapping.range && piece.range.size() == size;
-  return stack && pieces.touches_next(index - 1) && pieces.free(guard) && pieces.nameless(guard) &&
-         !pieces.accessible(guard) && guard.range == pieces.mapping(guard).range &&
-         guard.range.size() == pieces.facts.target.page_size;
+std::string idle_label(const Facts& facts, const SignalStack& stack) {
+  const std::string what = "likely an alternate signal stack";
+  return stack.thread == 0 ? what : thread_label(facts.threads, stack.thread) + ", " + what;
+}
+
+std::string idle_evidence(const SignalStack& stack) {
+  const std::string shape =
+      fmt::format("{} K with one page as a guard below, as Rust's library maps it; ", stack.range.size() / 1024);
+  return shape + (stack.kept_at == 0 ? "a frame of a signal handler in it names it"
+                                     : fmt::format("never used, and its address is kept at {:#x}", stack.kept_at));
 }
 
 /// Whether one of the rules before has found the stack that the kernel gave the main thread.
@@ -127,18 +126,47 @@ bool has_main_stack(const Pieces& pieces) {
 /// Where the thread was before a signal moved it to its alternate signal stack.
 std::optional<Address> own_stack_pointer(const Facts& facts, const Thread& thread) {
   for (const SignalStack& stack : facts.signal_stacks)
-    if (thread.stack_pointer && stack.thread == thread.id && stack.range.contains(*thread.stack_pointer))
+    if (thread.stack_pointer && stack.frame != 0 && stack.thread == thread.id &&
+        stack.range.contains(*thread.stack_pointer))
       return stack.interrupted;
   return thread.stack_pointer;
 }
 
-/// Whether every thread but the main one has a stack already: what still looks like one is something else.
-bool all_stacks_known(const Pieces& pieces) {
-  const Facts& facts = pieces.facts;
+/// How many threads, but the main one, have no stack yet.
+std::size_t threads_without_stack(const Facts& facts) {
   const auto listed = threads_with_listed_stack(facts);
-  return std::all_of(facts.threads.begin(), facts.threads.end(), [&](const Thread& thread) {
-    return thread.id == facts.target.pid || thread.stack_pointer || listed.contains(thread.id);
-  });
+  return static_cast<std::size_t>(std::ranges::count_if(facts.threads, [&](const Thread& thread) {
+    return thread.id != facts.target.pid && !thread.stack_pointer && !listed.contains(thread.id);
+  }));
+}
+
+/// RLIMIT_STACK, which C libraries take as the default.
+std::uint64_t usual_stack_bytes(const Facts& facts) {
+  constexpr std::uint64_t usual = 8 << 20;
+  const auto limit = std::ranges::find(facts.limits, "stack", &Limit::name);
+  return limit != facts.limits.end() && limit->limit.known() && !limit->unlimited ? *limit->limit : usual;
+}
+
+struct StackShape {
+  std::size_t guards = 0, index = 0;  // of the first guard, and of the stack
+};
+
+/// A guard, the size of a stack with it or without, and a last page that was used: there a thread begins.
+std::optional<StackShape> stack_shape_at(const Pieces& pieces, std::size_t index, std::uint64_t size) {
+  const Piece& piece = pieces.pieces[index];
+  const Mapping& mapping = pieces.mapping(piece);
+  if (!pieces.free(piece) || !pieces.nameless(piece) || piece.guard || !mapping.read || !mapping.write)
+    return std::nullopt;
+  const std::size_t guards = guards_below(pieces, index);
+  if (guards == 0) return std::nullopt;
+  const std::uint64_t whole = piece.range.end - pieces.pieces[index - guards].range.begin;
+  if (piece.range.size() != size && whole != size) return std::nullopt;
+  if (pieces.facts.pages_known && mapping.counted == nullptr) {
+    const Range last{piece.range.end - pieces.facts.target.page_size, piece.range.end};
+    const PageCounts counts = pieces.facts.pages.count(last);
+    if (counts.in_ram() + counts.swapped == 0) return std::nullopt;
+  }
+  return StackShape{index - guards, index};
 }
 
 }  // namespace
@@ -147,48 +175,34 @@ void claim_listed_stacks(Pieces& pieces, const Rule& rule) { claim_by_owner(piec
 void claim_kept_stacks(Pieces& pieces, const Rule& rule) { claim_by_owner(pieces, rule, true); }
 
 void claim_stack_shapes(Pieces& pieces, const Rule& rule) {
-  if (pieces.facts.target.system == "windows" || all_stacks_known(pieces)) return;
-  const auto limit = std::find_if(pieces.facts.limits.begin(), pieces.facts.limits.end(),
-                                  [](const Limit& each) { return each.name == "stack"; });
-  constexpr std::uint64_t usual = 8 << 20;  // RLIMIT_STACK of most systems, which C libraries take as the default
-  const std::uint64_t size =
-      limit != pieces.facts.limits.end() && limit->limit.known() && !limit->unlimited ? *limit->limit : usual;
-  for (std::size_t i = 1; i < pieces.pieces.size(); ++i) {
-    const Piece& piece = pieces.pieces[i];
-    const Mapping& mapping = pieces.mapping(piece);
-    if (!pieces.free(piece) || !pieces.nameless(piece) || piece.guard || !mapping.read || !mapping.write) continue;
-    const std::size_t guards = guards_below(pieces, i);
-    if (guards == 0) continue;
-    const std::uint64_t whole = piece.range.end - pieces.pieces[i - guards].range.begin;
-    if (piece.range.size() != size && whole != size) continue;
-    for (std::size_t j = i - guards; j < i; ++j) pieces.pieces[j].details = "Guard";
-    claim_group(pieces, rule, i - guards, i + 1, "looks like a thread's stack",
-                fmt::format("{} K with a guard below, as the stack limit", piece.range.size() / 1024));
+  const Facts& facts = pieces.facts;
+  if (facts.target.system == "windows" || facts.contents_known) return;
+  const std::size_t wanted = threads_without_stack(facts);
+  std::vector<StackShape> found;
+  for (std::size_t i = 1; wanted > 0 && i < pieces.pieces.size(); ++i)
+    if (const auto shape = stack_shape_at(pieces, i, usual_stack_bytes(facts))) found.push_back(*shape);
+  if (found.size() > wanted) return;  // nobody knows which of them are stacks
+  for (const StackShape& shape : found) {
+    for (std::size_t j = shape.guards; j < shape.index; ++j) pieces.pieces[j].details = "Guard";
+    claim_group(
+        pieces, rule, shape.guards, shape.index + 1, "looks like a thread's stack",
+        fmt::format("{} K with a guard below, as the stack limit", pieces.pieces[shape.index].range.size() / 1024));
   }
 }
 
 void claim_signal_stacks(Pieces& pieces, const Rule& rule) {
-  for (const SignalStack& stack : pieces.facts.signal_stacks) claim_signal_stack(pieces, rule, stack);
+  for (const SignalStack& stack : pieces.facts.signal_stacks)
+    if (stack.frame != 0)
+      claim_signal_stack(pieces, rule, stack,
+                         thread_label(pieces.facts.threads, stack.thread) + ", alternate signal stack",
+                         fmt::format("signal frame at {:#x}: [{:#x}, {:#x}){}", stack.frame, stack.range.begin,
+                                     stack.range.end, deepest_use(pieces.facts, stack.range, std::nullopt)));
 }
 
-/// What Rust's standard library maps for each of its threads (std::sys::…::stack_overflow): a page as a guard, and
-/// SIGSTKSZ, or what the processor needs when that is more. More of them than threads are something else.
 void claim_signal_stack_shapes(Pieces& pieces, const Rule& rule) {
-  const Facts& facts = pieces.facts;
-  if (facts.target.system == "windows") return;
-  const std::uint64_t usual = facts.target.machine == "aarch64" ? 16 << 10 : 8 << 10;  // SIGSTKSZ
-  const std::uint64_t page = facts.target.page_size;
-  const std::uint64_t size =
-      (std::max(usual, std::min(facts.least_signal_stack.value_or(0), max_guard_bytes)) + page - 1) / page * page;
-  std::vector<std::size_t> found;
-  for (std::size_t i = 1; i < pieces.pieces.size(); ++i)
-    if (looks_like_signal_stack(pieces, i, size)) found.push_back(i);
-  if (found.size() > facts.threads.size()) return;
-  for (const std::size_t i : found) {
-    pieces.pieces[i - 1].details = "Guard";
-    claim_group(pieces, rule, i - 1, i + 1, "likely an alternate signal stack",
-                fmt::format("{} K with one page as a guard below, as Rust's library maps it", size / 1024));
-  }
+  for (const SignalStack& stack : pieces.facts.signal_stacks)
+    if (stack.frame == 0)
+      claim_signal_stack(pieces, rule, stack, idle_label(pieces.facts, stack), idle_evidence(stack));
 }
 
 void claim_main_stack(Pieces& pieces, const Rule& rule) {

@@ -142,7 +142,7 @@ void add_loader(const TargetMemory& memory, const std::vector<Range>& ranges, st
       parts.push_back({.range = range,
                        .kind = HeapPart::Kind::Loader,
                        .details = has_thread(range) ? "first thread's TLS" : "dynamic loader",
-                       .evidence = "pointers from ld.so's data and its link_maps"});
+                       .evidence = "what ld.so made before there was a C library"});
 }
 
 /// In order of address.
@@ -165,6 +165,7 @@ void find_heap_parts(Facts& facts, const MemoryReader& reader, std::uint64_t mos
   std::vector<HeapShortfall> shortfalls;
   facts.heaps = all_parts(memory, glibc_parts(memory, most_bytes, shortfalls), find_others(memory), shortfalls);
   facts.heap_shortfalls = std::move(shortfalls);
+  facts.contents_known = !memory.refusal();
 }
 
 void find_owners(Facts& facts, const MemoryReader& reader, std::uint64_t most_bytes) {
@@ -179,6 +180,7 @@ void find_owners(Facts& facts, const MemoryReader& reader, std::uint64_t most_by
   std::vector<HeapPart> glibc = glibc_parts(memory, most_bytes, shortfalls);
   facts.heaps = all_parts(memory, std::move(glibc), others.get(), shortfalls);
   facts.heap_shortfalls = std::move(shortfalls);
+  facts.contents_known = !memory.refusal();
 }
 
 }  // namespace vmscan

@@ -88,12 +88,13 @@ struct ThreadStack {
 };
 
 /// An alternate signal stack (sigaltstack(2)), by the frame that the kernel left when it called a signal handler, which
-/// has not returned yet.
+/// has not returned yet; or what is likely one on which no handler runs.
 struct SignalStack {
   Range range;
-  std::uint32_t thread = 0;  // its id in Facts::threads
-  Address frame = 0;         // where the frame lies
+  std::uint32_t thread = 0;  // its id in Facts::threads; 0: nobody knows
+  Address frame = 0;         // where the frame lies; 0: no handler runs
   Address interrupted = 0;   // stack pointer of the thread before the signal
+  Address kept_at = 0;       // where the thread keeps the address of an idle one; 0: a handler has left a frame in it
 };
 
 /// Memory of an allocator, by what its own structures say.
@@ -168,8 +169,9 @@ struct Facts {
   Bytes least_signal_stack;                // AT_MINSIGSTKSZ: what a signal frame takes on this processor
   std::vector<HeapPart> heaps;
   std::vector<HeapShortfall> heap_shortfalls;  // of `heaps`, against what allocators count; Figures::Regions
-  std::optional<HugePages> huge_pages;         // unset: not looked for, or not known
-  std::vector<RuntimePart> runtimes;           // sorted, never overlapping
+  bool contents_known = false;          // owners were sought in the bytes: what only looks like something is not that
+  std::optional<HugePages> huge_pages;  // unset: not looked for, or not known
+  std::vector<RuntimePart> runtimes;    // sorted, never overlapping
   std::vector<Note> notes;
 };
 

@@ -135,6 +135,8 @@ void find_signal_stacks(Facts& facts, const MemoryReader& reader) {
     Finder finder(memory);
     for (const Thread& thread : facts.threads)
       if (const auto stack = finder.find(thread)) found.push_back(*stack);
+    const std::vector<SignalStack> idle = find_idle_signal_stacks(memory);
+    found.insert(found.end(), idle.begin(), idle.end());
   }
   std::stable_sort(found.begin(), found.end(),
                    [](const SignalStack& a, const SignalStack& b) { return a.range.begin < b.range.begin; });

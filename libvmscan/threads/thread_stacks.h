@@ -11,9 +11,13 @@ namespace vmscan {
 /// that the source found, so a structure of the program that only looks like one is not believed.
 void find_thread_stacks(Facts& facts, const MemoryReader& reader);
 
-/// Looks on the stacks of blocked threads for handlers of signals that have not returned, and fills
-/// Facts::signal_stacks. x86 only. After stacks, heaps and runtimes are known: what lies in them is left out.
+/// Looks on the stacks of blocked threads for handlers of signals that have not returned (x86 only), and for idle
+/// signal stacks, and fills Facts::signal_stacks. After stacks, heaps and runtimes are known: what lies in them is left
+/// out.
 void find_signal_stacks(Facts& facts, const MemoryReader& reader);
+
+/// Signal stacks on which no handler runs, by address.
+std::vector<SignalStack> find_idle_signal_stacks(const TargetMemory& memory);
 
 /// What one C library's lists hold.
 struct ThreadLists {

@@ -1,7 +1,8 @@
 // signal_stacks [N]: N threads that each have an alternate signal stack and are in a signal handler, blocked in pause()
-// or read(). Stacks of four kinds (mapped behind a guard page, mapped alone so that they merge, from malloc, an array of
-// the program); of every three handlers, one runs on the thread's usual stack. Beside them a thread that runs on a
-// coroutine's stack, three mappings as Rust's library makes them for its threads, and one that only looks a bit like it.
+// or read(). Stacks of four kinds (mapped behind a guard page, mapped alone so that they merge, from malloc, an array
+// of the program); of every three handlers, one runs on the thread's usual stack. Beside them a thread that runs on a
+// coroutine's stack, three threads with mappings as Rust's library makes them for each, and mappings that only look
+// like it: with two guards, kept by nobody, and with an allocator's header.
 #include "target.h"
 
 #include <pthread.h>
@@ -21,6 +22,7 @@ enum { most_threads = 64, array_size = 48 * 1024, coroutine_size = 256 * 1024 };
 
 static const char* const kind_names[] = {"guarded", "merged", "allocated", "array"};
 static _Alignas(4096) char arrays[most_threads / kinds][array_size];
+static char write_header[1], run_handler[1];  // what work_like_rust() shall do
 static int silent[2];
 static sem_t blocked;
 static __thread int own_number;
@@ -96,20 +98,39 @@ static void* work_in_coroutine(void* nothing) {
 }
 #endif
 
-static void start(void* (*run)(void*), unsigned number) {
+static void return_at_once(int signal) { (void)signal; }
+
+static void start(void* (*run)(void*), void* argument) {
   pthread_t thread;
-  must(pthread_create(&thread, NULL, run, (void*)(uintptr_t)number) == 0, "pthread_create");
+  must(pthread_create(&thread, NULL, run, argument) == 0, "pthread_create");
   while (sem_wait(&blocked) != 0) {
   }
 }
 
 /// As std::sys::…::stack_overflow does, apart from each other.
-static void map_like_rust(const char* name, size_t guard_pages) {
+static char* map_like_rust(const char* name, size_t guard_pages) {
   const size_t needed = getauxval(AT_MINSIGSTKSZ), size = needed > 8192 ? (needed + 4095) / 4096 * 4096 : 8192;
-  char* const memory = map_alone(size + guard_pages * page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+  char* const memory =
+      map_alone(size + guard_pages * page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
   must(memory != MAP_FAILED, "mmap");
   must(mprotect(memory, guard_pages * page_size(), PROT_NONE) == 0, "mprotect");
   tell(name, memory + guard_pages * page_size(), size, "guard=%zu", guard_pages * page_size());
+  return memory + guard_pages * page_size();
+}
+
+/// Keeps the address on its stack. `argument`: whether a handler has run on it, or a header has been written into it.
+static void* work_like_rust(void* argument) {
+  char* volatile kept = map_like_rust(argument == write_header ? "header" : "like_rust", 1);
+  if (argument == write_header) *(uintptr_t*)kept = (uintptr_t)kept + 64;
+  if (argument == run_handler) {
+    const size_t needed = getauxval(AT_MINSIGSTKSZ);
+    stack_t stack = {.ss_sp = kept, .ss_size = needed > 8192 ? (needed + 4095) / 4096 * 4096 : 8192};
+    must(sigaltstack(&stack, NULL) == 0, "sigaltstack");
+    pthread_kill(pthread_self(), SIGWINCH);
+    kept = NULL;
+  }
+  block(0);
+  return kept;
 }
 
 int main(int argc, char** argv) {
@@ -119,12 +140,18 @@ int main(int argc, char** argv) {
   must(sigaction(SIGUSR1, &action, NULL) == 0, "sigaction");
   action.sa_flags = SA_SIGINFO;
   must(sigaction(SIGUSR2, &action, NULL) == 0, "sigaction");
-  for (unsigned i = 0; i < count; ++i) start(work, i);
+  for (unsigned i = 0; i < count; ++i) start(work, (void*)(uintptr_t)i);
 #ifdef __GLIBC__
-  start(work_in_coroutine, 0);
+  start(work_in_coroutine, NULL);
 #endif
-  for (int i = 0; i < 3; ++i) map_like_rust("like_rust", 1);
+  action = (struct sigaction){.sa_handler = return_at_once, .sa_flags = SA_ONSTACK};
+  must(sigaction(SIGWINCH, &action, NULL) == 0, "sigaction");
+  start(work_like_rust, NULL);
+  start(work_like_rust, NULL);
+  start(work_like_rust, run_handler);
+  start(work_like_rust, write_header);
   map_like_rust("unlike_rust", 2);
+  map_like_rust("unlike_rust", 1);
   usleep(50000);  // until those that block do
   ready_until_end();
   _exit(0);

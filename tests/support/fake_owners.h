@@ -48,19 +48,25 @@ struct FakePhp {
       memory.put_word(chunk + 16, chunk == first ? second : first);
       memory.put(chunk + 24, 100, 4);
       memory.put(chunk + 28, 300, 4);
+      memory.put(chunk + 480, 0xff, 8);
+      memory.put(chunk + 544, 0x40000001, 4);
     }
     memory.map(large, large_bytes, {}, 0x1000);
     memory.put_word(heap + 296, node);
+    memory.put_word(heap + 328, first);
+    memory.put(heap + 344, 2, 4);
     memory.put_word(node, large);
     memory.put_word(node + 8, large_bytes);
   }
 };
 
-/// glibc's ld.so: link_maps of three objects, the last one from malloc; an image ends where one of the mappings begins.
+/// glibc's ld.so: link_maps of three objects, the last one from malloc, and its list of the first two; an image ends
+/// where one of the mappings begins.
 struct FakeLoader {
   static constexpr Address data = 0x7fa60002a000, first = 0x7fa600031000, second = 0x7fa600020800;
   static constexpr Address dynamic = 0x5500000004a0, foreign = 0x7fa600200000, dtv = 0x7fa6000324a0;
-  static constexpr Address pthread = 0x7fa600040740, tls = 0x7fa600040700;
+  static constexpr Address pthread = 0x7fa600040740, tls = 0x7fa600040700, list = 0x7fa600031800;
+  static constexpr Address list_place = data + 0x80, dtv_place = data + 0xc0;
 
   static void add(FakeMemory& memory) {
     memory.map(data, 0x1000, "/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2");
@@ -77,6 +83,10 @@ struct FakeLoader {
       memory.put_word(objects[i] + 40, objects[i]);
     }
     memory.put_word(second + 0x60, foreign);  // its image ends there
+    memory.put_word(list_place, list);
+    memory.put_word(list_place + 8, 2);
+    for (std::size_t i = 0; i < 2; ++i) memory.put_word(list + 8 * i, objects[i]);
+    memory.put_word(dtv_place, dtv);
     memory.facts().target.pid = 42;
     Thread thread;
     thread.id = 42;

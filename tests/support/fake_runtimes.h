@@ -101,16 +101,24 @@ struct FakeCppgc {
   }
 };
 
-/// Go on amd64: two arenas, and the table that leads to them.
+/// Go on amd64: two arenas, the table that leads to them, their metadata, and a chunk with a span of two pages.
 struct FakeGo {
   static constexpr Address image = 0x500000, table = 0x7f6800000000, arena = 0xc000000000, metadata = 0xc00000;
   static constexpr std::uint64_t arena_bytes = 64 << 20, table_bytes = 32 << 20;
+  static constexpr std::uint64_t metadata_step = 0x20000, before_spans = 0x1000, chunk_bytes = 256 << 10;
+  static constexpr std::uint64_t metadata_bytes = before_spans + (64 << 10) + 0x1000;
+  static constexpr Address chunk = 0xd00000, span = chunk + 0x100;
   static constexpr Address arena_entry = table + (arena + 0x800000000000) / arena_bytes * 8;
 
   static void add(FakeMemory& memory) {
     map_image(memory, image, 0x8000, "/srv/program", {});
     memory.put_word(image + 0x6000, table);
-    memory.map(metadata, 0x2000);
+    memory.map(metadata, 2 * metadata_step);
+    memory.map(chunk, chunk_bytes);
+    memory.put_word(image + 0x6008, chunk);
+    memory.put_word(span + 24, arena);
+    memory.put_word(span + 32, 2);
+    for (std::uint64_t i = 0; i < 2; ++i) memory.put_word(metadata + before_spans + 8 * i, span);
     memory.reserve(arena, 2 * arena_bytes);
     const Address page = arena_entry & ~Address{0xfff};
     memory.map(table, 0x1000);
@@ -118,7 +126,7 @@ struct FakeGo {
     memory.map(page, 0x1000);
     memory.reserve(page + 0x1000, table + table_bytes - page - 0x1000);
     memory.put_word(arena_entry, metadata);
-    memory.put_word(arena_entry + 8, metadata + 0x1000);
+    memory.put_word(arena_entry + 8, metadata + metadata_step);
   }
 };
 

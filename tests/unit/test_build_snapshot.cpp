@@ -143,13 +143,15 @@ TEST_CASE("what a core holds of a mapping that is cut is not counted for each pa
 }
 
 TEST_CASE("an arena with its reserved tail up to the next boundary is a heap") {
-  constexpr std::string_view arena = "7f0004000000-7f0004021000 rw-p 00000000 00:00 0 \n";
+  constexpr std::string_view arena =
+      "10000-11000 r-xp 00000000 fe:00 12 /usr/lib/libc.so.6\n"
+      "7f0004000000-7f0004021000 rw-p 00000000 00:00 0 \n";
   const Snapshot snapshot = build(std::string(arena) + "7f0004021000-7f0008000000 ---p 00000000 00:00 0 \n");
-  REQUIRE(rules_of(snapshot) == Rules{"arena_shape"});
-  CHECK(snapshot.regions[0].range.size() == std::uint64_t{64} << 20);
-  CHECK(snapshot.regions[0].usage.committed == Bytes{0x21000});
+  REQUIRE(rules_of(snapshot) == Rules{"executable_file", "arena_shape"});
+  CHECK(snapshot.regions[1].range.size() == std::uint64_t{64} << 20);
+  CHECK(snapshot.regions[1].usage.committed == Bytes{0x21000});
   CHECK(rules_of(build(std::string(arena) + "7f0004021000-7f0007fff000 ---p 00000000 00:00 0 \n")) ==
-        Rules{"private_anonymous"});
+        Rules{"executable_file", "private_anonymous"});
 }
 
 TEST_CASE("a thread's stack has its guard and its label") {

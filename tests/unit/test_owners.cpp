@@ -80,6 +80,14 @@ TEST_CASE("PHP's chunks make a ring, and one of them has the heap") {
     memory.put_word(F::second + 8, F::large);
     CHECK(parts_called(memory, "PHP heap").empty());
   }
+  SECTION("chunks of another allocator, which look the same but do not count themselves") {
+    memory.put(F::heap + 344, 3, 4);
+    CHECK(parts_called(memory, "PHP heap").empty());
+  }
+  SECTION("chunks whose first page is not their head") {
+    memory.put(F::second + 544, 0x80000001, 4);
+    CHECK(parts_called(memory, "PHP heap").empty());
+  }
   SECTION("a heap outside of the chunks") {
     for (const Address chunk : {F::first, F::second}) memory.put_word(chunk, F::large + 64);
     CHECK(parts_called(memory, "PHP heap").empty());
@@ -115,15 +123,60 @@ TEST_CASE("pages to which the loader's data and its link_maps lead are the loade
   SECTION("an object that does not know itself ends the list") {
     memory.put_word(F::second + 40, 0);
     const TargetMemory target(memory.facts(), memory);
-    CHECK(find_loader_data(target) == std::vector{first, block});  // the first one leads to it, which proves nothing
+    CHECK(find_loader_data(target).empty());  // the list from the start does not fit any more
   }
-  SECTION("a page that has only what a link_map points to") {
+  SECTION("what a link_map points to may be malloc's, whoever's that is") {
     const Range lists{0x7fa600060000, 0x7fa600062000};
     memory.map(lists.begin, lists.size());
     memory.put_word(F::second + 50 * 8, lists.begin + 0x1240);
     sort(memory);
     const TargetMemory target(memory.facts(), memory);
-    CHECK(find_loader_data(target) == std::vector{second, first, block, {lists.begin + 0x1000, lists.end}});
+    CHECK(find_loader_data(target) == std::vector{second, first, block});
+  }
+  SECTION("where pointers explain all of a stretch it is the loader's") {
+    memory.put_word(F::second + 50 * 8, 0x7fa600021010);
+    const TargetMemory target(memory.facts(), memory);
+    CHECK(find_loader_data(target) == std::vector{{second.begin, 0x7fa600022000}, first, block});
+  }
+  SECTION("a heap with link_maps of what was loaded later, from its first page to its last") {
+    constexpr Address heap = 0x7fa600070000, later[] = {heap + 0x10, heap + 0x5010, heap + 0xfb00};
+    memory.map(heap, 0x10000);
+    sort(memory);
+    Address before = F::dynamic;
+    for (const Address object : later) {
+      memory.put_word(before + 24, object);
+      memory.put_word(object + 32, before);
+      memory.put_word(object + 40, object);
+      before = object;
+    }
+    SECTION("they do not make it the loader's") {}
+    SECTION("nor does the program's list, which has grown to hold them") {
+      memory.put_word(F::first + 0x10 + 90 * 8, heap + 0x3000);
+      memory.put_word(F::first + 0x10 + 91 * 8, 6);
+      const Address all[] = {F::first + 0x10, F::second, F::dynamic, later[0], later[1], later[2]};
+      for (std::size_t i = 0; i < 6; ++i) memory.put_word(heap + 0x3000 + 8 * i, all[i]);
+    }
+    const TargetMemory target(memory.facts(), memory);
+    CHECK(find_loader_data(target) == std::vector{second, first, block});
+  }
+  SECTION("a heap that the kernel has joined with the loader's pages") {
+    for (Mapping& each : memory.facts().mappings)
+      if (each.range.begin == 0x7fa600030000) each.range = {0x7fa600022000, 0x7fa60003f000};
+    const TargetMemory target(memory.facts(), memory);
+    CHECK(find_loader_data(target) == std::vector{second, first, block});
+  }
+  SECTION("TLS that the first thread got later, and one of another thread that forked this process") {
+    memory.put_word(F::dtv + 16, 0x7fa600020900);
+    memory.put_word(F::dtv + 24, 0x7fa600020900);  // to be freed
+    SECTION("a block that is freed one day is malloc's") {
+      const TargetMemory target(memory.facts(), memory);
+      CHECK(find_loader_data(target) == std::vector{second, first, block});
+    }
+    SECTION("a dtv that ld.so does not know") {
+      memory.put_word(F::dtv_place, 0);
+      const TargetMemory target(memory.facts(), memory);
+      CHECK(find_loader_data(target) == std::vector{second, {first.begin, first.begin + 0x1000}});
+    }
   }
   SECTION("without link_maps nothing is the loader's") {
     memory.put_word(F::first + 0x10 + 40, 0);

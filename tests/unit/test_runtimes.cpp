@@ -99,22 +99,51 @@ TEST_CASE("pages in V8's sandbox hold their own numbers") {
 
 TEST_CASE("pages of cppgc lead to their heap and back") {
   using F = FakeCppgc;
-  FakeMemory memory = memory_of<F>();
-  CHECK(find(memory) == Parts{{sized(F::cage, F::cage_bytes), "V8 C++ heap (cppgc)"}});
-  memory.put_word(F::space + 8, F::heap + 0x1000);
-  CHECK(find(memory).empty());
+  FakeMemory memory = memory_of<FakeSandbox>();
+  F::add(memory);
+  const std::pair<Range, std::string> cage{sized(F::cage, F::cage_bytes), "V8 C++ heap (cppgc)"};
+  const auto cages = [&] { return std::ranges::count(find(memory), cage); };
+  CHECK(cages() == 1);
+  SECTION("a space that leads elsewhere") {
+    memory.put_word(F::space + 8, F::heap + 0x1000);
+    CHECK(cages() == 0);
+  }
+  SECTION("an arena with such heads in a program without V8") {
+    FakeMemory other = memory_of<F>();
+    CHECK(find(other).empty());
+  }
+  SECTION("mappings in it that begin with something else") {
+    memory.map(F::cage + F::first - F::page_bytes, 0x1000);
+    std::erase_if(memory.facts().mappings, [](const Mapping& each) { return each.range.begin == F::cage; });
+    memory.reserve(F::cage, F::first - F::page_bytes);
+    memory.reserve(F::cage + F::first - F::page_bytes + 0x1000, F::page_bytes - 0x1000);
+    CHECK(cages() == 0);
+  }
 }
 
 TEST_CASE("Go's table of arenas is proved by all of its entries") {
   using F = FakeGo;
   FakeMemory memory = memory_of<F>();
-  const Parts found = find(memory);
-  REQUIRE(found.size() >= 3);
-  CHECK(found[0] == std::pair(sized(F::metadata, 0x2000), std::string("Go metadata")));
-  CHECK(memory.facts().runtimes[0].by_shape);
-  CHECK(found[1] == std::pair(sized(F::arena, F::arena_bytes), std::string("Go arena")));
-  CHECK(found[2] == std::pair(sized(F::arena + F::arena_bytes, F::arena_bytes), std::string("Go arena")));
-  CHECK(found[3] == std::pair(sized(F::table, F::table_bytes), std::string("Go metadata: table of arenas")));
+  const std::pair<Range, std::string> first{sized(F::arena, F::arena_bytes), "Go arena"},
+      second{sized(F::arena + F::arena_bytes, F::arena_bytes), "Go arena"},
+      table{sized(F::table, F::table_bytes), "Go metadata: table of arenas"},
+      chunk{sized(F::chunk, F::chunk_bytes), "Go metadata"},
+      of_first{sized(F::metadata, F::metadata_bytes), "Go metadata: of an arena"},
+      of_second{sized(F::metadata + F::metadata_step, F::metadata_bytes), "Go metadata: of an arena"};
+  CHECK(find(memory) == Parts{of_first, of_second, chunk, first, second, table});
+  SECTION("what touches is not the runtime's") {
+    memory.map(F::chunk + F::chunk_bytes, 0x100000);
+    memory.map(F::table + F::table_bytes, 0x100000);
+    CHECK(find(memory) == Parts{of_first, of_second, chunk, first, second, table});
+  }
+  SECTION("a chain of chunks that ends elsewhere") {
+    memory.put_word(F::chunk, 0x1234);
+    CHECK(find(memory) == Parts{of_first, of_second, first, second, table});
+  }
+  SECTION("spans that do not lead back") {
+    memory.put_word(F::span + 24, F::arena + 0x4000);
+    CHECK(find(memory) == Parts{first, second, table});
+  }
   SECTION("an entry that leads nowhere") {
     memory.put_word(F::arena_entry + 16, F::metadata);
     CHECK(find(memory).empty());

@@ -183,8 +183,9 @@ TEST_CASE("a thread whose list tells another stack runs on a second one, which m
   CHECK(region_at(snapshot, stack).details == "Thread ID: 7 (worker)");
 }
 
-TEST_CASE("one guard page and the size of a signal stack are a guess, for no more than there are threads") {
-  FakeMemory memory;
+TEST_CASE("an idle signal stack has the shape, is kept on a thread's stack, and holds nothing else") {
+  Fake fake;
+  FakeMemory& memory = fake.memory;
   memory.facts().target.page_size = page_bytes;
   const auto add = [&](Address at, std::size_t guard, std::size_t size) {
     memory.reserve(at, guard);
@@ -192,16 +193,57 @@ TEST_CASE("one guard page and the size of a signal stack are a guess, for no mor
   };
   add(0x100000, page_bytes, 8192);
   add(0x200000, page_bytes, 12288);
-  add(0x300000, 2 * page_bytes, 8192);
-  memory.facts().threads.push_back({.id = 1, .name = {}, .stack_pointer = {}});
-  const auto rule_at = [&](Address address) { return region_at(build_snapshot(memory.facts()), address).rule; };
-  CHECK(rule_at(0x101000) == "signal_stack_shape");
-  CHECK(rule_at(0x100000) == "signal_stack_shape");
-  CHECK(rule_at(0x201000) == "private_anonymous");
-  CHECK(rule_at(0x302000) == "private_anonymous");
-  memory.facts().least_signal_stack = 11952;  // with AMX: 3 pages
-  CHECK(rule_at(0x101000) == "private_anonymous");
-  CHECK(rule_at(0x201000) == "signal_stack_shape");
-  add(0x400000, page_bytes, 12288);
-  CHECK(rule_at(0x201000) == "private_anonymous");
+  fake.thread(7, stack + 0x10000);
+  ThreadStack listed;
+  listed.range = {stack - page_bytes, stack + stack_size};
+  listed.guard_size = page_bytes;
+  listed.thread = 7;
+  memory.facts().stacks.push_back(listed);
+  memory.put_word(stack + stack_size - 0x800, 0x101000);
+  const auto rule_at = [&](Address address) { return region_at(fake.judged(), address).rule; };
+  SECTION("as it is") {
+    CHECK(rule_at(0x101000) == "signal_stack_shape");
+    CHECK(rule_at(0x100000) == "signal_stack_shape");
+    CHECK(region_at(fake.judged(), 0x101000).details == "Thread ID: 7 (worker), likely an alternate signal stack");
+    CHECK(rule_at(0x201000) == "private_anonymous");
+  }
+  SECTION("the size that the processor needs: 3 pages with AMX") {
+    memory.put_word(stack + stack_size - 0x800, 0x201000);
+    memory.facts().least_signal_stack = 11952;
+    CHECK(rule_at(0x101000) == "private_anonymous");
+    CHECK(rule_at(0x201000) == "signal_stack_shape");
+  }
+  SECTION("nobody keeps its address") {
+    memory.put_word(stack + stack_size - 0x800, 0x101010);
+    CHECK(rule_at(0x101000) == "private_anonymous");
+  }
+  SECTION("an address below the stack pointer is of a function that has returned") {
+    memory.put_word(stack + stack_size - 0x800, 0);
+    memory.put_word(stack + 0x8000, 0x101000);
+    CHECK(rule_at(0x101000) == "private_anonymous");
+  }
+  SECTION("a chunk of an allocator, with its header behind the guard") {
+    memory.put_word(0x101000, 0x7f0000000000);
+    CHECK(rule_at(0x101000) == "private_anonymous");
+  }
+  SECTION("a handler has left a frame that names it: nobody need keep it") {
+    memory.put_word(stack + stack_size - 0x800, 0);
+    memory.put_word(0x102a00, 0x101000);
+    memory.put_word(0x102a10, 8192);
+    CHECK(rule_at(0x101000) == "signal_stack_shape");
+    CHECK(region_at(fake.judged(), 0x101000).details == "likely an alternate signal stack");
+    memory.put_word(0x102a10, 4096);
+    CHECK(rule_at(0x101000) == "private_anonymous");
+  }
+  SECTION("a second one for the same thread is something else") {
+    add(0x300000, page_bytes, 8192);
+    memory.put_word(stack + stack_size - 0x700, 0x301000);
+    CHECK(rule_at(0x101000) == "signal_stack_shape");
+    CHECK(rule_at(0x301000) == "private_anonymous");
+  }
+  SECTION("two pages as a guard") {
+    add(0x500000, 2 * page_bytes, 8192);
+    memory.put_word(stack + stack_size - 0x800, 0x502000);
+    CHECK(rule_at(0x502000) == "private_anonymous");
+  }
 }

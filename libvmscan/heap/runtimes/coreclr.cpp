@@ -6,10 +6,10 @@
 // end, right map, its end} tells: a map has 32 bits for each unit in use. A card_table_info {users, bytes, next,
 // lowest, highest, …} begins the collector's tables for it. None of this is exported; g_dacTable, coreclr_initialize
 // and GC_Initialize tell which images hold a collector. Code, and the loader's data between it, is in a memfd with the
-// name "doublemapper", or where that is switched off in private executable memory: a guess. The generations of the
-// server collector are not static: since .NET 7 the tables hold its segments, before no heap is found. Other data of
-// the loader is not told apart. Seen so on 10.0 (a single file) and 2.0, against GC.GetTotalMemory() and the addresses
-// of objects.
+// name "doublemapper", or where that is switched off in private executable memory with addresses in that image: a
+// guess. The generations of the server collector are not static: since .NET 7 the tables hold its segments, before no
+// heap is found. Other data of the loader is not told apart. Seen so on 10.0 (a single file) and 2.0, against
+// GC.GetTotalMemory() and the addresses of objects.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -33,6 +33,7 @@ class Finder {
 
   /// `image`: one that holds a collector.
   void find(Range image) {
+    images_.push_back(image);
     const std::vector<Address> objects = scan_.objects_pointed_to(image);
     for (const Address object : objects) follow(object);
     if (memory_.word_bytes() == 8)
@@ -47,8 +48,9 @@ class Finder {
       if (mapping.path.starts_with(code_name))
         scan_.add(mapping.range, "CoreCLR code and loader data", "a memfd that only CoreCLR calls so",
                   mapping.execute ? "code" : "data");
-      else if (mapping.inode == 0 && !mapping.shared && mapping.path.empty() && mapping.execute)
-        scan_.add_by_shape(mapping.range, "CoreCLR code", "executable memory of a process that runs CoreCLR");
+      else if (mapping.inode == 0 && !mapping.shared && mapping.path.empty() && mapping.execute &&
+               std::ranges::any_of(images_, [&](Range image) { return scan_.calls_into(mapping, image); }))
+        scan_.add_by_shape(mapping.range, "CoreCLR code", "executable memory with addresses in CoreCLR's image");
   }
 
  private:
@@ -163,7 +165,8 @@ class Finder {
   std::size_t word_;
   std::set<Address> seen_;
   std::vector<Range> segments_;
-  std::vector<Heap> heaps_;  // with regions
+  std::vector<Heap> heaps_;    // with regions
+  std::vector<Range> images_;  // that hold a collector
 };
 
 }  // namespace

@@ -4,12 +4,17 @@
 // (arenaBaseOffset in runtime/malloc.go). A static variable points to the table, so every pointer in the program's data
 // is tried, and a table is proved by its entries: each leads to an object, and to 64 MiB that are mapped.
 // Goroutines' stacks and, without cgo, those that threads start with (g0) lie in the arenas.
-// What else is mapped around the table is the runtime's own, too, as long as no C library is there to map memory: that
-// is a guess, as the program may call mmap itself. Seen on 1.19, with symbols and stripped, against runtime.MemStats.
+// An arena's metadata (heapArena) holds, at the same place for all, one pointer for each of its pages of 8 KiB to the
+// span that has it, {next, previous, list, first address, pages, …}, which leads back. Spans and other small things lie
+// in chunks of 256 KiB (persistentalloc), each of which begins with the address of the one before; a static variable
+// has the last. The program may map memory beside all that: what no structure tells is nobody's. Seen on 1.19, with
+// symbols and stripped, against runtime.MemStats.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
+#include "libvmscan/heap/page_cache.h"
 #include "libvmscan/heap/runtimes/runtimes.h"
 
 namespace vmscan {
@@ -19,6 +24,9 @@ constexpr std::uint64_t arena_bytes = 64 << 20, table_bytes = std::uint64_t{8} <
 constexpr Address first_arenas[] = {0xc000000000, 0x4000000000};
 constexpr Address base_offsets[] = {0xffff800000000000, 0};
 constexpr std::size_t most_arenas = 1 << 16;
+constexpr std::uint64_t go_page_bytes = 8192, pages_of_arena = arena_bytes / go_page_bytes;
+constexpr std::uint64_t most_before_spans = 4 << 20, behind_spans = 4 << 10, chunk_bytes = 256 << 10;
+constexpr std::size_t span_start = 24, span_pages = 32, pages_tried = 64, most_chunks = 1 << 16;
 // Entries of the levels of the summary of free pages (pageAlloc.summary), of 8 bytes each.
 constexpr std::uint64_t summary_levels[] = {1 << 14, 1 << 17, 1 << 20, 1 << 23, 1 << 26};
 
@@ -78,22 +86,21 @@ class Finder {
                 fmt::format("the table of arenas at {:#x} has it, with metadata at {:#x}", table, arena.metadata));
     scan_.add({table, table + table_bytes}, "Go metadata", fmt::format("the table of arenas at {:#x}", table),
               "table of arenas");
-    std::vector<Address> around{table};
-    for (const Arena& arena : arenas_) around.push_back(arena.metadata);
-    add_summaries(image, around);
-    if (!has_c_library()) add_surroundings(around);
+    add_summaries(image);
+    add_metadata();
+    add_chunks(image);
   }
 
   /// The levels are five slices {pointer, length, capacity} in a row, with capacities of their own.
-  void add_summaries(Range image, std::vector<Address>& around) {
+  void add_summaries(Range image) {
     constexpr std::size_t bytes = 24 * std::size(summary_levels);
     scan_.for_each_data_run(image, [&](Address at, std::span<const std::byte> data) {
       for (std::size_t i = 0; i + bytes <= data.size(); i += 8)
-        if (memory_.word_at(data, i + 16) == summary_levels[0]) add_levels(at + i, data.subspan(i, bytes), around);
+        if (memory_.word_at(data, i + 16) == summary_levels[0]) add_levels(at + i, data.subspan(i, bytes));
     });
   }
 
-  void add_levels(Address at, std::span<const std::byte> slices, std::vector<Address>& around) {
+  void add_levels(Address at, std::span<const std::byte> slices) {
     std::vector<Range> levels;
     for (std::size_t n = 0; n < std::size(summary_levels); ++n) {
       const std::uint64_t capacity = memory_.word_at(slices, 24 * n + 16);
@@ -103,43 +110,82 @@ class Finder {
         return;
       levels.push_back(*range);
     }
-    for (const Range& level : levels) {
+    for (const Range& level : levels)
       scan_.add(level, "Go metadata", fmt::format("pageAlloc.summary at {:#x}", at), "summary of free pages");
-      around.push_back(level.begin);
+  }
+
+  /// The metadata of each arena, up to the end of its pointers to spans, which prove it.
+  void add_metadata() {
+    std::optional<std::uint64_t> before_spans;
+    for (const Arena& arena : arenas_)
+      if (before_spans = find_spans(arena); before_spans) break;
+    if (!before_spans) return;
+    for (const Arena& arena : arenas_) {
+      note_spans(arena, arena.metadata + *before_spans);
+      const auto range = Range::make(arena.metadata, *before_spans + 8 * pages_of_arena + behind_spans);
+      if (range && scan_.reservation_with(arena.metadata).contains(*range))
+        scan_.add(*range, "Go metadata", fmt::format("heapArena of the arena at {:#x}", arena.address), "of an arena");
     }
   }
 
-  bool has_c_library() const {
-    return std::any_of(scan_.images.begin(), scan_.images.end(), [](const LoadedImage& image) {
-      const std::string_view name = file_name(image.mapping->path);
-      return name.starts_with("libc.") || name.starts_with("libc-") || name.starts_with("ld-");
-    });
+  /// How far behind the beginning of the metadata the pointers to spans begin.
+  std::optional<std::uint64_t> find_spans(const Arena& arena) {
+    std::optional<std::uint64_t> found;
+    for_each_piece(memory_, {arena.metadata, arena.metadata + most_before_spans},
+                   [&](Address at, std::span<const std::byte> bytes) {
+                     for (std::size_t i = 0; i + 8 <= bytes.size() && !found; i += 8)
+                       if (has_page(memory_.word_at(bytes, i), arena.address) && note_spans(arena, at + i))
+                         found = at + i - arena.metadata;
+                     return !found;
+                   });
+    return found;
   }
 
-  void add_surroundings(const std::vector<Address>& around) {
-    std::vector<Range> done;
-    for (const Address address : around) {
-      const Range reservation = scan_.reservation_with(address);
-      if (reservation.empty() || std::find(done.begin(), done.end(), reservation) != done.end()) continue;
-      done.push_back(reservation);
-      Address at = reservation.begin;
-      std::vector<Range> taken;
-      for (const RuntimePart& part : scan_.parts)
-        if (part.range.overlaps(reservation)) taken.push_back(part.range);
-      std::sort(taken.begin(), taken.end(), [](Range a, Range b) { return a.begin < b.begin; });
-      for (const Range& part : taken) {
-        scan_.add_by_shape({at, part.begin}, "Go metadata",
-                           fmt::format("beside the runtime's structure at {:#x}", address));
-        at = std::max(at, part.end);
-      }
-      scan_.add_by_shape({at, reservation.end}, "Go metadata",
-                         fmt::format("beside the runtime's structure at {:#x}", address));
+  /// Whether the span has that page of the heap.
+  bool has_page(Address span, Address page) {
+    if (span == 0 || !scan_.object(span)) return false;
+    const auto start = scan_.word(span + span_start), pages = scan_.word(span + span_pages);
+    return start && pages && *pages <= pages_of_arena * most_arenas && page >= *start &&
+           (page - *start) / go_page_bytes < *pages;
+  }
+
+  /// False when one of the first pointers leads to another page's span.
+  bool note_spans(const Arena& arena, Address pointers) {
+    for (std::size_t i = 0; i < pages_tried; ++i) {
+      const Address span = scan_.word(pointers + 8 * i).value_or(0);
+      if (span == 0) continue;
+      if (!has_page(span, arena.address + i * go_page_bytes)) return false;
+      spans_.insert(span);
     }
+    return true;
+  }
+
+  void add_chunks(Range image) {
+    for (const Address last : scan_.objects_pointed_to(image)) {
+      std::set<Address> chunks;
+      Address at = last;
+      for (; at != 0 && is_chunk(at) && chunks.size() < most_chunks && chunks.insert(at).second;)
+        at = scan_.word(at).value_or(1);
+      const bool holds_spans = std::ranges::any_of(chunks, [&](Address chunk) {
+        const auto span = spans_.lower_bound(chunk);
+        return span != spans_.end() && *span - chunk < chunk_bytes;
+      });
+      if (at != 0 || !holds_spans) continue;
+      for (const Address chunk : chunks)
+        scan_.add({chunk, chunk + chunk_bytes}, "Go metadata", fmt::format("persistentChunks from {:#x} on", last));
+      return;
+    }
+  }
+
+  bool is_chunk(Address at) const {
+    const auto range = Range::make(at, chunk_bytes);
+    return at % memory_.page_bytes() == 0 && range && scan_.reservation_with(at).contains(*range);
   }
 
   RuntimeScan& scan_;
   const TargetMemory& memory_;
   std::vector<Arena> arenas_;
+  std::set<Address> spans_;  // some of them
 };
 
 }  // namespace

@@ -2,8 +2,9 @@
 // is an array of pointers to arrays of 32, 64, 128 … entries in libmono's data, each entry a block with flags in its
 // lowest bits. The young generation is described by {begin, end, scan starts, …, their number}, one for every 8 KiB.
 // Large objects lie in sections of 1 MiB, {next, free chunks, map of them}, whose map follows directly (sgen-los.c).
-// None of this is exported; mono_gc_get_heap_size tells which image is Mono's. Executable memory in a Mono process that
-// nothing else explains is taken for its code: a guess. Seen on 6.8 (Debian 12) against mono_gc_get_heap_size().
+// None of this is exported; mono_gc_get_heap_size tells which image is Mono's. Executable memory that nothing else
+// explains and that holds addresses in that image, where compiled code calls, is taken for Mono's code: a guess. Seen
+// on 6.8 (Debian 12) against mono_gc_get_heap_size().
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -27,7 +28,7 @@ class Finder {
       look_for_nursery(object);
       look_for_sections(object);
     }
-    if (found_) add_code();
+    if (found_) add_code(image);
   }
 
  private:
@@ -107,10 +108,11 @@ class Finder {
     }
   }
 
-  void add_code() {
+  void add_code(Range image) {
     for (const Mapping& mapping : memory_.mappings())
-      if (mapping.inode == 0 && !mapping.shared && mapping.path.empty() && mapping.execute && mapping.write)
-        scan_.add_by_shape(mapping.range, "Mono code", "executable memory of a process that runs Mono");
+      if (mapping.inode == 0 && !mapping.shared && mapping.path.empty() && mapping.execute && mapping.write &&
+          scan_.calls_into(mapping, image))
+        scan_.add_by_shape(mapping.range, "Mono code", "executable memory with addresses in Mono's image");
   }
 
   RuntimeScan& scan_;

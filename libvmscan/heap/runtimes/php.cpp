@@ -1,8 +1,10 @@
 // PHP: its memory manager (Zend/zend_alloc.c) takes chunks of 2 MiB at multiples of 2 MiB. A chunk begins with {heap,
 // next, prev, free pages (32 bits), pages at its end never used (32 bits), number (32 bits), …}; next and prev make a
-// ring, and the heap lies in one of its chunks, which proves them. The heap leads to blocks with a mapping of their own
-// by a list of {address, size, next}, whose nodes lie in chunks, too. Seen on 8.2 (Debian 12) against
-// memory_get_usage(true).
+// ring, and the heap lies in one of its chunks. A chunk's first page holds its own head, behind room for a heap: a map
+// of used pages (64 bytes), whose bit 0 is set, and directly behind it what the pages are, of which the first is a run
+// of one page. That, and the heap, which holds its main chunk and the number of chunks, prove them. The heap leads to
+// blocks with a mapping of their own by a list of {address, size, next}, whose nodes lie in chunks, too. Seen on 8.2
+// (Debian 12) against memory_get_usage(true).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,6 +17,8 @@ namespace vmscan {
 namespace {
 
 constexpr std::uint64_t chunk_bytes = 2 << 20, pages = chunk_bytes / 4096, heap_bytes = 512;
+constexpr std::uint64_t first_map = 256, last_map = 1024, map_bytes = pages / 8;
+constexpr std::uint32_t run_of_one_page = 0x40000001;
 constexpr std::size_t most_chunks = 1 << 20;
 
 class Finder {
@@ -48,11 +52,28 @@ class Finder {
       if (!is_chunk(at, heap) || word(next + 16) != at || !ring.insert(at).second) return;
       if ((at = next) == first) break;
     }
-    if (!ring.contains(heap / chunk_bytes * chunk_bytes)) return;
+    if (!ring.contains(heap / chunk_bytes * chunk_bytes) || !counts(heap, ring.size()) || !have_heads(ring)) return;
     for (const Address at : ring) add({at, at + chunk_bytes}, heap);
     chunks_.merge(ring);
     for (Address at = heap; at < heap + heap_bytes; at += 8)
       if (follow_large(word(at), heap)) break;
+  }
+
+  /// {main chunk, cached chunks, number of chunks (32 bits)}
+  bool counts(Address heap, std::size_t chunks) {
+    for (Address at = heap; at < heap + heap_bytes; at += 8)
+      if (word(at) == heap / chunk_bytes * chunk_bytes && scan_.half(at + 16) == chunks) return true;
+    return false;
+  }
+
+  /// Whether the first page of each chunk is its head; at the same place in all of them, which depends on the version.
+  bool have_heads(const std::set<Address>& chunks) {
+    for (Address map = first_map; map <= last_map; map += 8)
+      if (std::ranges::all_of(chunks, [&](Address chunk) {
+            return (word(chunk + map) & 1) != 0 && scan_.half(chunk + map + map_bytes) == run_of_one_page;
+          }))
+        return true;
+    return false;
   }
 
   bool is_chunk(Address at, Address heap) {

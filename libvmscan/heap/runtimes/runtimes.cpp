@@ -108,6 +108,17 @@ std::vector<Address> RuntimeScan::objects_pointed_to(Range image) const {
   return found;
 }
 
+bool RuntimeScan::calls_into(const Mapping& mapping, Range image) const {
+  constexpr std::uint64_t most_bytes = 256 << 10;
+  const std::size_t word = memory.word_bytes();
+  const Range first{mapping.range.begin, mapping.range.begin + std::min(mapping.range.size(), most_bytes)};
+  return !for_each_piece(memory, first, [&](Address, std::span<const std::byte> bytes) {
+    for (std::size_t i = 0; i + word <= bytes.size(); ++i)
+      if (image.contains(memory.word_at(bytes, i))) return false;
+    return true;
+  });
+}
+
 bool RuntimeScan::taken(Range range) const {
   const auto after = taken_.upper_bound(range.begin);
   return after != taken_.begin() && std::prev(after)->second >= range.end;

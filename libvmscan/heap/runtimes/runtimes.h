@@ -57,6 +57,8 @@ class RuntimeScan {
   /// The private mappings without file and name that touch each other and hold the address: what was reserved at once,
   /// or happens to lie beside it. Empty when there are none.
   Range reservation_with(Address address) const;
+  /// Whether code in the mapping leads into the image: its first bytes in RAM hold an address there, at any place.
+  bool calls_into(const Mapping& mapping, Range image) const;
   /// Adds all of `range`, unless it is empty or there are too many parts.
   void add(Range range, std::string_view details, std::string evidence, std::string_view block = {});
   /// The same for memory of an allocator for C++.

@@ -156,7 +156,7 @@ class Finder {
       const auto whole = Range::make((*words)[i], (*words)[i + 1]);
       if (!whole || whole->size() > most_reserved_bytes || !whole->contains(page.range) || whole->begin == 0 ||
           whole->begin % memory_.page_bytes() != 0 || whole->size() % memory_.page_bytes() != 0 ||
-          !memory_.mapped(*whole))
+          !scan_.reservation_with(whole->begin).contains(*whole))
         continue;
       add_gaps(*whole, name_of(page), fmt::format("reserved by the page allocator at {:#x}", allocator));
       return;

@@ -72,13 +72,15 @@ class Finder {
     return table % segment_bytes == 0 && scan_.reservation_with(segment).contains(table) ? table : 0;
   }
 
-  /// Segments without a free entry may follow.
-  Address end_of_use(Address end) const {
-    for (const Mapping* next = memory_.mapping_of(end);
-         next != nullptr && next->accessible() && may_hold_segments(*next) && next->range.begin <= end;
+  /// Segments without a free entry may follow, up to where the rest of the table is reserved: without one, what follows
+  /// is something else that touches.
+  Address end_of_use(Address proved) const {
+    Address end = proved;
+    const Mapping* next = memory_.mapping_of(end);
+    for (; next != nullptr && next->accessible() && may_hold_segments(*next) && next->range.begin <= end;
          next = memory_.mapping_of(end))
       end = next->range.end;
-    return end;
+    return next != nullptr && !next->accessible() && next->inode == 0 ? end : proved;
   }
 
   RuntimeScan& scan_;
