@@ -29,9 +29,11 @@ bool reserved(const Pieces& pieces, const Piece& piece) {
 }
 
 void claim_parts(Pieces& pieces, const Rule& rule, HeapPart::Kind kind) {
+  const bool glibc = kind == HeapPart::Kind::Arena || kind == HeapPart::Kind::Block;
   const auto mine = [&](const Piece& piece) {
     return pieces.free(piece) && pieces.anonymous(piece) &&
-           (pieces.nameless(piece) || pieces.mapping(piece).path == "[heap]");
+           (pieces.nameless(piece) || pieces.mapping(piece).path == "[heap]" ||
+            (glibc && pieces.mapping(piece).path.starts_with("[anon:")));  // a name that the program gave it
   };
   for (const HeapPart& part : pieces.facts.heaps) {
     if (part.kind != kind) continue;
@@ -41,8 +43,11 @@ void claim_parts(Pieces& pieces, const Rule& rule, HeapPart::Kind kind) {
       std::size_t end = begin;
       for (; end < pieces.pieces.size() && range.contains(pieces.pieces[end].range) && mine(pieces.pieces[end]) &&
              (end == begin || pieces.touches_next(end - 1));
-           ++end)
-        if (!pieces.accessible(pieces.pieces[end])) pieces.pieces[end].details = "reserved tail";
+           ++end) {
+      }
+      // What may not be touched in the middle is part of a block whose rights the program changed.
+      for (std::size_t tail = end; tail > begin && !pieces.accessible(pieces.pieces[tail - 1]); --tail)
+        if (kind != HeapPart::Kind::Block) pieces.pieces[tail - 1].details = "reserved tail";
       if (end > begin) claim_group(pieces, rule, begin, end, part.details, part.evidence);
       begin = std::max(end, begin + 1);
     }

@@ -4,175 +4,73 @@
 #include <array>
 #include <set>
 
+#include "libvmscan/heap/glibc_places.h"
+#include "libvmscan/heap/glibc_search.h"
+
 namespace vmscan {
 namespace {
 
-constexpr std::size_t most_data_bytes = 16 << 20;  // of one image
-constexpr std::size_t bin_count = 127;             // NBINS - 1
 constexpr std::size_t most_arenas = 1 << 16, most_boundaries = 1 << 20;
-constexpr std::uint64_t most_before_heap = 16 << 20;  // static TLS of a static program is taken from brk first
-constexpr std::size_t least_empty_bins = 10;          // in a row: less is no array of bins
-constexpr std::size_t longest_head = 0x90;            // of malloc_state, up to `top`
-constexpr std::size_t most_counters = 64;
-constexpr std::uint64_t most_growth = 1 << 30;  // of the brk heap while it is looked at
 
-bool is_libc(const TargetMemory&, std::string_view path) {
-  const std::string_view name = file_name(path);
-  return name.starts_with("libc.so") || name.starts_with("libc-2");
-}
-
-bool is_program(const TargetMemory& memory, std::string_view path) { return path == memory.facts().target.executable; }
-
-/// What looks like a part of malloc_par.
-struct Counters {
-  GlibcMapped mapped;
-  Address sbrk_base = 0;
-};
-
-/// An array of bins: pairs of pointers, both to 2 words before the pair itself when the bin is empty.
 class Finder {
  public:
   explicit Finder(const TargetMemory& memory) : memory_(memory) { found_.layout.word = word_ = memory.word_bytes(); }
 
   GlibcHeaps find() {
-    for (const auto place : {is_libc, is_program})  // a static program has its own
-      for (const Range& data : memory_.image_data(place))
-        if (main_ == 0) look_into(data);
-    if (main_ == 0) return {};
+    const auto places = find_glibc_places(memory_);
+    if (!places) return {};
+    const Address top_at = places->main_arena + places->top;
+    const auto top = memory_.word(top_at);
+    found_.main_swapped_out = !top && memory_.facts().pages.count({top_at, top_at + word_}).swapped > 0;
+    if (top.value_or(0) == 0) return std::move(found_);  // malloc was never used
+    main_ = places->main_arena;
+    found_.layout.top = places->top;
+    found_.layout.next = places->next;
+    const std::size_t fast_bytes = (word_ == 8 ? 10 : 11) * word_;  // NFASTBINS; not all versions have them
+    found_.layout.fastbins = places->top >= 8 + fast_bytes ? places->top - fast_bytes : places->top;
+    counters_ = places->counters;
+    follow_ring();
     add_arenas();
     return std::move(found_);
   }
 
  private:
-  void look_into(Range data) {
-    std::vector<std::byte> bytes;
-    for (const Range& run : memory_.readable(data)) {
-      bytes.resize(static_cast<std::size_t>(std::min<std::uint64_t>(run.size(), most_data_bytes)));
-      bytes.resize(memory_.read(run.begin, bytes));
-      if (main_ == 0) find_bins(run.begin, bytes);
-      find_counters(bytes);
+  /// Follows `next` from the main arena. An arena that was made after the map was read is passed by.
+  void follow_ring() {
+    ring_.push_back(main_);
+    std::set<Address> seen{main_};
+    found_.ring_closed = false;
+    for (Address at = main_; seen.size() < most_arenas;) {
+      const Address following = memory_.word(at + found_.layout.next).value_or(0);
+      found_.ring_closed = following == main_;
+      if (found_.ring_closed || !may_be_mapped_arena(memory_, following) || !seen.insert(following).second) return;
+      if (memory_.mapping_of(following) != nullptr) ring_.push_back(following);
+      at = following;
     }
   }
 
-  bool empty_bin(Address at, std::span<const std::byte> bytes, std::size_t i) const {
-    return memory_.word_at(bytes, i) == at + i - 2 * word_ && memory_.word_at(bytes, i + word_) == at + i - 2 * word_;
-  }
-
-  void find_bins(Address at, std::span<const std::byte> bytes) {
-    for (std::size_t i = 0; i + 2 * word_ <= bytes.size() && main_ == 0;) {
-      if (!empty_bin(at, bytes, i)) {
-        i += word_;
-        continue;
-      }
-      const std::size_t begin = i;
-      for (; i + 2 * word_ <= bytes.size() && empty_bin(at, bytes, i); i += 2 * word_) {
-      }
-      if ((i - begin) / (2 * word_) >= least_empty_bins) try_around(at, bytes, begin);
-    }
-  }
-
-  /// The run of empty bins may begin anywhere in the array: bins before it are in use.
-  void try_around(Address at, std::span<const std::byte> bytes, std::size_t run) {
-    for (std::size_t before = 0; before < bin_count && main_ == 0; ++before) {
-      if (run < 2 * word_ * before) return;
-      const std::size_t begin = run - 2 * word_ * before;
-      if (begin + 2 * word_ * bin_count <= bytes.size()) try_bins(at + begin);
-    }
-  }
-
-  /// The arena whose array of bins begins at `bins`: its `next` must lead back to it, and its top be a chunk.
-  void try_bins(Address bins) {
-    const Address top_at = bins - 2 * word_, next_at = bins + 2 * word_ * bin_count + 16;
-    const auto top = memory_.word(top_at);
-    if (!top || !may_be_top(*top)) return;
-    for (std::size_t head = 8; head <= longest_head; head += word_) {
-      const Address start = top_at - head;
-      const std::size_t next = static_cast<std::size_t>(next_at - start);
-      std::vector<Address> ring;
-      if (!follow_ring(start, next, ring)) continue;
-      main_ = start;
-      found_.layout.top = head;
-      found_.layout.next = next;
-      const std::size_t fast_bytes = (word_ == 8 ? 10 : 11) * word_;  // NFASTBINS; not all versions have them
-      found_.layout.fastbins = head >= 8 + fast_bytes ? head - fast_bytes : head;
-      ring_ = std::move(ring);
-      return;
-    }
-  }
-
-  /// The brk heap of a process that runs may have grown since its map was read.
-  bool may_be_top(Address top) const {
-    if (memory_.mapping_of(top) != nullptr) return memory_.writable(top);
-    const auto& mappings = memory_.facts().mappings;
-    return std::any_of(mappings.begin(), mappings.end(), [top](const Mapping& mapping) {
-      return mapping.path == "[heap]" && top >= mapping.range.end && top - mapping.range.end < most_growth;
-    });
-  }
-
-  /// Follows `next` from `start`. An arena that was made after the map was read is passed by.
-  bool follow_ring(Address start, std::size_t next, std::vector<Address>& ring) const {
-    ring.push_back(start);
-    std::set<Address> seen{start};
-    for (Address at = start; ring.size() < most_arenas;) {
-      const auto following = memory_.word(at + next);
-      if (!following) return false;
-      if (*following == start) return true;
-      if (*following % word_ != 0 || !is_arena(*following)) return false;
-      if (!seen.insert(*following).second || seen.size() >= most_arenas) return false;
-      if (memory_.mapping_of(*following) != nullptr) ring.push_back(*following);
-      at = *following;
-    }
-    return false;
-  }
-
-  /// An arena that is not the main one lies behind the header of its first heap, which points to it.
-  bool is_arena(Address arena) const {
-    const Address heap = arena - arena % memory_.page_bytes();
-    const bool possible = memory_.mapping_of(arena) == nullptr || memory_.writable(arena);
-    return possible && arena != heap && arena - heap <= 16 * word_ && memory_.word(heap) == arena;
-  }
-
-  void find_counters(std::span<const std::byte> bytes) {
-    const std::uint64_t page = memory_.page_bytes();
-    for (std::size_t i = 0; i + 16 + 5 * word_ <= bytes.size() && counters_.size() < most_counters; i += 4) {
-      const std::uint32_t blocks = memory_.half_at(bytes, i), limit = memory_.half_at(bytes, i + 4),
-                          most = memory_.half_at(bytes, i + 8), fixed = memory_.half_at(bytes, i + 12);
-      if (limit == 0 || limit > (1U << 24) || blocks > most || most > limit || fixed > 1) continue;
-      const std::size_t sizes = (i + 16 + word_ - 1) / word_ * word_;
-      const std::uint64_t used = memory_.word_at(bytes, sizes), peak = memory_.word_at(bytes, sizes + word_);
-      if (used > peak || used % page != 0 || peak % page != 0 || (blocks == 0) != (used == 0) ||
-          (most == 0) != (peak == 0) || used / page < blocks)
-        continue;
-      for (const std::size_t behind : {2 * word_, 3 * word_}) {
-        const Address base = memory_.word_at(bytes, sizes + behind);
-        if (!is_brk_begin(base)) continue;
-        counters_.push_back({{blocks, used}, base});
-        break;
-      }
-    }
-  }
-
-  /// Other structures may look like malloc_par, such as stdout's with its buffer: the right one tells where the main
-  /// arena begins that has so many bytes. While it grows that may be none: nothing of the arena lies before it.
+  /// In memory, other structures may look like malloc_par, such as stdout's with its buffer: the right one tells where
+  /// the main arena begins that has so many bytes. While it grows that may be none: nothing of the arena lies before
+  /// it.
   void choose_counters(const GlibcArena& main) {
-    if (counters_.empty()) return;
+    struct Choice : GlibcCounters {
+      Address place = 0;
+    };
+    std::vector<Choice> all;
+    for (const Address place : counters_)
+      if (const auto counters = read_glibc_counters(memory_, place)) all.push_back({*counters, place});
+    if (all.empty()) return;
     const std::uint64_t size = memory_.word(main.top + word_).value_or(0) & ~chunk_flag::all;
-    const auto tells_all = [&](const Counters& each) {
+    const auto tells_all = [&](const Choice& each) {
       const std::uint64_t bytes = main.top + size - each.sbrk_base;
       return memory_.word(main.address + found_.layout.next + 2 * word_) == bytes ||
              memory_.word(main.address + found_.layout.next + 3 * word_) == bytes;
     };
-    const auto best = std::ranges::find_if(counters_, tells_all);
-    const Counters& chosen =
-        best != counters_.end() ? *best : *std::ranges::min_element(counters_, {}, &Counters::sbrk_base);
-    found_.mapped = chosen.mapped;
+    const auto best = std::ranges::find_if(all, tells_all);
+    const Choice& chosen = best != all.end() ? *best : *std::ranges::min_element(all, {}, &Choice::sbrk_base);
+    found_.counters = chosen.place;
+    found_.mapped = {chosen.blocks, chosen.bytes};
     sbrk_base_ = chosen.sbrk_base;
-  }
-
-  bool is_brk_begin(Address base) const {
-    const Mapping* mapping = base == 0 ? nullptr : memory_.mapping_of(base);
-    return mapping != nullptr && mapping->write && mapping->inode == 0 &&
-           base - mapping->range.begin < most_before_heap;
   }
 
   void add_arenas() {
@@ -183,51 +81,92 @@ class Finder {
       found_.arenas.push_back({.number = static_cast<unsigned>(i == 0 ? 0 : ring_.size() - i),
                                .address = address,
                                .top = memory_.word(address + found_.layout.top).value_or(0),
-                               .system_bytes = 0,
+                               .system_bytes = {},
                                .heaps = {}});
     }
     std::sort(found_.arenas.begin(), found_.arenas.end(),
               [](const GlibcArena& a, const GlibcArena& b) { return a.number < b.number; });
     choose_counters(found_.arenas.front());
+    find_system_bytes();
     find_heap_bytes();
     add_main_heap(found_.arenas.front());
     add_mapped_heaps();
-    for (GlibcArena& arena : found_.arenas) arena.system_bytes = system_bytes(arena);
   }
 
-  /// system_mem stands two or three words behind `next`: it is what the heaps add up to.
-  std::uint64_t system_bytes(const GlibcArena& arena) const {
-    std::uint64_t sum = 0;
-    for (const GlibcHeap& heap : arena.heaps) sum += heap.range.size();
-    for (const std::size_t behind : {3 * word_, 2 * word_}) {
-      const auto value = memory_.word(arena.address + found_.layout.next + behind);
-      if (value && *value >= memory_.page_bytes() && *value % memory_.page_bytes() == 0) return *value;
+  /// It stands three words behind `next`; before 2.23, which has no attached_threads, two.
+  void find_system_bytes() {
+    const std::uint64_t page = memory_.page_bytes();
+    const std::uint64_t second = memory_.word(main_ + found_.layout.next + 2 * word_).value_or(0);
+    found_.layout.system = found_.layout.next + (second >= page && second % page == 0 ? 2 : 3) * word_;
+    for (GlibcArena& arena : found_.arenas) {
+      const auto value = memory_.word(arena.address + found_.layout.system);
+      // brk may begin within a page.
+      if (value && *value >= page && (*value % page == 0 || arena.number == 0)) arena.system_bytes = *value;
     }
-    return sum;
   }
 
+  /// What lies together from there on: mappings that touch, of the same name.
+  Address end_of_run(const Mapping& first) const {
+    Address end = first.range.end;
+    for (const Mapping* next = memory_.mapping_of(end);
+         next != nullptr && next->inode == 0 && !next->shared && next->path == first.path;
+         next = memory_.mapping_of(end))
+      end = next->range.end;
+    return end;
+  }
+
+  /// In a process that runs, the pointer may have moved and the header behind it not be written yet: it ends a page.
+  std::optional<Range> read_top(GlibcArena& arena) const {
+    constexpr int most_looks = 8;
+    for (int look = 0; look < most_looks; ++look) {
+      const auto top = Range::make(arena.top, memory_.word(arena.top + word_).value_or(0) & ~chunk_flag::all);
+      if (top && top->size() >= found_.layout.least_chunk() && top->end % memory_.page_bytes() == 0) return top;
+      arena.top = memory_.word(arena.address + found_.layout.top).value_or(0);
+    }
+    return std::nullopt;
+  }
+
+  /// Where the main arena begins in brk, or where it began in a mapping. It may go on elsewhere.
   void add_main_heap(GlibcArena& arena) {
     // Until the first block is made, an empty bin stands for the top: another allocator may serve the program.
     if (arena.top == arena.address + found_.layout.top) return;
-    const Mapping* mapping = memory_.mapping_of(arena.top);
-    const auto top = Range::make(arena.top, memory_.word(arena.top + word_).value_or(0) & ~chunk_flag::all);
-    const bool whole = mapping != nullptr && top && top->end <= mapping->range.end;
-    if (!whole) mapping = sbrk_base_ == 0 ? nullptr : memory_.mapping_of(sbrk_base_);
+    const Mapping* mapping = memory_.mapping_of(sbrk_base_ != 0 ? sbrk_base_ : arena.top);
     if (mapping == nullptr) return;
-    const Address end = whole ? top->end : mapping->range.end;
-    const bool in_brk = sbrk_base_ != 0 && sbrk_base_ < end && memory_.mapped({sbrk_base_, end});
-    GlibcHeap heap{
-        .range = {in_brk ? sbrk_base_ : mapping->range.begin, end}, .first_chunk = 0, .reserved = {}, .cut = !whole};
-    heap.reserved = {heap.range.begin - heap.range.begin % memory_.page_bytes(), mapping->range.end};
-    heap.first_chunk = first_chunk(heap.range.begin, heap.range.end, 0);
+    const Address begin = sbrk_base_ != 0 ? sbrk_base_ : mapping->range.begin, run_end = end_of_run(*mapping);
+    const auto top = read_top(arena);
+    const bool in_brk = mapping->path == "[heap]";
+    GlibcHeap heap{.range = {begin, run_end}, .first_chunk = 0, .reserved = {}, .cut = false};
+    heap.first_chunk = first_chunk(begin, run_end, 0);
+    if (top && top->begin >= begin && top->end <= run_end && (in_brk || may_reach(arena, top->end - begin)))
+      heap.range.end = top->end;
+    else if (const Address end =
+                 goes_on_elsewhere() ? end_of_glibc_piece(memory_, found_, heap.first_chunk, run_end) : 0)
+      heap.range.end = end;
+    else if (in_brk && arena.top >= begin)
+      heap.cut = true;
+    else
+      return;
+    const Mapping* last = memory_.mapping_of(heap.range.end - 1);
+    const bool at_top = top && top->end == heap.range.end;
+    heap.reserved = {begin - begin % memory_.page_bytes(),
+                     at_top && last != nullptr && in_brk ? last->range.end : heap.range.end};
     arena.heaps.push_back(heap);
+  }
+
+  /// NONCONTIGUOUS_BIT in the flags.
+  bool goes_on_elsewhere() const {
+    std::array<std::byte, 4> flags{};
+    return memory_.read(main_ + 4, flags) == 4 && (memory_.half_at(flags, 0) & 2) != 0;
+  }
+  bool may_reach(const GlibcArena& arena, std::uint64_t bytes) const {
+    return bytes <= arena.system_bytes.value_or(bytes);
   }
 
   /// HEAP_MAX_SIZE: 64 MiB, on 32-bit systems 1 MiB, with huge pages 4 of them (mp_.hp_pagesize).
   void find_heap_bytes() {
-    constexpr std::array<std::uint64_t, 5> known{std::uint64_t{64} << 20, std::uint64_t{1} << 20,
-                                                 std::uint64_t{8} << 20, std::uint64_t{128} << 20,
-                                                 std::uint64_t{4} << 30};
+    constexpr std::array<std::uint64_t, 6> known{std::uint64_t{64} << 20, std::uint64_t{1} << 20,
+                                                 std::uint64_t{8} << 20,  std::uint64_t{128} << 20,
+                                                 std::uint64_t{4} << 30,  std::uint64_t{2} << 30};
     for (const std::uint64_t size : known) {
       const bool all = std::all_of(found_.arenas.begin() + 1, found_.arenas.end(), [&](const GlibcArena& arena) {
         const Address first = arena.address - arena.address % memory_.page_bytes(), last = arena.top - arena.top % size;
@@ -309,23 +248,18 @@ class Finder {
   std::size_t word_ = 8;
   GlibcHeaps found_;
   Address main_ = 0, sbrk_base_ = 0;
-  std::vector<Counters> counters_;
+  std::vector<Address> counters_;
   std::vector<Address> ring_;
 };
 
 }  // namespace
 
-GlibcHeaps find_glibc_heaps(const TargetMemory& memory) { return Finder(memory).find(); }
-
-bool holds_data_of_libc(const TargetMemory& memory) {
-  bool any = false;
-  for (const auto place : {is_libc, is_program})
-    for (const Range& data : memory.image_data(place)) {
-      for (const Range& run : memory.readable(data))
-        if (memory.word(run.begin)) return true;
-      any = true;
-    }
-  return !any;
+std::uint64_t GlibcArena::found_bytes() const {
+  std::uint64_t sum = 0;
+  for (const GlibcHeap& heap : heaps) sum += heap.range.size();
+  return sum;
 }
+
+GlibcHeaps find_glibc_arenas(const TargetMemory& memory) { return Finder(memory).find(); }
 
 }  // namespace vmscan

@@ -1,14 +1,5 @@
-// glibc's malloc seen from outside: where its arenas and their heaps are. Found without symbols, in dynamic and static
-// programs, by structures that must agree with each other (malloc/malloc.c and malloc/arena.c of glibc):
-//   struct malloc_state { int mutex, flags; …; mfastbinptr fastbinsY[]; mchunkptr top, last_remainder; mchunkptr
-//   bins[254];
-//                         unsigned binmap[4]; struct malloc_state *next, *next_free; [size_t attached_threads;]
-//                         size_t system_mem, max_system_mem; }
+// glibc's malloc seen from outside: where its arenas and their heaps are (malloc/malloc.c and malloc/arena.c of glibc).
 //   struct heap_info    { mstate ar_ptr; heap_info *prev; size_t size, mprotect_size; [size_t pagesize;] … }
-//   struct malloc_par   { …; int n_mmaps, n_mmaps_max, max_n_mmaps, no_dyn_threshold; size_t mmapped_mem,
-//   max_mmapped_mem;
-//                         [size_t max_total_mem;] char *sbrk_base; … }
-// What stands before `top` and behind `next` differs between versions (2.17 to 2.42) and word sizes: it is found out.
 #pragma once
 
 #include <string>
@@ -27,17 +18,19 @@ struct GlibcHeap {
 };
 
 struct GlibcArena {
-  unsigned number = 0;  // 0: the main arena; others in the order in which they were made
-  Address address = 0;  // of its malloc_state
-  Address top = 0;      // its last chunk
-  std::uint64_t system_bytes = 0;
-  std::vector<GlibcHeap> heaps;  // by address
+  unsigned number = 0;                        // 0: the main arena; others in the order in which they were made
+  Address address = 0;                        // of its malloc_state
+  Address top = 0;                            // its last chunk
+  std::optional<std::uint64_t> system_bytes;  // what malloc counts: system_mem
+  std::vector<GlibcHeap> heaps;               // by address
+
+  std::uint64_t found_bytes() const;
 };
 
 /// Where things lie, in bytes from the beginning of a malloc_state.
 struct GlibcLayout {
   std::size_t word = 8, alignment = 16;
-  std::size_t fastbins = 0, top = 0, next = 0;
+  std::size_t fastbins = 0, top = 0, next = 0, system = 0;  // system: of system_mem
   std::uint64_t heap_bytes = 0;  // HEAP_MAX_SIZE, to which heaps are aligned; 0: there is only the main arena
 
   std::size_t header() const { return 2 * word; }
@@ -52,11 +45,23 @@ struct GlibcMapped {
   std::uint64_t blocks = 0, bytes = 0;
 };
 
+/// A block with a mapping of its own. Several may share what the kernel shows as one mapping.
+struct GlibcMappedBlock {
+  Range range;                 // whole pages
+  Address chunk = 0;           // the first header in it
+  std::uint64_t left_out = 0;  // bytes at the end of `range` that its size leaves out
+};
+
 struct GlibcHeaps {
   GlibcLayout layout;
   std::vector<GlibcArena> arenas;  // the main one first; empty: no glibc malloc was found
   bool ring_closed = true;         // the arenas lead back to the first
+  bool main_swapped_out = false;   // where the main arena's data are is known, but not what they are
+  Address counters = 0;            // where malloc counts mapped blocks; 0: not known
   std::optional<GlibcMapped> mapped;
+  std::vector<GlibcMappedBlock> blocks;  // those that were found, by address
+  bool searched = false;                 // for blocks, and for pieces of the main arena
+  std::uint64_t not_searched = 0;        // bytes in RAM that were not looked at for the rest
 };
 
 /// The flags in the low bits of a chunk's size.
@@ -64,9 +69,7 @@ namespace chunk_flag {
 inline constexpr std::uint64_t previous_in_use = 1, mapped = 2, other_arena = 4, all = 7;
 }
 
-GlibcHeaps find_glibc_heaps(const TargetMemory& memory);
-
-/// False when the target has a C library whose data the source does not hold.
-bool holds_data_of_libc(const TargetMemory& memory);
+/// The arenas with those of their heaps to which pointers lead.
+GlibcHeaps find_glibc_arenas(const TargetMemory& memory);
 
 }  // namespace vmscan

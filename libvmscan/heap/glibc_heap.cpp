@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "libvmscan/heap/glibc_search.h"
 #include "libvmscan/heap/glibc_walk.h"
 #include "libvmscan/heap/page_cache.h"
 #include "libvmscan/heap/residency.h"
@@ -26,8 +27,7 @@ std::uint64_t chunk_size(const GlibcLayout& layout, std::uint64_t bytes) {
 }
 
 void add_mapped(GlibcWalk& walk, std::vector<HeapTotals>& heaps) {
-  const auto blocks = find_glibc_mapped(walk.memory, walk.found, std::numeric_limits<std::uint64_t>::max());
-  check_glibc_mapped(walk.found, blocks, HeapShortfall::Figures::Blocks, walk.report.shortfalls);
+  const auto& blocks = walk.found.blocks;
   if (blocks.empty()) return;
   HeapTotals totals{.allocator = "glibc", .name = "mapped blocks", .ranges = {}, .in_ram = {}};
   if (walk.memory.facts().pages_known) totals.residency.emplace();
@@ -57,8 +57,11 @@ void add_mapped(GlibcWalk& walk, std::vector<HeapTotals>& heaps) {
 
 HeapReport walk_glibc(const TargetMemory& memory, const HeapOptions& options) {
   HeapReport report;
-  GlibcHeaps found = find_glibc_heaps(memory);
-  if (found.arenas.empty()) return report;
+  GlibcHeaps found = known_glibc_heaps(memory);
+  if (found.arenas.empty()) {
+    check_glibc_totals(found, memory.page_bytes(), HeapShortfall::Figures::Blocks, report.shortfalls);
+    return report;
+  }
   GlibcFindings nothing{.sizes = SizeCounts(found.layout.alignment)};
   if (options.types) nothing.objects.emplace(memory);
   if (memory.facts().pages_known) nothing.totals.residency.emplace();
@@ -67,7 +70,7 @@ HeapReport walk_glibc(const TargetMemory& memory, const HeapOptions& options) {
   walk.heaps = range_of_heaps(found);
   walk.cache_sizes = sizes_of_thread_caches(found.layout.word);
   std::vector<HeapTotals> heaps = walk_arenas(walk);
-  check_glibc_arenas(memory, found, HeapShortfall::Figures::Blocks, report.shortfalls);
+  check_glibc_totals(found, memory.page_bytes(), HeapShortfall::Figures::Blocks, report.shortfalls);
   report.blocks = std::move(walk.all.blocks);
   report.blocks_complete = walk.all.blocks_complete;
   report.notes = std::move(walk.all.notes);

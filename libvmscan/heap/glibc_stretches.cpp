@@ -84,9 +84,9 @@ HeapTotals finish_arena(GlibcWalk& walk, std::size_t index, ArenaWalk& first) {
   first.give_up();
   for (int attempt = 2;; ++attempt) {
     GlibcArena& arena = walk.found.arenas[index];
-    const GlibcHeaps now = find_glibc_heaps(walk.memory);
-    for (const GlibcArena& each : now.arenas)
-      if (each.address == arena.address) arena = each;
+    const GlibcHeaps now = find_glibc_arenas(walk.memory);
+    for (const GlibcArena& each : now.arenas)  // pieces that had to be searched for stay as they are
+      if (each.address == arena.address && each.heaps.size() >= arena.heaps.size()) arena = each;
     std::vector<HeapStretch> stretches;
     cut_into_stretches(arena, index, walk.options.stretch_bytes, stretches);
     ArenaWalk again(walk);

@@ -3,7 +3,6 @@
 // chunks that a thread cache (tcache) or a fast bin holds count as in use there, though the program has freed them.
 #pragma once
 
-#include <span>
 #include <unordered_set>
 
 #include "libvmscan/heap/glibc_arenas.h"
@@ -111,25 +110,10 @@ void settle_glibc_caches(GlibcWalk& walk, std::vector<HeapTotals>& heaps);
 /// Fills what HeapResidency says of free pages; a second way along all chunks (glibc_trim.cpp).
 void find_trimmable(GlibcWalk& walk, std::vector<HeapTotals>& heaps);
 
-/// A block with a mapping of its own. Several may share what the kernel shows as one mapping.
-struct GlibcMappedBlock {
-  Range range;                 // whole pages
-  Address chunk = 0;           // the first header in it
-  std::uint64_t left_out = 0;  // bytes at the end of `range` that its size leaves out
-};
-
-/// Looks for them in the private anonymous memory that no arena and no stack has, in at most `most_bytes` of it
-/// (glibc_mapped.cpp). None when malloc counts none.
-std::vector<GlibcMappedBlock> find_glibc_mapped(const TargetMemory& memory, const GlibcHeaps& found,
-                                                std::uint64_t most_bytes);
-/// Tells where arenas take more from the system than was found. (glibc_totals.cpp)
-void check_glibc_arenas(const TargetMemory& memory, const GlibcHeaps& found, HeapShortfall::Figures figures,
+/// Tells where arenas take more from the system than was found, and where fewer blocks with mappings of their own were
+/// found than malloc counts. (glibc_totals.cpp)
+void check_glibc_totals(const GlibcHeaps& found, std::uint64_t page_bytes, HeapShortfall::Figures figures,
                         std::vector<HeapShortfall>& shortfalls);
-/// Tells where fewer blocks or bytes with mappings of their own were found than malloc counts. (glibc_totals.cpp)
-void check_glibc_mapped(const GlibcHeaps& found, std::span<const GlibcMappedBlock> blocks,
-                        HeapShortfall::Figures figures, std::vector<HeapShortfall>& shortfalls);
-/// The header that belongs to what the program has: not the first in the block when it had to be aligned.
-Address chunk_in_use(const TargetMemory& memory, const GlibcLayout& layout, const GlibcMappedBlock& block);
 
 /// The whole of it. An empty report when the target has no glibc malloc. (glibc_heap.cpp)
 HeapReport walk_glibc(const TargetMemory& memory, const HeapOptions& options);

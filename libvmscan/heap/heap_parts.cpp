@@ -6,6 +6,7 @@
 #include <future>
 #include <iterator>
 
+#include "libvmscan/heap/glibc_search.h"
 #include "libvmscan/heap/glibc_walk.h"
 #include "libvmscan/heap/jemalloc.h"
 #include "libvmscan/heap/loader_data.h"
@@ -46,21 +47,21 @@ void add_ranges(const std::vector<Range>& ranges, std::string_view details, cons
         {.range = range, .kind = HeapPart::Kind::Allocator, .details = std::string(details), .evidence = evidence});
 }
 
-std::vector<HeapPart> glibc_parts(const TargetMemory& memory, std::uint64_t most_bytes,
+std::vector<HeapPart> glibc_parts(const GlibcHeaps& found, std::uint64_t page_bytes,
                                   std::vector<HeapShortfall>& shortfalls) {
   std::vector<HeapPart> parts;
-  const GlibcHeaps found = find_glibc_heaps(memory);
   for (const GlibcArena& arena : found.arenas) add_arena(arena, parts);
-  check_glibc_arenas(memory, found, HeapShortfall::Figures::Regions, shortfalls);
-  if (found.arenas.empty() || most_bytes == 0) return parts;
-  const auto blocks = find_glibc_mapped(memory, found, most_bytes);
-  check_glibc_mapped(found, blocks, HeapShortfall::Figures::Regions, shortfalls);
-  for (const GlibcMappedBlock& block : blocks)
+  check_glibc_totals(found, page_bytes, HeapShortfall::Figures::Regions, shortfalls);
+  for (const GlibcMappedBlock& block : found.blocks)
     parts.push_back({.range = block.range,
                      .kind = HeapPart::Kind::Block,
                      .details = "block of malloc",
                      .evidence = fmt::format("glibc's header of a mapped block at {:#x}", block.chunk)});
   return parts;
+}
+
+std::shared_ptr<const GlibcHeaps> find_glibc(const TargetMemory& memory, std::uint64_t most_bytes) {
+  return std::make_shared<const GlibcHeaps>(find_glibc_heaps(memory, {.bytes = most_bytes}));
 }
 
 void add_jemalloc(PageCache& cache, std::vector<HeapPart>& parts) {
@@ -163,9 +164,12 @@ std::vector<HeapPart> all_parts(const TargetMemory& memory, std::vector<HeapPart
 void find_heap_parts(Facts& facts, const MemoryReader& reader, std::uint64_t most_bytes) {
   const TargetMemory memory(facts, reader);
   std::vector<HeapShortfall> shortfalls;
-  facts.heaps = all_parts(memory, glibc_parts(memory, most_bytes, shortfalls), find_others(memory), shortfalls);
+  auto glibc = find_glibc(memory, most_bytes);
+  facts.heaps =
+      all_parts(memory, glibc_parts(*glibc, memory.page_bytes(), shortfalls), find_others(memory), shortfalls);
   facts.heap_shortfalls = std::move(shortfalls);
   facts.contents_known = !memory.refusal();
+  facts.glibc = std::move(glibc);
 }
 
 void find_owners(Facts& facts, const MemoryReader& reader, std::uint64_t most_bytes) {
@@ -177,10 +181,11 @@ void find_owners(Facts& facts, const MemoryReader& reader, std::uint64_t most_by
       std::async(beside ? beside_if_possible : std::launch::deferred, [&memory] { return find_others(memory); });
   if (beside) find_runtime_parts(facts, reader);
   std::vector<HeapShortfall> shortfalls;
-  std::vector<HeapPart> glibc = glibc_parts(memory, most_bytes, shortfalls);
-  facts.heaps = all_parts(memory, std::move(glibc), others.get(), shortfalls);
+  auto glibc = find_glibc(memory, most_bytes);
+  facts.heaps = all_parts(memory, glibc_parts(*glibc, memory.page_bytes(), shortfalls), others.get(), shortfalls);
   facts.heap_shortfalls = std::move(shortfalls);
   facts.contents_known = !memory.refusal();
+  facts.glibc = std::move(glibc);
 }
 
 }  // namespace vmscan

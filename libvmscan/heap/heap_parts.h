@@ -5,8 +5,9 @@
 
 namespace vmscan {
 
-/// Fills Facts::heaps from the allocator's own structures. Blocks with a mapping of their own are looked for in at most
-/// `most_bytes` of other private address space: 0 leaves them out.
+/// Fills Facts::heaps and Facts::glibc from the allocator's own structures. What glibc's malloc has beside its arenas
+/// is looked for in at most `most_bytes` of other private memory in RAM where it does not count that itself: see
+/// GlibcSearchLimits. 0 leaves it out.
 /// What runtimes own is known by then.
 void find_heap_parts(Facts& facts, const MemoryReader& reader, std::uint64_t most_bytes);
 

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "libvmscan/heap/block_looks.h"
+#include "libvmscan/heap/glibc_places.h"
 #include "libvmscan/heap/glibc_walk.h"
 #include "libvmscan/heap/jemalloc.h"
 #include "libvmscan/heap/mallocng.h"

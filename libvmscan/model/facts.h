@@ -134,6 +134,8 @@ struct RuntimePart {
   bool native = false;    // of the runtime's allocator for C++, which no collector looks after
 };
 
+struct GlibcHeaps;  // libvmscan/heap/glibc_arenas.h
+
 struct Facts {
   Target target;
   std::optional<std::int64_t> captured_at_unix_ms;
@@ -168,6 +170,7 @@ struct Facts {
   std::vector<SignalStack> signal_stacks;  // sorted, never overlapping, in nobody's heap or stack
   Bytes least_signal_stack;                // AT_MINSIGSTKSZ: what a signal frame takes on this processor
   std::vector<HeapPart> heaps;
+  std::shared_ptr<const GlibcHeaps> glibc;     // of which `heaps` tells the ranges; null: not sought
   std::vector<HeapShortfall> heap_shortfalls;  // of `heaps`, against what allocators count; Figures::Regions
   bool contents_known = false;          // owners were sought in the bytes: what only looks like something is not that
   std::optional<HugePages> huge_pages;  // unset: not looked for, or not known

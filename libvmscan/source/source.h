@@ -63,7 +63,7 @@ struct CollectOptions {
   unsigned threads = 0;  // for reading page tables; 0: as many as help
   /// Where a core's files are looked for; empty: at their own paths. A live process ignores it.
   std::string file_root;
-  /// How much private address space may be searched for blocks that malloc mapped on their own.
+  /// How much private memory in RAM may be searched for what malloc has, where it does not count that itself.
   std::uint64_t heap_search_bytes = 256 << 20;
   KernelFeatures features;
   /// Called with one line about a step and what it cost, for --verbose. May be empty.

@@ -28,9 +28,10 @@ struct FakeGlibc {
     put_counters(0, 0);
   }
 
-  /// struct malloc_par: n_mmaps … sbrk_base.
+  /// struct malloc_par: arena_test, then n_mmaps … sbrk_base.
   void put_counters(std::uint32_t blocks, std::uint64_t bytes) {
     const Address counters = data + 0x104;
+    memory.put_word(counters - 4 - 32, 8);
     memory.put(counters, blocks, 4);
     memory.put(counters + 4, 65536, 4);
     memory.put(counters + 8, blocks, 4);

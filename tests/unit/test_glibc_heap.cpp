@@ -53,18 +53,32 @@ TEST_CASE("blocks in use and free ones are told apart by the header behind them"
   CHECK(report.sizes[1].free.blocks == 1);
 }
 
-TEST_CASE("a main arena whose bins are partly in use is found") {
+TEST_CASE("a main arena is found however many of its bins are in use") {
+  FakeGlibc glibc;
+  const std::size_t used = GENERATE(1U, 60U, 127U);
+  for (std::size_t i = 0; i < used; ++i) {
+    const Address bin = FakeGlibc::arena + FakeGlibc::bins + 16 * i, free_chunk = glibc.chunk(0x40);
+    glibc.chunk(0x40, 0);
+    for (const Address end : {bin, bin + 8}) glibc.memory.put_word(end, free_chunk);
+    for (const Address end : {free_chunk + 16, free_chunk + 24}) glibc.memory.put_word(end, bin - 16);
+  }
+  glibc.finish();
+  const HeapReport report = walk(glibc);
+  REQUIRE(report.heaps.size() == 1);
+  CHECK(report.heaps[0].live.blocks == used);
+  CHECK(report.heaps[0].free.blocks == used + 1);
+}
+
+TEST_CASE("an array of words that looks like a main arena, but whose bins do not link back, is none") {
   FakeGlibc glibc;
   add_blocks(glibc, 4);
-  const Address free_chunk = glibc.chunk(0x100);
-  glibc.chunk(0x40, 0);
   glibc.finish();
-  for (const std::uint64_t bin : {0U, 1U, 5U, 60U, 90U}) {
-    const Address place = FakeGlibc::arena + FakeGlibc::bins + 16 * bin;
-    glibc.memory.put_word(place, free_chunk);
-    glibc.memory.put_word(place + 8, free_chunk);
+  for (std::size_t i = 0; i < 10; ++i) {
+    const Address bin = FakeGlibc::arena + FakeGlibc::bins + 16 * i;
+    glibc.memory.put_word(bin, FakeGlibc::heap + 0x40);
+    glibc.memory.put_word(bin + 8, FakeGlibc::heap + 0x40);
   }
-  CHECK(walk(glibc).heaps.size() == 1);
+  CHECK(walk(glibc).heaps.empty());
 }
 
 TEST_CASE("what looks like malloc's parameters, but leads into the heap, is passed over") {
@@ -72,6 +86,7 @@ TEST_CASE("what looks like malloc's parameters, but leads into the heap, is pass
   add_blocks(glibc, 8);
   glibc.finish();
   const Address other = FakeGlibc::data + 0x40;  // before the true ones
+  glibc.memory.put_word(other - 16, 8);
   glibc.memory.put(other + 4, 0xfbad, 4);
   glibc.memory.put_word(other + 32, FakeGlibc::heap + 0x100);
   SECTION("the arena tells how many bytes it has") {}

@@ -251,7 +251,7 @@ CoreFacts facts_of_core(const CoreFile& core, const MemoryReader& memory, const 
   Union both(core);
   facts.mappings = both.run();
   name_kernel_mappings(facts.mappings, auxiliary(elf::at_sysinfo_ehdr));
-  const CoreImages images = find_core_images(facts, memory, options);
+  CoreImages images = find_core_images(facts, memory, options);
   Settled settled = settle_mappings(core, memory, both.dumped(), images.files, out);
   settled.unverified = images.unverified;
   // A map without a single guard is gcore's where it left inaccessible memory out.
@@ -264,6 +264,7 @@ CoreFacts facts_of_core(const CoreFile& core, const MemoryReader& memory, const 
   drop_impossible(facts);
   facts.stack_guard_gap = 256 * facts.target.page_size;  // mm/mmap.c, unless a boot parameter says otherwise
   add_notes(core, settled, facts);
+  out.files = std::move(images.files);
   return out;
 }
 

@@ -10,7 +10,8 @@ namespace vmscan {
 
 struct CoreFacts {
   Facts facts;
-  std::vector<FileBacking> backing;  // sorted by address
+  std::vector<FileBacking> backing;   // sorted by address
+  std::map<FileKey, DiskFile> files;  // with the build ids of what was mapped
 };
 
 /// Segments and NT_FILE in union; images by the ELF headers that the memory holds, and by the files on disk that have

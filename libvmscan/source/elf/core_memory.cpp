@@ -43,4 +43,9 @@ Result<std::vector<Range>> CoreMemory::do_present(std::span<const Range> ranges)
   return parts;
 }
 
+std::optional<FileBytes> CoreMemory::do_mapped_file(const Mapping& mapping) const {
+  const auto file = files_.find(key_of(mapping));
+  return mapping.inode != 0 && file != files_.end() ? std::optional(file->second.bytes) : std::nullopt;
+}
+
 }  // namespace vmscan

@@ -15,15 +15,20 @@ class CoreMemory : public MemoryReader {
 
   /// `backing` is sorted by address and lies where the core holds no bytes.
   void set_backing(std::vector<FileBacking> backing) { backing_ = std::move(backing); }
+  /// The files on disk that have the build ids of what was mapped.
+  void set_files(std::map<FileKey, DiskFile> files) { files_ = std::move(files); }
 
  private:
   Result<std::size_t> do_read(Address address, std::span<std::byte> buffer) const override;
   /// What the core or a file on disk holds bytes of.
   Result<std::vector<Range>> do_present(std::span<const Range> ranges) const override;
 
+  std::optional<FileBytes> do_mapped_file(const Mapping& mapping) const override;
+
   FileBytes file_;
   const CoreFile& core_;
   std::vector<FileBacking> backing_;
+  std::map<FileKey, DiskFile> files_;
 };
 
 }  // namespace vmscan

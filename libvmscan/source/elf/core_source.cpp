@@ -15,8 +15,10 @@ class CoreSource : public Source {
 
   Result<Facts> collect(const CollectOptions& options) override {
     memory_.set_backing({});
+    memory_.set_files({});
     CoreFacts found = facts_of_core(core_, memory_, options);
     memory_.set_backing(std::move(found.backing));
+    memory_.set_files(std::move(found.files));
     find_thread_stacks(found.facts, memory_);
     find_owners(found.facts, memory_, options.heap_search_bytes);
     find_signal_stacks(found.facts, memory_);

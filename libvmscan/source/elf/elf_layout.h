@@ -27,6 +27,7 @@ inline constexpr std::uint32_t sht_nobits = 8;
 // Tags of the dynamic section, and of symbols (elf(5)); the GNU hash table is of binutils.
 inline constexpr std::uint64_t dt_null = 0, dt_hash = 4, dt_strtab = 5, dt_symtab = 6, dt_strsz = 10, dt_syment = 11;
 inline constexpr std::uint64_t dt_gnu_hash = 0x6ffffef5;
+inline constexpr std::uint64_t dt_rela = 7, dt_relasz = 8;
 inline constexpr std::uint16_t shn_undef = 0, shn_loreserve = 0xff00;
 inline constexpr std::uint8_t stt_tls = 6;
 

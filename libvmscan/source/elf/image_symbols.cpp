@@ -54,6 +54,10 @@ bool ImageBytes::read(Address address, std::span<std::byte> out) const {
   if (!at || !loaded_.span.contains(*at)) return false;
   const std::vector<Range> in_ram = memory_.readable(*at);
   if (in_ram.size() == 1 && in_ram.front() == *at && memory_.read(address, out) == out.size()) return true;
+  return read_file(address, out);
+}
+
+bool ImageBytes::read_file(Address address, std::span<std::byte> out) const {
   if (!std::exchange(file_asked_, true)) file_ = memory_.mapped_file(*loaded_.mapping);
   const auto offset = file_ ? file_offset(address, out.size()) : std::nullopt;
   return offset && file_->read_whole(*offset, out);

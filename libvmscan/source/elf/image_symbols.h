@@ -31,6 +31,8 @@ class ImageBytes {
   const LoadedImage& loaded() const { return loaded_; }
   /// All of `out`, from memory or from the file, or nothing. Words that were relocated are so only in memory.
   bool read(Address address, std::span<std::byte> out) const;
+  /// All of `out` as the file has it, before anything was relocated or written, or nothing.
+  bool read_file(Address address, std::span<std::byte> out) const;
   /// A number of `size` (4 or 8) bytes.
   std::optional<std::uint64_t> number(Address address, std::size_t size) const;
   /// The text at `address` up to its 0 byte, if it has at most 255 bytes.

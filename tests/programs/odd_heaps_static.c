@@ -1,0 +1,2 @@
+// The same, without shared libraries.
+#include "odd_heaps.c"
