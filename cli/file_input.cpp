@@ -138,6 +138,10 @@ Expected<FileInput> load_file(const std::string& path) {
       return input;
     }
     if (formats::compression_of(*head) == formats::Compression::None) {
+      if (!formats::needs_all(input.kind)) {
+        input.text = *head;
+        return input;
+      }
       auto text = read_file(path);
       if (!text) return std::unexpected(text.error());
       input.text = std::move(*text);

@@ -109,6 +109,7 @@ class Run {
   Result<void> scan(const MemoryReader& memory, const Extents& extents, StringsFlow& flow, ScanTotals& totals) const {
     ScanOptions options = settings_.scan;
     options.count_only = flow.only_counts();
+    options.piece_bytes = flow.piece_bytes();
     Progress progress(!settings_.on_terminal || !settings_.in_order(), extents.bytes());
     options.goes_on = [&](const ScanTotals& now) {
       progress.show(now.read_bytes + now.unreadable_bytes,

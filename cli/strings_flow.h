@@ -35,6 +35,8 @@ class StringsFlow {
   /// What was kept back until all are known.
   Expected<void> finish();
   const std::string& head() const { return head_; }
+  /// ScanOptions::piece_bytes.
+  std::size_t piece_bytes() const { return direct_ && !settings_.count ? view_.piece_bytes() : 0; }
 
  private:
   void render_matching(const StringBatch& batch, Rendered& out) const;

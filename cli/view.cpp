@@ -17,7 +17,7 @@ namespace vmscan::cli {
 namespace {
 
 /// Notes that say that something could not be read; the others only explain.
-constexpr std::array<std::string_view, 25> partial_codes{
+constexpr std::array<std::string_view, 26> partial_codes{
     "heap_shortfall",
     "map_denied",
     "pages_unknown",
@@ -43,6 +43,7 @@ constexpr std::array<std::string_view, 25> partial_codes{
     "core_headers_missing",
     "core_notes_broken",
     "core_segments_bad",
+    "search_ended",
 };
 
 template <class T, std::size_t N>

@@ -65,6 +65,12 @@ std::string where_of(const Region& region, const Block& block, std::size_t width
   return (width == 0 ? details : shorten(details, room - std::min(used, room))) + section;
 }
 
+/// Details stand in each line: however long the names in a hostile file are, a line is not.
+std::string_view in_line(std::string_view details) {
+  constexpr std::size_t longest = 4096;  // PATH_MAX
+  return details.substr(0, longest);
+}
+
 }  // namespace
 
 std::string_view name_of(StringEncoding encoding) {
@@ -101,6 +107,13 @@ StringsView::StringsView(const Snapshot& snapshot, const StringsStyle& style) : 
     for (const Block& block : region.blocks) places_.push_back({block.range, cells_of(region, block)});
 }
 
+std::size_t StringsView::piece_bytes() const {
+  constexpr std::size_t usual_cells = 256, most_text = 16 << 20, least_string = 4, least_piece = 4 << 10;
+  std::size_t longest = 0;
+  for (const Place& place : places_) longest = std::max(longest, place.cells.size());
+  return longest <= usual_cells ? 0 : std::max(least_piece, most_text / longest * least_string);
+}
+
 std::string StringsView::cells_of(const Region& region, const Block& block) const {
   std::string cells;
   if (style_.format == StringsFormat::Table) {
@@ -114,18 +127,18 @@ std::string StringsView::cells_of(const Region& region, const Block& block) cons
   if (style_.format == StringsFormat::Csv) {
     cells += vmscan::name_of(region.type);
     cells += ',';
-    append_csv(cells, region.details);
+    append_csv(cells, in_line(region.details));
     cells += ',';
-    append_csv(cells, block.details);
+    append_csv(cells, in_line(block.details));
     return cells += ',';
   }
   JsonWriter json(cells);
   json.key("type");
   json.string(vmscan::name_of(region.type));
   json.key("details");
-  json.string(region.details);
+  json.string(in_line(region.details));
   json.key("block");
-  json.string(block.details);
+  json.string(in_line(block.details));
   return cells += ',';
 }
 

@@ -47,6 +47,9 @@ class StringsView {
 
   /// What comes before the strings.
   std::string head() const;
+  /// ScanOptions::piece_bytes for these lines: each repeats the details of its region, and those of a hostile file are
+  /// long. 0: as usual.
+  std::size_t piece_bytes() const;
   /// Appends a line for one string of the batch; may be called on several threads. In JSON each line begins with a
   /// comma, which the caller takes off the first.
   void append(const StringBatch& batch, const FoundString& found, std::string& out) const;

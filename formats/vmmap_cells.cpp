@@ -91,6 +91,7 @@ bool is_utf8(std::string_view text) {
 }  // namespace
 
 CsvLine split_csv(std::string_view line, char separator) {
+  constexpr std::size_t most_cells = 1024;  // no table has so many columns: a line of nothing but separators does
   CsvLine result;
   bool quoted = false, at_start = true;
   std::string cell;
@@ -108,6 +109,7 @@ CsvLine split_csv(std::string_view line, char separator) {
     } else if (!quoted && c == separator) {
       result.cells.push_back(std::exchange(cell, {}));
       at_start = true;
+      if (result.cells.size() == most_cells) break;
     } else {
       cell += c;
       at_start = false;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include "libvmscan/classify/section_names.h"
 #include "libvmscan/classify/thread_label.h"
@@ -58,6 +59,7 @@ void claim_listed_modules(AllocationSheet& sheet, const AllocationRule& rule) {
 
 /// A stack ends where its thread says; a thread that runs on other memory (a fiber's) has its stack pointer there.
 void claim_stacks(AllocationSheet& sheet, const AllocationRule& rule) {
+  std::map<std::size_t, std::size_t> further;  // threads of an allocation beside its first
   for (const ThreadMemory& memory : sheet.facts.allocations->threads) {
     if (!memory.stack || memory.stack->empty()) continue;
     const std::size_t index = sheet.find(memory.stack->end - 1);
@@ -68,8 +70,9 @@ void claim_stacks(AllocationSheet& sheet, const AllocationRule& rule) {
     if (allocation.rule == nullptr && may_be)
       claim(allocation, rule, label, memory.evidence);
     else if (allocation.rule == &rule)
-      allocation.details += "; " + label;
+      add_thread(allocation.details, further[index], label);
   }
+  for (const auto& [index, count] : further) add_unnamed_threads(sheet.allocations[index].details, count);
 }
 
 void claim_heaps(AllocationSheet& sheet, const AllocationRule& rule) {

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "libvmscan/classify/claiming.h"
 #include "libvmscan/classify/stack_depth.h"
@@ -171,6 +172,27 @@ std::optional<StackShape> stack_shape_at(const Pieces& pieces, std::size_t index
 
 }  // namespace
 
+std::string thread_label(const Thread& thread) {
+  return thread.name.empty() ? fmt::format("Thread ID: {}", thread.id)
+                             : fmt::format("Thread ID: {} ({})", thread.id, thread.name);
+}
+
+std::string thread_label(const std::vector<Thread>& threads, std::uint32_t id) {
+  const auto at =
+      std::partition_point(threads.begin(), threads.end(), [&](const Thread& thread) { return thread.id < id; });
+  return thread_label(at != threads.end() && at->id == id ? *at : Thread{.id = id, .name = {}, .stack_pointer = {}});
+}
+
+constexpr std::size_t most_further_named = 31;
+
+void add_thread(std::string& details, std::size_t& further, const std::string& label) {
+  if (++further <= most_further_named) details += "; " + label;
+}
+
+void add_unnamed_threads(std::string& details, std::size_t further) {
+  if (further > most_further_named) details += fmt::format(" +{}", further - most_further_named);
+}
+
 void claim_listed_stacks(Pieces& pieces, const Rule& rule) { claim_by_owner(pieces, rule, false); }
 void claim_kept_stacks(Pieces& pieces, const Rule& rule) { claim_by_owner(pieces, rule, true); }
 
@@ -226,6 +248,7 @@ void claim_initial_stack(Pieces& pieces, const Rule& rule) {
 
 void claim_thread_stacks(Pieces& pieces, const Rule& rule) {
   auto known = threads_with_listed_stack(pieces.facts);
+  std::map<std::int32_t, std::size_t> further;  // threads of a claim beside its first
   if (has_main_stack(pieces)) known.insert(pieces.facts.target.pid.value_or(0));
   for (const Thread& thread : pieces.facts.threads) {
     const std::optional<Address> pointer = own_stack_pointer(pieces.facts, thread);
@@ -237,8 +260,11 @@ void claim_thread_stacks(Pieces& pieces, const Rule& rule) {
     if (pieces.free(piece) && pieces.nameless(piece) && !piece.guard && mapping.read && mapping.write)
       claim_stack(pieces, rule, index, thread, *pointer, known.contains(thread.id));
     else if (piece.claim != Piece::unclaimed && pieces.claims[static_cast<std::size_t>(piece.claim)].rule == &rule)
-      pieces.claims[static_cast<std::size_t>(piece.claim)].details += "; " + thread_label(thread);
+      add_thread(pieces.claims[static_cast<std::size_t>(piece.claim)].details, further[piece.claim],
+                 thread_label(thread));
   }
+  for (const auto& [claim, count] : further)
+    add_unnamed_threads(pieces.claims[static_cast<std::size_t>(claim)].details, count);
 }
 
 }  // namespace vmscan

@@ -105,6 +105,21 @@ bool AllocatorWalk::lists(const SizeClass& kind, Range where) const {
   return options_.list_address && where.contains(*options_.list_address);
 }
 
+/// How many of `count` blocks the list has room for, and one more, which tells that it is not complete.
+std::uint64_t AllocatorWalk::most_listed(const SizeClass& kind, std::uint64_t count) const {
+  if (!options_.list_request || !lists(kind, {})) return 0;
+  const std::size_t used = std::min(report_.blocks.size(), options_.most_blocks);
+  return std::min<std::uint64_t>(count, options_.most_blocks - used + 1);
+}
+
+std::vector<Range> AllocatorWalk::parts_wanted(Range range) const {
+  std::vector<Range> parts;
+  if (objects_) parts = memory_.readable(range);
+  if (!options_.list_request && options_.list_address && range.contains(*options_.list_address))
+    parts.push_back({*options_.list_address, *options_.list_address + 1});
+  return joined(std::move(parts));
+}
+
 void AllocatorWalk::see(std::size_t heap, const SizeClass& kind, Address address, Range where, BlockState state) {
   const std::size_t word = memory_.word_bytes();
   if (objects_ && state == BlockState::Live)

@@ -2,6 +2,7 @@
 // and by C++ type.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <optional>
 
@@ -15,6 +16,24 @@ namespace vmscan {
 /// The blocks of one size class: `size` bytes each, for requests of least_request to most_request bytes.
 struct SizeClass {
   std::uint64_t size = 0, least_request = 0, most_request = 0;
+};
+
+/// Blocks of one size, one behind the other.
+struct BlockRow {
+  Address begin = 0;
+  std::uint64_t size = 0, count = 0;
+
+  Range range() const { return {begin, begin + size * count}; }
+  Range block(std::uint64_t i) const { return {begin + i * size, begin + (i + 1) * size}; }
+  /// Calls `look(i)` for each block from `next` on that has bytes in `part`; returns the first behind them.
+  template <class Look>
+  std::uint64_t look_at(Range part, std::uint64_t next, Look look) const {
+    part = part.intersect(range());
+    if (part.empty()) return next;
+    const std::uint64_t last = (part.end - 1 - begin) / size;
+    for (next = std::max(next, (part.begin - begin) / size); next <= last; ++next) look(next);
+    return next;
+  }
 };
 
 /// One walk over the heaps of an allocator other than glibc's, as it adds to a report.
@@ -48,6 +67,22 @@ class AllocatorWalk {
     else if (pages.in_ram() + pages.swapped > 0)
       each();
   }
+  /// Calls `look(i)` for each block of the row that has bytes in RAM or in swap: what a row says of its length may be
+  /// more than there is.
+  template <class Look>
+  void for_each_there(const BlockRow& row, Look look) const {
+    std::uint64_t next = 0;
+    for (const PageRun& run : memory_.facts().pages.touching(row.range()))
+      if ((run.condition & (page::present | page::swapped)) != 0) next = row.look_at(run.range, next, look);
+  }
+  /// Calls `look(i)` for each block of the row that see() must be told of: all that may be listed, and of others those
+  /// that can be read.
+  template <class Look>
+  void for_each_wanted(const SizeClass& kind, const BlockRow& row, Look look) {
+    std::uint64_t next = 0;
+    for (const std::uint64_t listed = most_listed(kind, row.count); next < listed; ++next) look(next);
+    for (const Range& part : parts_wanted(row.range())) next = row.look_at(part, next, look);
+  }
   /// Whether see() must be told of each block of `kind` within `where`, and not of single ones only.
   bool wants(const SizeClass& kind, Range where) const;
   /// Lists the block at `address` in the slot `where`, if it is one of those that were asked for, and notes the type of
@@ -60,6 +95,8 @@ class AllocatorWalk {
 
  private:
   bool lists(const SizeClass& kind, Range where) const;
+  std::uint64_t most_listed(const SizeClass& kind, std::uint64_t count) const;
+  std::vector<Range> parts_wanted(Range range) const;
   void settle_residency(HeapTotals& totals, std::uint64_t PartBytes::*rest) const;
 
   const TargetMemory& memory_;

@@ -186,6 +186,7 @@ void find_owners(Facts& facts, const MemoryReader& reader, std::uint64_t most_by
   facts.heap_shortfalls = std::move(shortfalls);
   facts.contents_known = !memory.refusal();
   facts.glibc = std::move(glibc);
+  memory.add_note_when_exhausted(facts.notes);
 }
 
 }  // namespace vmscan

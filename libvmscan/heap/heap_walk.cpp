@@ -45,6 +45,7 @@ Result<HeapReport> walk_heaps(const Facts& facts, const MemoryReader& reader, co
     walk(memory, options, report);
   if (memory.refusal()) return std::unexpected(*memory.refusal());
   check_unread(report);
+  memory.add_note_when_exhausted(report.notes);
   if (report.heaps.empty() && !holds_data_of_libc(memory))
     return fail(ErrorCode::Unsupported,
                 fmt::format("{}: it holds no memory of the C library, where malloc keeps its heaps: a core or a dump "

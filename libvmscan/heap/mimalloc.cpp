@@ -40,10 +40,12 @@ class Finder {
     std::vector<Segment> candidates;
     for (const Mapping& mapping : memory_.facts().mappings) {
       if (!mapping.read || !mapping.write || mapping.shared || mapping.inode != 0) continue;
-      const Address first = (mapping.range.begin + segment_bytes - 1) / segment_bytes * segment_bytes;
-      for (Address at = first; at >= mapping.range.begin && at < mapping.range.end && candidates.size() < most_segments;
-           at += segment_bytes)
-        if (const auto segment = segment_at(at)) candidates.push_back(*segment);
+      for (const Range& run : memory_.readable(mapping.range)) {
+        const Address first = (run.begin + segment_bytes - 1) / segment_bytes * segment_bytes;
+        for (Address at = first; at >= run.begin && at < run.end && candidates.size() < most_segments;
+             at += segment_bytes)
+          if (const auto segment = segment_at(at)) candidates.push_back(*segment);
+      }
     }
     if (candidates.empty() || !find_key(candidates)) return {};
     for (const Segment& segment : candidates)
@@ -197,30 +199,32 @@ class Walker {
     const std::uint64_t size = page.block_size;
     const PartBytes parts{
         .live = (page.used - cached) * size, .cached = cached * size, .free = (page.reserved - page.used) * size};
+    const BlockRow row{page.blocks, size, page.reserved};
+    std::optional<std::unordered_set<Address>> free;
+    const auto state_of = [&](std::uint64_t i) {
+      if (!free) free = free_in(page);
+      const Address at = row.block(i).begin;
+      if (freed.contains(at)) return BlockState::Cached;
+      return i < page.capacity && !free->contains(at) ? BlockState::Live : BlockState::Free;
+    };
     walk_.reside(heap, page.range, parts, [&] {
-      for_each_block(page, freed, [&](Range block, BlockState state) {
-        walk_.reside(heap, block,
+      walk_.for_each_there(row, [&](std::uint64_t i) {
+        const BlockState state = state_of(i);
+        walk_.reside(heap, row.block(i),
                      state == BlockState::Live     ? &PartBytes::live
                      : state == BlockState::Cached ? &PartBytes::cached
                                                    : &PartBytes::free);
       });
     });
     if (walk_.wants(kind, page.range))
-      for_each_block(page, freed,
-                     [&](Range block, BlockState state) { walk_.see(heap, kind, block.begin, block, state); });
+      walk_.for_each_wanted(
+          kind, row, [&](std::uint64_t i) { walk_.see(heap, kind, row.block(i).begin, row.block(i), state_of(i)); });
   }
 
-  template <class Look>
-  void for_each_block(const MimallocPage& page, const std::unordered_set<Address>& freed, Look look) {
+  std::unordered_set<Address> free_in(const MimallocPage& page) {
     auto free = list_at(page, page.free);
     free.merge(list_at(page, page.local_free));
-    for (std::uint32_t i = 0; i < page.reserved; ++i) {
-      const Address at = page.blocks + i * page.block_size;
-      const bool live = i < page.capacity && !free.contains(at);
-      look(Range{at, at + page.block_size}, freed.contains(at) ? BlockState::Cached
-                                            : live             ? BlockState::Live
-                                                               : BlockState::Free);
-    }
+    return free;
   }
 
   /// The blocks of a list of free ones; up to where it leads out of its page (encoded lists do at once).

@@ -62,29 +62,31 @@ class Walker {
       const std::uint64_t blocks = size / kind.size, used = std::min<std::uint64_t>(span.used_blocks, blocks);
       walk_.add(heap, kind, BlockState::Live, used);
       walk_.add(heap, kind, BlockState::Free, blocks - used);
+      const BlockRow row{span.range.begin, kind.size, blocks};
       walk_.reside(heap, span.range, {.live = used * kind.size, .free = (blocks - used) * kind.size}, [&] {
-        for_each_block(span, kind, blocks, [&](Range block, BlockState state) {
-          walk_.reside(heap, block, state == BlockState::Free ? &PartBytes::free : &PartBytes::live);
+        const auto free = free_in(span, blocks);
+        walk_.for_each_there(row, [&](std::uint64_t i) {
+          const Range block = row.block(i);
+          walk_.reside(heap, block, free.contains(block.begin) ? &PartBytes::free : &PartBytes::live);
         });
       });
-      if (walk_.wants(kind, span.range))
-        for_each_block(span, kind, blocks,
-                       [&](Range block, BlockState state) { walk_.see(heap, kind, block.begin, block, state); });
+      if (!walk_.wants(kind, span.range)) return;
+      const auto free = free_in(span, blocks);
+      walk_.for_each_wanted(kind, row, [&](std::uint64_t i) {
+        const Range block = row.block(i);
+        walk_.see(heap, kind, block.begin, block,
+                  free.contains(block.begin)         ? BlockState::Free
+                  : set_aside_.contains(block.begin) ? BlockState::Cached
+                                                     : BlockState::Live);
+      });
     }
   }
 
-  template <class Look>
-  void for_each_block(const TcmallocSpan& span, const SizeClass& kind, std::uint64_t blocks, Look look) {
+  std::unordered_set<Address> free_in(const TcmallocSpan& span, std::uint64_t blocks) {
     std::unordered_set<Address> free;
     follow(span.first_free, blocks,
            [&](Address block) { return span.range.contains(block) && free.insert(block).second; });
-    for (std::uint64_t i = 0; i < blocks; ++i) {
-      const Address at = span.range.begin + i * kind.size;
-      const BlockState state = free.contains(at)         ? BlockState::Free
-                               : set_aside_.contains(at) ? BlockState::Cached
-                                                         : BlockState::Live;
-      look(Range{at, at + kind.size}, state);
-    }
+    return free;
   }
 
   /// Follows a list of blocks whose first word leads to the next.

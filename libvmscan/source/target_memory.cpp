@@ -5,14 +5,53 @@
 #include "libvmscan/model/image_loads.h"
 
 namespace vmscan {
+namespace {
+
+// What looking at a target may cost, in bytes read: so many whatever it holds, and so many times what it holds. Heaps
+// of real programs take two to three times.
+constexpr std::uint64_t least_budget = 256 << 20, most_times = 64, cost_of_read = 256;
+
+std::uint64_t sum_of(const std::vector<Range>& ranges) {
+  Bytes sum = 0;
+  for (const Range& range : ranges) sum += range.size();
+  return *sum;
+}
+
+std::uint64_t in_ram_or_swap(const Facts& facts) {
+  std::uint64_t sum = 0;
+  for (const PageRun& run : facts.pages.runs()) sum += run.range.size();
+  return sum;
+}
+
+std::uint64_t budget_for(std::uint64_t bytes) {
+  constexpr std::uint64_t most = std::uint64_t{1} << 62;
+  return least_budget + (bytes < most / most_times ? bytes * most_times : most);
+}
+
+}  // namespace
+
 TargetMemory::TargetMemory(const Facts& facts, const MemoryReader& reader)
-    : facts_(facts), reader_(reader), word_bytes_(facts.target.pointer_bits == 32U ? 4 : 8) {
+    : facts_(facts), reader_(reader), word_bytes_(facts.target.pointer_bits == 32U ? 4 : 8), budget_(least_budget) {
   mappings_.reserve(facts.mappings.size());
   for (const Mapping& mapping : facts.mappings)
     if (!mapping.range.empty()) mappings_.push_back(&mapping);
   const auto by_address = [](const Mapping* a, const Mapping* b) { return a->range.begin < b->range.begin; };
   if (!std::is_sorted(mappings_.begin(), mappings_.end(), by_address))
     std::stable_sort(mappings_.begin(), mappings_.end(), by_address);
+  for (const Mapping* mapping : mappings_)
+    if (!mapped_.empty() && mapping->range.begin <= mapped_.back().end)
+      mapped_.back().end = std::max(mapped_.back().end, mapping->range.end);
+    else
+      mapped_.push_back(mapping->range);
+  find_held();
+  budget_ = budget_for(facts.pages_known ? in_ram_or_swap(facts) : sum_of(held_ ? *held_ : mapped_));
+}
+
+/// Of a file: a mapping in it may be larger than anything that exists.
+void TargetMemory::find_held() {
+  if (facts_.pages_known || (facts_.target.kind != TargetKind::Core && facts_.target.kind != TargetKind::Minidump))
+    return;
+  if (auto held = reader_.present(mapped_)) held_ = std::move(*held);
 }
 
 /// How many bytes from there on, at most `most`, lie in pages that the program has touched, as far as that is known.
@@ -36,10 +75,11 @@ std::size_t TargetMemory::read(Address address, std::span<std::byte> buffer) con
 
 std::size_t TargetMemory::read_touched_since(Address address, std::span<std::byte> buffer) const {
   std::size_t done = 0;
-  while (done < buffer.size() && !refused_) {
+  while (done < buffer.size() && !refused_ && !exhausted()) {
     const auto at = Range::make(address, done);
     if (!at) break;
     const auto count = reader_.read_some(at->end, buffer.subspan(done));
+    spent_.fetch_add(cost_of_read + count.value_or(0), std::memory_order_relaxed);
     if (!count) {
       const std::lock_guard guard(lock_);
       refusal_ = count.error();
@@ -55,6 +95,14 @@ std::optional<Error> TargetMemory::refusal() const {
   if (!refused_) return std::nullopt;
   const std::lock_guard guard(lock_);
   return refusal_;
+}
+
+void TargetMemory::add_note_when_exhausted(std::vector<Note>& notes) const {
+  const bool known = std::ranges::any_of(notes, [](const Note& note) { return note.code == "search_ended"; });
+  if (exhausted() && !known)
+    notes.push_back({"search_ended",
+                     "structures in this memory lead to the same places again and again: the search was ended, and "
+                     "what was not found until then is missing"});
 }
 
 std::optional<std::uint64_t> TargetMemory::word(Address address) const {
@@ -85,12 +133,9 @@ bool TargetMemory::writable(Address address) const {
 }
 
 bool TargetMemory::mapped(Range range) const {
-  Address covered = range.begin;
-  for (std::size_t i = index_after(range.begin); i < mappings_.size() && covered < range.end; ++i) {
-    if (mappings_[i]->range.begin > covered) return false;
-    covered = mappings_[i]->range.end;
-  }
-  return covered >= range.end;
+  const auto span =
+      std::partition_point(mapped_.begin(), mapped_.end(), [&](Range each) { return each.end <= range.begin; });
+  return range.empty() || (span != mapped_.end() && span->contains(range));
 }
 
 std::vector<Range> TargetMemory::readable(Range range) const {
@@ -107,10 +152,15 @@ std::vector<Range> TargetMemory::readable(Range range) const {
     if (mapping.range.begin >= range.end) break;
     if (!mapping.read) continue;
     const Range part = mapping.range.intersect(range);
-    if (!facts_.pages_known)
-      add(part);
-    else
+    if (facts_.pages_known)
       for (const Range& present : facts_.pages.present(part)) add(present);  // none where only sums were counted
+    else if (held_)
+      for (auto held =
+               std::partition_point(held_->begin(), held_->end(), [&](Range each) { return each.end <= part.begin; });
+           held != held_->end() && held->begin < part.end; ++held)
+        add(held->intersect(part));
+    else
+      add(part);
   }
   return parts;
 }

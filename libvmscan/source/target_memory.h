@@ -47,7 +47,8 @@ class TargetMemory {
 
   /// Reads from `address` on up to the first hole, or the first page that was neither in RAM nor in swap when the pages
   /// were looked at: reading one would make the target grow. Returns how many bytes that were. Nothing is read after
-  /// the reader refused once: see refusal(). May be called by several threads.
+  /// the reader refused once (see refusal()), or when all has been read many times (see exhausted()). May be called by
+  /// several threads.
   std::size_t read(Address address, std::span<std::byte> buffer) const;
   /// The same, up to the first hole: for what the target must have touched, though perhaps after that look.
   std::size_t read_touched_since(Address address, std::span<std::byte> buffer) const;
@@ -71,8 +72,8 @@ class TargetMemory {
   bool writable(Address address) const;
   /// Whether all of `range` is mapped, by one mapping or by several that touch.
   bool mapped(Range range) const;
-  /// The parts of `range` that can be read without changing the target: pages in RAM where the pages are known,
-  /// otherwise what is mapped readable.
+  /// The parts of `range` that can be read without changing the target: pages in RAM where the pages are known, what a
+  /// file holds bytes of, otherwise what is mapped readable.
   std::vector<Range> readable(Range range) const;
   /// The file behind the mapping: see MemoryReader.
   std::optional<FileBytes> mapped_file(const Mapping& mapping) const { return reader_.mapped_file(mapping); }
@@ -83,6 +84,11 @@ class TargetMemory {
 
   /// Why the memory may not be read, once a read was refused.
   std::optional<Error> refusal() const;
+  /// Whether nothing is read any more because more was read than any structure that is in order takes: what leads to
+  /// the same bytes again and again would keep this program busy for ever.
+  bool exhausted() const { return spent_ > budget_; }
+  /// Tells so, once for all that were looked for.
+  void add_note_when_exhausted(std::vector<Note>& notes) const;
 
  private:
   struct ImageData {
@@ -93,11 +99,16 @@ class TargetMemory {
   std::uint64_t touched_from(Address address, std::uint64_t most) const;
   std::vector<ImageData> all_image_data() const;
   std::vector<Range> load_spans() const;
+  void find_held();
 
   const Facts& facts_;
   const MemoryReader& reader_;
   std::size_t word_bytes_;
-  std::vector<const Mapping*> mappings_;  // by address
+  std::vector<const Mapping*> mappings_;    // by address
+  std::vector<Range> mapped_;               // mappings that touch, as one
+  std::optional<std::vector<Range>> held_;  // what a file holds bytes of, by address; nothing: this is no file
+  std::uint64_t budget_;                    // what reading may cost
+  mutable std::atomic<std::uint64_t> spent_ = 0;
   mutable std::atomic<bool> refused_ = false;
   mutable std::mutex lock_;  // of the next
   mutable std::optional<Error> refusal_;

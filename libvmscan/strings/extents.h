@@ -20,7 +20,7 @@ struct ExtentChoice {
   std::function<bool(const Region&)> region;  // empty: all
   bool writable = false;                      // only blocks that can be written to
   std::optional<Range> within;                // only what lies inside
-  bool absent_too = false;                    // what is not in RAM, too: reading it changes the target
+  bool absent_too = false;                    // of a process, what is not in RAM, too: reading it changes the target
 };
 
 struct Extents {

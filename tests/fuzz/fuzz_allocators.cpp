@@ -1,14 +1,12 @@
 // Heaps of jemalloc, mimalloc, mallocng and tcmalloc whose structures hold anything: looking at them ends soon, and
 // what they say adds up. The input is laid over heaps that are in order: records of 2 bytes place, 1 byte kind, 8 bytes
-// value.
+// value; those of kind 255 make mappings long.
 #include <algorithm>
 #include <cstdint>
 
-#include "libvmscan/classify/build_snapshot.h"
 #include "libvmscan/heap/heap_parts.h"
-#include "libvmscan/heap/heap_walk.h"
-#include "libvmscan/heap/waterfall.h"
 #include "tests/fuzz/require.h"
+#include "tests/fuzz/support/whole_pipeline.h"
 #include "tests/support/fake_allocators.h"
 #include "tests/support/fake_owners.h"
 
@@ -95,30 +93,24 @@ Address place(unsigned kind, std::uint64_t offset) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const FakeMemory pristine[] = {intact(false), intact(true)};
+  const std::size_t input_bytes = size;
+  Budget budget;
   FakeMemory memory = pristine[size % 11 >= 6 ? 1 : 0];
+  if (size % 2 == 1)
+    make_pages_known(memory.facts());
+  else
+    memory.facts().target.kind = TargetKind::Core;
   for (; size >= 11; data += 11, size -= 11) {
     std::uint64_t value = 0;
     for (int i = 0; i < 8; ++i) value |= std::uint64_t{data[3 + i]} << (8 * i);
-    memory.put(place(data[2], data[0] + 256U * data[1]) & ~Address{3}, value, 8);
+    if (data[2] == 0xff)
+      memory.stretch(data[0], data[3]);
+    else
+      memory.put(place(data[2], data[0] + 256U * data[1]) & ~Address{3}, value, 8);
   }
-  if (size > 0) make_pages_known(memory.facts());
-  find_heap_parts(memory.facts(), memory, 0);
-  HeapOptions options;
-  options.list_request = 60;
-  options.types = true;
-  options.most_blocks = 50;
-  const auto report = walk_heaps(memory.facts(), memory, options);
-  require(report.has_value(), "nothing was refused");
-  for (const HeapTotals& heap : report->heaps)
-    require(heap.live.bytes + heap.cached.bytes + heap.free.bytes + heap.overhead + heap.unread == heap.size,
-            "the parts of a heap add up");
-  require(report->blocks.size() <= options.most_blocks, "no more blocks are listed than asked for");
+  find_owners(memory.facts(), memory, std::uint64_t{256} << 20);
   require(memory.reads() < 3'000'000, "reading is bounded");
-  const Snapshot snapshot = build_snapshot(memory.facts());
-  require_laws(snapshot);
-  std::uint64_t split = 0;
-  const Waterfall waterfall = explain(snapshot, &*report);
-  for (const WaterfallLine& line : waterfall.lines) split += line.bytes;
-  require(split == waterfall.total.value_or(0), "the lines of the waterfall add up");
+  run_whole_pipeline(memory.facts(), memory, budget);
+  budget.check(input_bytes);
   return 0;
 }

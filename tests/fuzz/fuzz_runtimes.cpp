@@ -1,10 +1,11 @@
 // Memory of managed runtimes that holds anything: what is found in it ends soon, and is a map that keeps the laws. The
-// input is laid over runtimes that are in order: records of 1 byte area, 2 bytes place, and 8 bytes value.
+// input is laid over runtimes that are in order: records of 1 byte area, 2 bytes place, and 8 bytes value; those of
+// area 255 make mappings long.
 #include <cstdint>
 
-#include "libvmscan/classify/build_snapshot.h"
-#include "libvmscan/heap/runtimes/runtimes.h"
+#include "libvmscan/heap/heap_parts.h"
 #include "tests/fuzz/require.h"
+#include "tests/fuzz/support/whole_pipeline.h"
 #include "tests/support/fake_block_runtimes.h"
 #include "tests/support/fake_owners.h"
 
@@ -74,21 +75,27 @@ Address place(unsigned area, std::uint64_t offset) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const FakeMemory pristine = intact();
+  const std::size_t input_bytes = size;
+  Budget budget;
   FakeMemory memory = pristine;
+  if (size % 2 == 1) memory.facts().target.kind = TargetKind::Core;
+  if (size > 0 && data[0] % 8 == 0) memory.facts().target.pointer_bits = 32;
   for (; size >= 11; data += 11, size -= 11) {
     std::uint64_t value = 0;
     for (int i = 0; i < 8; ++i) value |= std::uint64_t{data[3 + i]} << (8 * i);
-    memory.put(place(data[0], data[1] + 256U * data[2]) & ~Address{3}, value, 8);
+    if (data[0] == 0xff)
+      memory.stretch(data[1], data[3]);
+    else
+      memory.put(place(data[0], data[1] + 256U * data[2]) & ~Address{3}, value, 8);
   }
-  if (size > 0 && data[0] % 8 == 0) memory.facts().target.pointer_bits = 32;
-  find_runtime_parts(memory.facts(), memory);
+  find_owners(memory.facts(), memory, std::uint64_t{256} << 20);
   require(memory.reads() < 3'000'000, "reading is bounded");
   Address end = 0;
   for (const RuntimePart& part : memory.facts().runtimes) {
     require(part.range.begin >= end && !part.range.empty(), "parts are sorted and apart");
     end = part.range.end;
   }
-  const Snapshot snapshot = build_snapshot(memory.facts());
-  require_laws(snapshot);
+  run_whole_pipeline(memory.facts(), memory, budget);
+  budget.check(input_bytes);
   return 0;
 }

@@ -27,6 +27,14 @@ class FakeMemory : public MemoryReader {
     facts_.mappings.push_back(mapping);
     bytes_[begin].resize(std::min(size, there));
   }
+  /// Makes a mapping up to 2^bits bytes long, as far as there is room; it holds no more bytes than before.
+  void stretch(std::size_t index, unsigned bits) {
+    Range& range = facts_.mappings[index % facts_.mappings.size()].range;
+    Address end = range.begin + (Address{1} << bits % 56);
+    for (const Mapping& other : facts_.mappings)
+      if (other.range.begin > range.begin) end = std::min(end, other.range.begin);
+    range.end = std::max(range.end, end);
+  }
   /// Address space that may not be touched.
   void reserve(Address begin, std::size_t size) { facts_.mappings.emplace_back().range = {begin, begin + size}; }
   void put(Address address, std::uint64_t value, std::size_t size) {
@@ -60,6 +68,15 @@ class FakeMemory : public MemoryReader {
     const std::size_t count = std::min<std::size_t>(buffer.size(), it->second.size() - into);
     std::memcpy(buffer.data(), it->second.data() + into, count);
     return count;
+  }
+
+  /// What it holds bytes of.
+  Result<std::vector<Range>> do_present(std::span<const Range> ranges) const override {
+    std::vector<Range> parts;
+    for (const Range& wanted : ranges)
+      for (const auto& [begin, bytes] : bytes_)
+        if (const Range part = wanted.intersect({begin, begin + bytes.size()}); !part.empty()) parts.push_back(part);
+    return parts;
   }
 
   std::optional<FileBytes> do_mapped_file(const Mapping& mapping) const override {

@@ -29,12 +29,14 @@ class Finder {
     if (memory_.word_bytes() != 8) return;
     for (const Mapping& mapping : memory_.mappings()) {
       if (mapping.inode != 0 || mapping.shared || !mapping.write || !mapping.path.empty()) continue;
-      const auto first = Range::make(mapping.range.begin, chunk_bytes - 1);
-      if (!first) continue;
-      for (Address at = first->end / chunk_bytes * chunk_bytes;
-           at < mapping.range.end && mapping.range.end - at >= chunk_bytes; at += chunk_bytes) {
-        if (looked_at_++ == most_chunks) return;
-        if (!chunks_.contains(at)) follow(at);
+      for (const Range& run : memory_.readable(mapping.range)) {
+        const auto first = Range::make(run.begin, chunk_bytes - 1);
+        if (!first) continue;
+        for (Address at = first->end / chunk_bytes * chunk_bytes; at < run.end && mapping.range.end - at >= chunk_bytes;
+             at += chunk_bytes) {
+          if (looked_at_++ == most_chunks) return;
+          if (!chunks_.contains(at)) follow(at);
+        }
       }
     }
   }

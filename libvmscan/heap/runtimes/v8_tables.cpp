@@ -45,12 +45,21 @@ class Finder {
   }
 
   void look_at(Range mapping) {
-    for (Address at = mapping.begin; at < mapping.end && looked_at_ < most_segments; at += segment_bytes, ++looked_at_)
-      for (const EntryFormat& format : formats)
-        if (const Address table = table_of(at, format); table != 0) {
-          Address& end = tables_[table];
-          end = std::max(end, at + segment_bytes);
-        }
+    Address next = mapping.begin;
+    for (const Range& run : memory_.readable(mapping))
+      for (Address at = std::max(next, run.begin / segment_bytes * segment_bytes);
+           at < run.end && looked_at_ < most_segments; at += segment_bytes, ++looked_at_) {
+        next = at + segment_bytes;
+        look_at_segment(at);
+      }
+  }
+
+  void look_at_segment(Address at) {
+    for (const EntryFormat& format : formats)
+      if (const Address table = table_of(at, format); table != 0) {
+        Address& end = tables_[table];
+        end = std::max(end, at + segment_bytes);
+      }
   }
 
   /// Where the table of a segment begins, by the numbers in its last entries; 0: they are none.

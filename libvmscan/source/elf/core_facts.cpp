@@ -139,7 +139,7 @@ struct SettledNote {
   std::string_view code, text;  // the text follows the count
 };
 
-constexpr std::array<SettledNote, 9> settled_notes{{
+constexpr std::array<SettledNote, 10> settled_notes{{
     {&Settled::unverified, "core_images_unverified",
      "images have no header in the core: their segments are those of the files of the same path, which fit but may be "
      "others"},
@@ -161,6 +161,9 @@ constexpr std::array<SettledNote, 9> settled_notes{{
     {&Settled::with_zeros, "core_pages_unknown",
      "private mappings that may not be written hold zeros, which may be pages or none: how much of them is Private, or "
      "Committed where they may not be read, is unknown"},
+    {&Settled::left_out_kib, "core_contents_missing",
+     "K of private memory that can be written were left out of the core: what they hold, and what owns them, is "
+     "unknown"},
     {&Settled::inaccessible, "core_inaccessible_inferred",
      "private mappings that may only be read and hold no bytes are taken as inaccessible: gcore writes both alike"},
 }};

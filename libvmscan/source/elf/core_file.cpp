@@ -44,7 +44,7 @@ class Reader {
     core_.machine = header.machine;
     core_.by_debugger = header.shnum > 1;
     read_segments<C>(header.phoff, count_of<C>(header));
-    for (const NotePart& part : parts_) broken_notes_ += read_core_notes(file_, part.offset, part.size, core_);
+    read_notes();
     return {};
   }
 
@@ -92,6 +92,16 @@ class Reader {
     }
   }
 
+  /// Together they cannot be larger than the file, however many headers lead to the same ones.
+  void read_notes() {
+    std::uint64_t left = file_.size;
+    for (const NotePart& part : parts_) {
+      const std::uint64_t size = std::min(part.size, left);
+      broken_notes_ += (size < part.size) + read_core_notes(file_, part.offset, size, core_);
+      left -= size;
+    }
+  }
+
   template <class Segment>
   void take(const Segment& segment) {
     if (segment.type == elf::pt_note) parts_.push_back({segment.offset, segment.filesz});
@@ -129,6 +139,19 @@ void drop_front(CoreSegment& segment, std::uint64_t bytes) {
 }
 void drop_front(CoreFileMapping& mapping, std::uint64_t bytes) { mapping.offset += bytes; }
 
+/// Each byte of a core is one byte of the process: headers that lead to the same bytes again and again would make a
+/// small file as large as one likes. Returns how many bytes are too many.
+std::uint64_t drop_repeated(std::vector<CoreSegment>& segments, std::uint64_t file_bytes) {
+  Bytes dropped = 0;
+  for (CoreSegment& segment : segments) {
+    const std::uint64_t held = std::min(segment.held, file_bytes);
+    dropped += segment.held - held;
+    segment.held = held;
+    file_bytes -= held;
+  }
+  return *dropped;
+}
+
 }  // namespace
 
 Result<CoreFile> read_core_file(const FileBytes& file) {
@@ -146,6 +169,10 @@ Result<CoreFile> read_core_file(const FileBytes& file) {
   const auto drop = [](auto& item, std::uint64_t bytes) { drop_front(item, bytes); };
   if (const std::size_t cut = untangle(core.segments, drop) + untangle(core.files, drop); cut > 0)
     core.notes.push_back({"core_overlaps", fmt::format("{} segments or files of the core overlapped others", cut)});
+  if (const std::uint64_t repeated = drop_repeated(core.segments, file.size); repeated > 0)
+    core.notes.push_back({"core_bytes_repeated", fmt::format("segments lead to the same bytes of the core again: {} "
+                                                             "bytes were left out",
+                                                             repeated)});
   return core;
 }
 

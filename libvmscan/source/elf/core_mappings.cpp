@@ -1,5 +1,7 @@
 #include "libvmscan/source/elf/core_mappings.h"
 
+#include <algorithm>
+
 namespace vmscan {
 namespace {
 
@@ -95,17 +97,33 @@ bool holds_private_memory(const std::vector<Mapping>& mappings, const std::vecto
   return false;
 }
 
+/// What the file gives of a mapping, behind what was dumped of it. A core may map a file again and again, and beyond
+/// its end: few times are enough for every loader.
+std::optional<FileBacking> backing_of(const Mapping& mapping, std::uint64_t dumped, const FileBytes& file,
+                                      std::uint64_t& backed) {
+  constexpr std::uint64_t most_times = 8;
+  const auto offset = Range::make(mapping.offset, dumped);
+  if (!offset || offset->end >= file.size) return std::nullopt;
+  const std::uint64_t size = std::min(mapping.range.size() - dumped, file.size - offset->end);
+  if (size > file.size * most_times - backed) return std::nullopt;
+  backed += size;
+  const Address begin = mapping.range.begin + dumped;
+  return FileBacking{.range = {begin, begin + size}, .offset = offset->end, .file = file};
+}
+
 }  // namespace
 
 Settled settle_mappings(const CoreFile& core, const MemoryReader& memory, const std::vector<Dumped>& dumped,
                         const std::map<FileKey, DiskFile>& files, CoreFacts& out) {
   Settled settled;
   const bool private_memory = holds_private_memory(out.facts.mappings, dumped);
-  const Mapping* header = nullptr;  // the last beginning of a file
+  std::map<FileKey, std::uint64_t> backed;  // bytes that each file gives
+  const Mapping* header = nullptr;          // the last beginning of a file
   for (std::size_t i = 0; i < out.facts.mappings.size(); ++i) {
     Mapping& mapping = out.facts.mappings[i];
     if (mapping.inode == 0) {
       if (core.by_debugger) take_rights_back(memory, mapping, settled);
+      if (mapping.write) settled.left_out_kib += (mapping.range.size() - dumped[i].bytes) >> 10;
       settle_anonymous(memory, dumped[i].bytes, out.facts.target.page_size, mapping, settled);
       continue;
     }
@@ -123,10 +141,10 @@ Settled settle_mappings(const CoreFile& core, const MemoryReader& memory, const 
       ++settled.not_dumped;
     }
     if (on_disk == nullptr || dumped[i].bytes >= mapping.range.size()) continue;
-    out.backing.push_back({.range = {mapping.range.begin + dumped[i].bytes, mapping.range.end},
-                           .offset = mapping.offset + dumped[i].bytes,
-                           .file = on_disk->bytes});
-    settled.backed_kib += out.backing.back().range.size() >> 10;
+    if (const auto backing = backing_of(mapping, dumped[i].bytes, on_disk->bytes, backed[key_of(mapping)])) {
+      out.backing.push_back(*backing);
+      settled.backed_kib += backing->range.size() >> 10;
+    }
   }
   return settled;
 }

@@ -18,7 +18,7 @@ struct Dumped {
 /// How many mappings were settled in which way, for the notes.
 struct Settled {
   std::uint64_t unverified = 0, by_headers = 0, without_rights = 0, without_sharing = 0, without_own_data = 0,
-                not_dumped = 0, with_zeros = 0, inaccessible = 0, backed_kib = 0;
+                not_dumped = 0, with_zeros = 0, inaccessible = 0, backed_kib = 0, left_out_kib = 0;
 };
 
 /// Fills in what each mapping of `out` does not tell by itself, from ELF headers, from bytes and from files on disk,

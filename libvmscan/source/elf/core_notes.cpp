@@ -13,6 +13,7 @@ namespace {
 using BytesView = std::span<const std::byte>;
 
 constexpr std::uint64_t max_descriptor = 64 << 20;  // NT_FILE of a million mappings
+constexpr std::size_t longest_path = 4096 + 10;     // PATH_MAX, and " (deleted)"
 constexpr std::size_t max_threads = 1 << 20;        // far above the kernel's pid_max of 4 Mi on a machine that dumps
 
 /// Where general registers are in struct elf_prstatus (include/linux/elfcore.h; user_regs_struct of each machine).
@@ -89,6 +90,7 @@ bool take_files(BytesView bytes, CoreFile& core) {
     if (name >= bytes.size()) return false;
     std::string path = text_at(bytes, name, bytes.size() - name);
     name += path.size() + 1;
+    path.resize(std::min(path.size(), longest_path));
     const bool fits = end > begin && (*page == 0 || pages <= ~std::uint64_t{0} / *page);
     whole &= fits;
     if (fits) core.files.push_back({{begin, end}, pages * *page, std::move(path)});

@@ -111,6 +111,19 @@ std::size_t settle_memory(DumpReading& reading) {
   return overlaps;
 }
 
+/// Each byte of a dump is one byte of the process, or records that lead to the same bytes would make a small file as
+/// large as one likes. Returns how many bytes are too many.
+std::uint64_t drop_repeated(std::vector<DumpedMemory>& memory, std::uint64_t file_bytes) {
+  Bytes dropped = 0;
+  for (DumpedMemory& piece : memory) {
+    const std::uint64_t held = std::min(piece.held, file_bytes);
+    dropped += piece.held - held;
+    piece.held = held;
+    file_bytes -= held;
+  }
+  return *dropped;
+}
+
 }  // namespace
 
 Result<MinidumpFile> read_minidump_file(const FileBytes& file) {
@@ -131,6 +144,9 @@ Result<MinidumpFile> read_minidump_file(const FileBytes& file) {
   DumpReading reading{file, dump, TextReader(file), {}};
   read_streams(directory, reading);
   tell(directory, reading, settle_memory(reading));
+  const std::uint64_t repeated = drop_repeated(dump.memory, file.size);
+  add_note(dump, repeated > 0, "minidump_bytes_repeated",
+           fmt::format("records lead to the same bytes of the dump again: {} bytes were left out", repeated));
   return dump;
 }
 

@@ -13,6 +13,7 @@
 namespace vmscan {
 namespace {
 
+constexpr std::size_t longest_path = 4096;             // PATH_MAX
 constexpr std::uint64_t at_entry = 9, at_random = 25;  // elf.h
 
 /// Files that have the build ids of the list of modules tell what is where in them.
@@ -71,6 +72,7 @@ bool add_linux_facts(const MinidumpFile& dump, const CollectOptions& options, Fa
   MapsText maps = parse_maps(*dump.linux_maps);
   facts.notes.insert(facts.notes.end(), maps.notes.begin(), maps.notes.end());
   facts.mappings = std::move(maps.mappings);
+  for (Mapping& mapping : facts.mappings) mapping.path.resize(std::min(mapping.path.size(), longest_path));
   drop_impossible(facts);
   if (facts.mappings.empty()) return false;
   std::stable_sort(facts.mappings.begin(), facts.mappings.end(),
