@@ -74,7 +74,6 @@ Expected<Sides> two_targets(const TargetSpec& base, const TargetSpec& now, const
 Expected<Sides> one_process(OpenTarget target, const std::string& name, const DiffSettings& settings) {
   auto before = take_snapshot(target, settings.view.collect, settings.heaps);
   if (!before) return std::unexpected(before.error());
-  catch_interrupts();
   wait_until(Clock::now() + *settings.after, nullptr);
   auto after = take_snapshot(target, settings.view.collect, settings.heaps);
   if (!after) return std::unexpected(after.error());

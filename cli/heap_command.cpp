@@ -115,6 +115,7 @@ int run_heap(std::span<const std::string> words) {
   parser.flag("--contents", arguments.contents, "with --size and --address: how texts begin; memory holds secrets");
   parser.option("--top", arguments.top, "N",
                 "only the first N sizes, types or blocks (sizes and types in a table: 20)");
+  arguments.view.add_all_pages_to(parser);
   arguments.view.add_output_to(parser, false);
   if (const auto done = parser.parse(words)) return *done;
   const auto settings = settle_heap(arguments);

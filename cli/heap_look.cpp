@@ -7,9 +7,16 @@
 namespace vmscan::cli {
 namespace {
 
-constexpr std::string_view no_heap_found =
-    "no heap was found: of allocators, this version knows the malloc of glibc and musl, jemalloc, mimalloc and "
-    "tcmalloc";
+/// Says why the report has no heaps.
+Note no_heap_note(const HeapReport& report) {
+  if (report.left_out_swapped)
+    return {"no_heap",
+            "no heap was found in what is in RAM: what is swapped out was not read (--all-pages reads it, which brings "
+            "it back into RAM)"};
+  return {"no_heap",
+          "no heap was found: of allocators, this version knows the malloc of glibc and musl, jemalloc, mimalloc and "
+          "tcmalloc"};
+}
 
 const MemoryReader* memory_of(const OpenTarget& target) {
   return target.source == nullptr ? nullptr : target.source->memory();
@@ -81,7 +88,7 @@ Expected<HeapLook> look_at_heaps(OpenTarget& target, const CollectOptions& colle
   if (!walked) return std::unexpected(walked.error());
   auto& [facts, report] = *walked;
   if (!report) return failure(report.error());
-  if (report->heaps.empty() && facts.mappings_known) report->notes.push_back({"no_heap", std::string(no_heap_found)});
+  if (report->heaps.empty() && facts.mappings_known) report->notes.push_back(no_heap_note(*report));
   Snapshot snapshot = snapshot_of(target, std::move(facts), report->notes, report->shortfalls);
   return HeapLook{std::move(snapshot), std::move(*report)};
 }
@@ -113,7 +120,7 @@ Expected<Snapshot> take_snapshot(OpenTarget& target, const CollectOptions& colle
   auto look = look_as_far_as_possible(target, collect, {.list_request = {}, .list_address = {}, .types = true});
   if (!look) return std::unexpected(look.error());
   if (look->report && look->report->heaps.empty() && look->snapshot.regions_known)
-    look->snapshot.notes.push_back({"no_heap", std::string(no_heap_found)});
+    look->snapshot.notes.push_back(no_heap_note(*look->report));
   else if (look->report && !look->report->heaps.empty())
     look->snapshot.heap = std::make_shared<HeapContents>(std::move(*look->report));
   return std::move(look->snapshot);

@@ -102,6 +102,7 @@ int run(const std::vector<std::string>& arguments) {
 
 int main(int argc, char** argv) {
   vmscan::cli::ignore_broken_pipes();
+  vmscan::cli::watch_interrupts();
   try {
     return vmscan::cli::run(std::vector<std::string>(argv + std::min(argc, 1), argv + argc));
   } catch (const std::exception& error) {  // out of memory

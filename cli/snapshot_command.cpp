@@ -12,6 +12,7 @@
 #include "cli/schedule.h"
 #include "cli/system.h"
 #include "cli/target.h"
+#include "cli/view.h"
 #include "formats/compression.h"
 #include "formats/convert.h"
 #include "formats/json_writer.h"
@@ -40,7 +41,7 @@ struct SnapshotArguments {
   TargetOptions targets;
   ScheduleArguments schedule;
   std::string output, label;
-  bool force = false, append = false, full = false, heap = false, quiet = false, verbose = false;
+  bool force = false, append = false, full = false, heap = false, all_pages = false, quiet = false, verbose = false;
   std::vector<std::string> command;  // behind "--"
 };
 
@@ -201,6 +202,13 @@ int ended_early(const Run& run, std::uint64_t taken, const std::string& why) {
   return report({exit_gone, fmt::format("{} after {} snapshots; they are saved", why, taken)});
 }
 
+/// Ctrl-C is how a series ends that has no other end; one that was to have so many snapshots, or to last so long, is
+/// not what was asked for.
+int ended_by_interrupt(const Run& run) {
+  const bool bounded = run.schedule.count || run.schedule.duration;
+  return bounded && run.child == nullptr ? interrupt_exit_code() : exit_done;
+}
+
 int take_series(const Run& run) {
   const Clock::time_point start = Clock::now();
   const Beat beat(start, run.schedule.interval);
@@ -220,9 +228,9 @@ int take_series(const Run& run) {
     const bool enough = run.schedule.count && taken >= *run.schedule.count;
     const Clock::time_point next = beat.next(Clock::now());
     const bool over = run.schedule.duration && next > start + *run.schedule.duration;
-    if (enough || over || interrupted() || run.sink.closed()) return exit_done;
-    wait_until(next, run.child);
-    if (interrupted()) return exit_done;
+    if (enough || over || run.sink.closed()) return exit_done;
+    if (!interrupted()) wait_until(next, run.child);
+    if (interrupted()) return ended_by_interrupt(run);
   }
 }
 
@@ -252,6 +260,7 @@ int run_launched(const SnapshotArguments& arguments, const Schedule& schedule, c
 int run_settled(const SnapshotArguments& arguments, const Schedule& schedule) {
   CollectOptions collect;
   collect.smaps = arguments.full;
+  collect.all_pages = arguments.all_pages;
   collect.file_root = arguments.targets.sysroot;
   collect.trace = make_trace(arguments.verbose);
   const bool launches = !arguments.command.empty();
@@ -302,6 +311,7 @@ int run_snapshot(std::span<const std::string> arguments) {
   parser.flag("--full", options.full,
               "PSS, Dirty, Referenced, Huge and Swap PSS too; reading these makes the target wait");
   parser.flag("--heap", options.heap, "what the heaps hold too: sums and sizes of blocks, no contents; for diff");
+  parser.flag("--all-pages", options.all_pages, all_pages_help);
   parser.flag("-q,--quiet", options.quiet, "no notes and no progress");
   parser.flag("-v,--verbose", options.verbose, "tell on stderr what each step cost");
   if (const auto done = parser.parse(own)) return *done;

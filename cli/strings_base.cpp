@@ -114,6 +114,7 @@ Expected<void> exclude_base(const StringsArguments& arguments, const StringsSett
                                formats::quote(base)));
   CollectOptions collect;
   collect.sharing = false;
+  collect.all_pages = arguments.all_pages;
   const auto snapshot = take_snapshot(target, collect);
   if (!snapshot) return std::unexpected(snapshot.error());
   if (!snapshot->regions_known)

@@ -33,11 +33,15 @@ U+00A0 on, but not private use; in UTF-16 up to U+00FF. Only memory that is in R
 std::string amount(std::uint64_t bytes) { return formats::format_size(Bytes{bytes}, formats::Units::K) + " K"; }
 
 /// What was left out, one note for each reason.
-std::vector<Note> notes_of(const formats::StringsSummary& summary, TargetKind kind, std::uint64_t unreadable,
-                           const Result<void>& done) {
+std::vector<Note> notes_of(const formats::StringsSummary& summary, TargetKind kind, bool all_pages,
+                           std::uint64_t unreadable, const Result<void>& done) {
   std::vector<Note> notes;
   const std::string searched = amount(summary.totals.read_bytes), absent = amount(summary.absent_bytes);
-  if (summary.absent_bytes > 0 && kind == TargetKind::Process)
+  if (summary.absent_bytes > 0 && kind == TargetKind::Process && all_pages)
+    notes.push_back({"not_stored", fmt::format("{} searched; of {} nothing is in RAM, in swap or in a file that can be "
+                                               "read here: left out",
+                                               searched, absent)});
+  else if (summary.absent_bytes > 0 && kind == TargetKind::Process)
     notes.push_back({"not_in_ram", fmt::format("{} searched; {} not in RAM left out (--all-pages reads them, too)",
                                                searched, absent)});
   else if (summary.absent_bytes > 0)
@@ -61,6 +65,7 @@ class Run {
       return report({exit_usage, "a saved snapshot holds no contents of memory: name a process or a core"});
     CollectOptions collect;
     collect.sharing = false;
+    collect.all_pages = arguments_.all_pages;
     collect.trace = make_trace(arguments_.verbose);
     collect.file_root = arguments_.targets.sysroot;
     const auto snapshot = take_snapshot(target, collect);
@@ -96,14 +101,15 @@ class Run {
     if (!done && summary.totals.read_bytes == 0) return report(failure(done.error()).error());
     if (const auto finished = flow.finish(); !finished) return report(finished.error());
     summary.absent_bytes = extents.absent_bytes;
-    for (Note& note :
-         notes_of(summary, snapshot.target.kind, extents.unreadable_bytes + summary.totals.unreadable_bytes, done))
+    for (Note& note : notes_of(summary, snapshot.target.kind, arguments_.all_pages,
+                               extents.unreadable_bytes + summary.totals.unreadable_bytes, done))
       summary.notes.push_back(std::move(note));
     summary.totals.strings = output->shown();
     summary.totals.unreadable_bytes += extents.unreadable_bytes;
+    if (interrupted() && !arguments_.output.empty()) return interrupt_exit_code();  // no part takes the file's name
     if (const auto failed = output->finish(flow.head(), formats::strings_tail(summary, settings_.style.format)))
       return report(*failed);
-    return end(summary, !done || interrupted());
+    return end(summary, !done);
   }
 
   Result<void> scan(const MemoryReader& memory, const Extents& extents, StringsFlow& flow, ScanTotals& totals) const {
@@ -124,6 +130,7 @@ class Run {
   int end(const formats::StringsSummary& summary, bool partial) const {
     if (!arguments_.quiet && settings_.style.format != formats::StringsFormat::Json)
       for (const Note& note : summary.notes) report_note(note.message);
+    if (interrupted()) return interrupt_exit_code();
     if (arguments_.strict && (partial || summary.totals.unreadable_bytes > 0)) return exit_partial;
     return summary.totals.strings == 0 ? exit_nothing : exit_done;
   }

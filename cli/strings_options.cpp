@@ -191,7 +191,8 @@ void StringsArguments::add_to(Parser& parser) {
   parser.option("--module", module, "NAME", "only the image or mapped file whose name begins so, or with this path");
   parser.flag("-w,--writable", writable, "only memory that can be written to");
   parser.flag("--all-pages", all_pages,
-              "memory that is not in RAM, too: it is read from disk or swap, and the target grows by it");
+              "memory that is not in RAM, too: of files from the files themselves; what is swapped out comes back into "
+              "RAM by that");
   parser.group("What is shown");
   parser.option("--match", match, "REGEX", "only strings of which some part matches (RE2's syntax, linear time)");
   parser.flag("-i,--ignore-case", ignore_case, "--match takes upper and lower case for the same");

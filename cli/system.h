@@ -85,13 +85,20 @@ class SeriesFile {
   std::unique_ptr<State> state_;
 };
 
-/// From now on Ctrl-C and SIGTERM only set a mark that interrupted() shows and that ends wait_until().
+/// From now on the first Ctrl-C, SIGTERM or SIGHUP ends the program with the exit code 128 + its number, and nothing that
+/// is not whole stays behind; but see catch_interrupts() and Child. To be called before any other thread is started.
+void watch_interrupts();
+/// From now on the first one sets a mark that interrupted() shows and that ends wait_until(): the command has nearly a
+/// second to end by itself. The second one ends it at once.
 void catch_interrupts();
 bool interrupted();
+/// Once interrupted: 128 + the number of the signal.
+int interrupt_exit_code();
 
 using Clock = std::chrono::steady_clock;
 
-/// A program that was started to be looked at. It is waited for at the end.
+/// A program that was started to be looked at. It is waited for at the end. Interrupts are passed on to it, and the
+/// command ends when it does, however many come.
 class Child {
  public:
   /// Starts it; returns once it really is that program. Failure: not found or not executable.

@@ -17,8 +17,11 @@ namespace vmscan::cli {
 namespace {
 
 /// Notes that say that something could not be read; the others only explain.
-constexpr std::array<std::string_view, 26> partial_codes{
+constexpr std::array<std::string_view, 29> partial_codes{
     "heap_shortfall",
+    "swapped_unread",
+    "files_unanswered",
+    "arguments_unread",
     "map_denied",
     "pages_unknown",
     "thread_stacks_denied",
@@ -264,8 +267,11 @@ void ViewArguments::add_to(Parser& parser, formats::View view) {
   parser.option("--sort", sort, "COL[:asc|desc]", "order by a column");
   parser.option("--top", top, "N", regions ? "only the first N regions" : "only the first N types");
   parser.flag("--full", full, "PSS, Dirty, Referenced, Huge and Swap PSS too; reading these makes the target wait");
+  add_all_pages_to(parser);
   add_output_to(parser, diff);
 }
+
+void ViewArguments::add_all_pages_to(Parser& parser) { parser.flag("--all-pages", all_pages, all_pages_help); }
 
 void ViewArguments::add_output_to(Parser& parser, bool diff) {
   add_format_to(parser, diff ? "table (default), csv, json, markdown or junit" : "table (default), csv or json");
@@ -288,6 +294,7 @@ Expected<ViewSettings> settle(const ViewArguments& arguments, formats::View view
                            std::any_of(columns.begin(), columns.end(), from_smaps);
   settings.collect.swap = std::any_of(columns.begin(), columns.end(),
                                       [](const formats::Column* column) { return column->usage == &Usage::swap; });
+  settings.collect.all_pages = arguments.all_pages;
   settings.collect.file_root = arguments.targets.sysroot;
   settings.collect.trace = make_trace(arguments.verbose);
   if (!arguments.output.empty())

@@ -17,13 +17,17 @@ namespace vmscan::cli {
 enum class Format { Table, Csv, Json, Markdown, Junit };
 
 /// The options as they were typed.
+inline constexpr const char* all_pages_help =
+    "read what is swapped out, too, to find owners and blocks: it comes back into RAM by that";
+
 struct ViewArguments : OutputArguments {
   TargetOptions targets;
   std::string columns, sort, top, units;
   std::vector<std::string> types;
-  bool full = false;
+  bool full = false, all_pages = false;
 
   void add_to(Parser& parser, formats::View view);
+  void add_all_pages_to(Parser& parser);
   /// Only the options on formats and notes; `diff`: with the formats that a diff has.
   void add_output_to(Parser& parser, bool diff);
 };

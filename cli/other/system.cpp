@@ -143,8 +143,10 @@ Expected<void> SeriesFile::append(std::string_view line) {
   return {};
 }
 
+void watch_interrupts() {}
 void catch_interrupts() {}
 bool interrupted() { return false; }
+int interrupt_exit_code() { return exit_usage; }
 
 Expected<Child> Child::start(const std::vector<std::string>&) {
   return failure(exit_usage, "programs cannot be started on this system yet");

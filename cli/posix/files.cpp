@@ -5,11 +5,11 @@
 
 #include <cerrno>
 #include <climits>
-#include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 
-#include "cli/system.h"
+#include "cli/posix/interrupts.h"
 #include "libvmscan/source/posix/nameless_file.h"
 
 namespace vmscan::cli {
@@ -43,6 +43,8 @@ class File {
     if (fd_ >= 0) ::close(fd_);
   }
   int get() const { return fd_; }
+  /// Of one that is not open.
+  void open(const std::string& path, int flags) { fd_ = ::open(path.c_str(), flags, 0666); }
   int close() {
     const int fd = fd_;
     fd_ = -1;
@@ -74,23 +76,6 @@ std::string real_path(const std::string& path) {
   return result;
 }
 
-/// Holds back Ctrl-C and its like for a moment, so that no temporary file stays behind.
-class SignalsHeld {
- public:
-  SignalsHeld() {
-    sigset_t signals;
-    ::sigemptyset(&signals);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) ::sigaddset(&signals, signal);
-    ::sigprocmask(SIG_BLOCK, &signals, &before_);
-  }
-  SignalsHeld(const SignalsHeld&) = delete;
-  SignalsHeld& operator=(const SignalsHeld&) = delete;
-  ~SignalsHeld() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_{};
-};
-
 /// Gives the flushed temporary file its name, or takes it away when that fails. Returns errno, or 0.
 int give_name(const std::string& temporary, const std::string& path, bool replace) {
   int number = 0;
@@ -105,14 +90,14 @@ int give_name(const std::string& temporary, const std::string& path, bool replac
 }
 
 int write_and_rename(const std::string& path, const std::string& temporary, std::string_view text, bool replace) {
-  const SignalsHeld held;
+  const Unfinished unfinished(temporary);
   File file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
   if (file.get() < 0) return errno;
   int number = write_all(file.get(), text);
   if (number == 0) number = flush(file.get());
   if (const int closed = file.close(); number == 0) number = closed;
   if (number != 0) ::unlink(temporary.c_str());
-  return number == 0 ? give_name(temporary, path, replace) : number;
+  return number == 0 ? undisturbed([&] { return give_name(temporary, path, replace); }) : number;
 }
 
 std::string temporary_name(const std::string& target) { return fmt::format("{}.{}.tmp", target, ::getpid()); }
@@ -202,14 +187,17 @@ std::FILE* open_temporary_file() {
 }
 
 struct NewFile::State {
-  State(int fd, std::string name, std::string final_name, bool is_new)
-      : file(fd), temporary(std::move(name)), path(std::move(final_name)), replace(!is_new) {}
+  State(std::string name, std::string final_name, bool is_new)
+      : temporary(std::move(name)), path(std::move(final_name)), replace(!is_new) {
+    if (!temporary.empty()) unfinished.emplace(temporary);
+  }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
   ~State() {
     if (!temporary.empty()) ::unlink(temporary.c_str());
   }
-  File file;
+  std::optional<Unfinished> unfinished;
+  File file{-1};
   std::string temporary;  // empty: no regular file, or it has its name
   std::string path;
   bool replace;
@@ -227,9 +215,10 @@ Expected<NewFile> NewFile::open(const std::string& path, Existing existing) {
                     temporary = direct ? std::string() : temporary_name(target);
   const int flags = direct ? O_WRONLY | O_CLOEXEC | O_NOCTTY : O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
   if (!direct) ::unlink(temporary.c_str());
-  const int fd = ::open(direct ? path.c_str() : temporary.c_str(), flags, 0666);
-  if (fd < 0) return file_failure(path, errno);
-  return NewFile(std::make_unique<State>(fd, temporary, target, existing == Existing::Refuse));
+  auto state = std::make_unique<State>(temporary, target, existing == Existing::Refuse);
+  state->file.open(direct ? path : temporary, flags);
+  if (state->file.get() < 0) return file_failure(path, errno);
+  return NewFile(std::move(state));
 }
 
 Expected<void> NewFile::write(std::string_view text) {
@@ -240,11 +229,10 @@ Expected<void> NewFile::write(std::string_view text) {
 
 Expected<void> NewFile::finish() {
   if (state_->temporary.empty()) return {};
-  const SignalsHeld held;
   int number = flush(state_->file.get());
   if (const int closed = state_->file.close(); number == 0) number = closed;
   if (number == 0) {
-    number = give_name(state_->temporary, state_->path, state_->replace);
+    number = undisturbed([&] { return give_name(state_->temporary, state_->path, state_->replace); });
     state_->temporary.clear();
   }
   if (number != 0) return file_failure(state_->path, number);
@@ -288,7 +276,7 @@ Expected<SeriesFile> SeriesFile::open(const std::string& path, Existing existing
 Expected<void> SeriesFile::append(std::string_view line) {
   const int fd = state_->file.get();
   const off_t before = ::lseek(fd, 0, SEEK_END);
-  int number = write_all(fd, line);
+  int number = undisturbed([&] { return write_all(fd, line); });
   if (number == 0) number = flush(fd);
   if (number == 0) {
     state_->created = false;

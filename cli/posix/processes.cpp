@@ -1,6 +1,5 @@
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -9,14 +8,10 @@
 #include <csignal>
 #include <cstring>
 
-#include "cli/system.h"
+#include "cli/posix/interrupts.h"
 
 namespace vmscan::cli {
 namespace {
-
-volatile std::sig_atomic_t interrupt_seen = 0;
-
-void on_interrupt(int signal) { interrupt_seen = signal; }
 
 int shell_status(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }
 
@@ -26,6 +21,7 @@ int shell_status(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(statu
     arguments.push_back(const_cast<char*>(argument.c_str()));  // NOLINT: execvp's type
   arguments.push_back(nullptr);
   for (const int signal : {SIGINT, SIGTERM, SIGPIPE}) std::signal(signal, SIG_DFL);
+  unblock_interrupts();
   ::execvp(arguments[0], arguments.data());
   const int number = errno;
   [[maybe_unused]] const ssize_t n = ::write(report_fd, &number, sizeof number);
@@ -33,15 +29,6 @@ int shell_status(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(statu
 }
 
 }  // namespace
-
-void catch_interrupts() {
-  struct sigaction action {};
-  action.sa_handler = on_interrupt;
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
-}
-
-bool interrupted() { return interrupt_seen != 0; }
 
 Expected<Child> Child::start(const std::vector<std::string>& command) {
   int ends[2];
@@ -58,27 +45,30 @@ Expected<Child> Child::start(const std::vector<std::string>& command) {
     while (n < 0 && errno == EINTR);
   ::close(ends[0]);
   if (pid < 0) return failure(exit_usage, fmt::format("fork: {}", std::strerror(fork_error)));
-  if (n <= 0) return Child(static_cast<std::uint32_t>(pid));
+  if (n <= 0) {
+    pass_interrupts_on(pid);
+    return Child(static_cast<std::uint32_t>(pid));
+  }
   ::waitpid(pid, nullptr, 0);
   return failure(number == EACCES ? exit_permission : exit_usage,
                  fmt::format("{}: {}", command.front(), std::strerror(number)));
 }
 
 std::optional<int> Child::status() {
-  int status = 0;
-  if (!status_ && ::waitpid(static_cast<pid_t>(pid_), &status, WNOHANG) == static_cast<pid_t>(pid_))
-    status_ = shell_status(status);
-  return status_;
+  siginfo_t ended{};
+  if (status_ || ::waitid(P_PID, pid_, &ended, WEXITED | WNOHANG | WNOWAIT) != 0 || ended.si_pid == 0) return status_;
+  return wait();
 }
 
 int Child::wait() {
-  int status = 0;
-  // Ctrl-C reached it as well, SIGTERM only us.
-  if (interrupt_seen == SIGTERM && !status_) ::kill(static_cast<pid_t>(pid_), SIGTERM);
+  siginfo_t ended{};
   while (!status_) {
-    const pid_t ended = ::waitpid(static_cast<pid_t>(pid_), &status, 0);
-    if (ended == static_cast<pid_t>(pid_)) status_ = shell_status(status);
-    if (ended < 0 && errno != EINTR) break;
+    // It keeps its pid until nothing is passed on to it any more.
+    if (::waitid(P_PID, pid_, &ended, WEXITED | WNOWAIT) != 0 && errno == EINTR) continue;
+    pass_interrupts_on(0);
+    int status = 0;
+    if (::waitpid(static_cast<pid_t>(pid_), &status, 0) != static_cast<pid_t>(pid_)) break;
+    status_ = shell_status(status);
   }
   return status_.value_or(exit_usage);
 }
@@ -86,10 +76,9 @@ int Child::wait() {
 void wait_until(Clock::time_point deadline, Child* child) {
   constexpr std::chrono::milliseconds look_at_child{50};
   while (!interrupted() && !(child != nullptr && child->status())) {
-    auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
-    if (left.count() <= 0) return;
-    if (child != nullptr) left = std::min(left, look_at_child);
-    ::poll(nullptr, 0, static_cast<int>(std::min<std::int64_t>(left.count(), 60'000)));
+    const Clock::time_point now = Clock::now();
+    if (now >= deadline) return;
+    sleep_until(child != nullptr ? std::min(deadline, now + look_at_child) : deadline);
   }
 }
 

@@ -172,17 +172,6 @@ std::optional<StackShape> stack_shape_at(const Pieces& pieces, std::size_t index
 
 }  // namespace
 
-std::string thread_label(const Thread& thread) {
-  return thread.name.empty() ? fmt::format("Thread ID: {}", thread.id)
-                             : fmt::format("Thread ID: {} ({})", thread.id, thread.name);
-}
-
-std::string thread_label(const std::vector<Thread>& threads, std::uint32_t id) {
-  const auto at =
-      std::partition_point(threads.begin(), threads.end(), [&](const Thread& thread) { return thread.id < id; });
-  return thread_label(at != threads.end() && at->id == id ? *at : Thread{.id = id, .name = {}, .stack_pointer = {}});
-}
-
 constexpr std::size_t most_further_named = 31;
 
 void add_thread(std::string& details, std::size_t& further, const std::string& label) {

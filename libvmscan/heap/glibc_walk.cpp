@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "libvmscan/heap/chunk_reader.h"
 #include "libvmscan/heap/residency.h"
@@ -62,10 +63,13 @@ class StretchWalker {
         result_.broken = true;
         return stop;
       }
+      const bool swapped = walk_.memory.swapped_out({stop, stop + 2 * layout_.word});
+      // Whether the block before is in use stands in the header that is swapped out.
+      const Address from = swapped && pending_ != 0 ? std::exchange(pending_, 0) : stop;
       settle(true);
       at = pick_up(at_fence_ ? stop : stop + layout_.alignment);
-      add_unread({stop, at == 0 ? end_ : at});
-      if (!at_fence_) blame(stop, at);
+      add_unread({from, at == 0 ? end_ : at});
+      if (!at_fence_ && !swapped) blame(stop, at);
     }
     return end_;
   }

@@ -159,6 +159,24 @@ std::vector<HeapPart> all_parts(const TargetMemory& memory, std::vector<HeapPart
   return parts;
 }
 
+/// Where no heap was found, it may be that nothing that leads to one could be read.
+void tell_swapped(Facts& facts, std::vector<HeapShortfall>& shortfalls) {
+  std::uint64_t swapped = 0;
+  for (const Mapping& mapping : facts.mappings) swapped += facts.pages.count(mapping.range).swapped;
+  facts.notes.push_back(
+      {"swapped_unread",
+       fmt::format("{} K are swapped out and were not read: owners that only they tell were not found (--all-pages "
+                   "reads them, which brings them back into RAM)",
+                   swapped / 1024)});
+  blame_swapped(shortfalls);
+  if (facts.heaps.empty())
+    shortfalls.push_back({.allocator = {},
+                          .figures = HeapShortfall::Figures::Regions,
+                          .reason = HeapShortfall::Reason::SwappedOut,
+                          .blocks = {},
+                          .bytes = {}});
+}
+
 }  // namespace
 
 void find_heap_parts(Facts& facts, const MemoryReader& reader, std::uint64_t most_bytes) {
@@ -183,6 +201,7 @@ void find_owners(Facts& facts, const MemoryReader& reader, std::uint64_t most_by
   std::vector<HeapShortfall> shortfalls;
   auto glibc = find_glibc(memory, most_bytes);
   facts.heaps = all_parts(memory, glibc_parts(*glibc, memory.page_bytes(), shortfalls), others.get(), shortfalls);
+  if (memory.left_out_swapped()) tell_swapped(facts, shortfalls);
   facts.heap_shortfalls = std::move(shortfalls);
   facts.contents_known = !memory.refusal();
   facts.glibc = std::move(glibc);

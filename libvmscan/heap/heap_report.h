@@ -33,6 +33,7 @@ struct HeapBlock {
 struct HeapReport : HeapContents {
   std::vector<HeapBlock> blocks;  // those that were asked for, by address
   bool blocks_complete = true;    // false: there are more than may be listed
+  bool left_out_swapped = false;  // something was not read, as that would have swapped it in
   bool retried = false;           // a heap changed while it was read
   HugePages::Policy huge_policy = HugePages::Policy::Unknown;
   std::uint64_t huge_page_bytes = 0;      // 0: not known

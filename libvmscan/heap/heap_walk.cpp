@@ -36,6 +36,26 @@ void check_unread(HeapReport& report) {
                                  .bytes = sum.broken > 0 ? Bytes{sum.unread} : Bytes{}});
 }
 
+/// What swapped pages kept from being read is no fault of the heap's, and there is a way to see it.
+void tell_swapped(const TargetMemory& memory, HeapReport& report) {
+  if (!memory.left_out_swapped()) return;
+  report.left_out_swapped = true;
+  blame_swapped(report.shortfalls);
+  std::map<std::string, std::uint64_t> unread;
+  for (const HeapTotals& heap : report.heaps)
+    if (heap.residency && heap.residency->swapped.unread > 0 && heap.broken == 0)
+      unread[heap.allocator] += heap.residency->swapped.unread;
+  for (const auto& [allocator, bytes] : unread)
+    if (std::ranges::none_of(report.shortfalls, [&](const HeapShortfall& each) {
+          return each.allocator == allocator && each.reason == HeapShortfall::Reason::SwappedOut;
+        }))
+      report.shortfalls.push_back({.allocator = allocator,
+                                   .figures = HeapShortfall::Figures::Blocks,
+                                   .reason = HeapShortfall::Reason::SwappedOut,
+                                   .blocks = {},
+                                   .bytes = bytes});
+}
+
 }  // namespace
 
 Result<HeapReport> walk_heaps(const Facts& facts, const MemoryReader& reader, const HeapOptions& options) {
@@ -46,6 +66,7 @@ Result<HeapReport> walk_heaps(const Facts& facts, const MemoryReader& reader, co
   if (memory.refusal()) return std::unexpected(*memory.refusal());
   check_unread(report);
   memory.add_note_when_exhausted(report.notes);
+  tell_swapped(memory, report);
   if (report.heaps.empty() && !holds_data_of_libc(memory))
     return fail(ErrorCode::Unsupported,
                 fmt::format("{}: it holds no memory of the C library, where malloc keeps its heaps: a core or a dump "

@@ -148,6 +148,7 @@ struct Facts {
   bool pages_known = false;  // whether `pages` covers the mappings (but those with `counted`)
   PageRuns pages;
   bool sharing_known = true;  // false: of the pages only present, swapped and guard count
+  bool all_pages = false;     // asked for: what is swapped out may be read, too, which brings it back into RAM
   std::map<FileKey, ElfImage> images;
   std::set<std::pair<std::uint32_t, std::uint32_t>> memory_devices;  // devices of file systems kept in RAM (tmpfs …)
   bool shared_swap_unknown = false;  // swapped shared memory may exist and no source told how much

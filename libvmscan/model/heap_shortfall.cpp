@@ -21,7 +21,7 @@ std::string_view owner_of(const HeapShortfall& shortfall) {
                                                                                 {"tcmalloc", "tcmalloc"}}};
   for (const auto& [name, owner] : known)
     if (shortfall.allocator == name) return owner;
-  return "another allocator";
+  return shortfall.allocator.empty() ? "an allocator" : "another allocator";
 }
 
 /// "3 blocks of 812 K", "812 K", "3 blocks", "memory".
@@ -34,6 +34,13 @@ std::string amount_of(const HeapShortfall& shortfall) {
 }
 
 }  // namespace
+
+void blame_swapped(std::span<HeapShortfall> shortfalls) {
+  for (HeapShortfall& shortfall : shortfalls) {
+    const bool broken = shortfall.reason == Reason::NotUnderstood && shortfall.bytes.known();
+    if (!broken && shortfall.reason != Reason::SearchEnded) shortfall.reason = Reason::SwappedOut;
+  }
+}
 
 std::string amount_and_reason(const HeapShortfall& shortfall) {
   const std::string_view owner = owner_of(shortfall);

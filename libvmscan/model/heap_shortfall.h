@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -35,6 +36,10 @@ struct HeapShortfall {
 inline constexpr std::array<std::string_view, 5> shortfall_reason_names{"not_found", "swapped_out", "unreadable",
                                                                         "search_ended", "not_understood"};
 inline constexpr std::array<std::string_view, 2> shortfall_figures_names{"regions", "blocks"};
+
+/// Once something was left out because it is swapped out, that is why the rest was not found or understood, but for
+/// what is broken.
+void blame_swapped(std::span<HeapShortfall> shortfalls);
 
 /// One sentence: how much is missing, why, and what follows.
 std::string describe(const HeapShortfall& shortfall);

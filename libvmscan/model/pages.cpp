@@ -37,6 +37,7 @@ void add(PageCounts& counts, std::uint8_t condition, std::uint64_t size) {
 void PageRuns::append(Range range, std::uint8_t condition) {
   if (!runs_.empty()) range.begin = std::max(range.begin, runs_.back().range.end);  // no page counts twice
   if (range.empty() || condition == 0) return;
+  swapped_ |= (condition & page::swapped) != 0;
   if (!runs_.empty() && runs_.back().range.end == range.begin && runs_.back().condition == condition) {
     runs_.back().range.end = range.end;
   } else {
@@ -57,6 +58,11 @@ PageCounts PageRuns::count(Range range) const {
     add(counts, run->condition, run->range.intersect(range).size());
   }
   return counts;
+}
+
+bool PageRuns::any_swapped(Range range) const {
+  return swapped_ &&
+         std::ranges::any_of(touching(range), [](const PageRun& run) { return (run.condition & page::swapped) != 0; });
 }
 
 std::vector<Range> PageRuns::parts(Range range, std::uint8_t condition) const {

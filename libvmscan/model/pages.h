@@ -52,11 +52,16 @@ class PageRuns {
   std::vector<Range> guards(Range range) const { return parts(range, page::guard); }
   /// The parts of `range` that are in RAM.
   std::vector<Range> present(Range range) const { return parts(range, page::present); }
+  /// The parts of `range` that are in RAM or swapped out.
+  std::vector<Range> held(Range range) const { return parts(range, page::present | page::swapped); }
+  /// Whether any page of `range` is swapped out.
+  bool any_swapped(Range range) const;
 
  private:
   std::vector<Range> parts(Range range, std::uint8_t condition) const;
 
   std::vector<PageRun> runs_;
+  bool swapped_ = false;  // any of them is swapped out
 };
 
 }  // namespace vmscan

@@ -24,6 +24,9 @@ class MemoryReader {
   /// The parts of `ranges` (sorted, not overlapping) that can be read without changing the target: of a live process,
   /// what is in RAM. All of them, for a source that nothing changes. Errors: AccessDenied, Vanished, Io.
   Result<std::vector<Range>> present(std::span<const Range> ranges) const { return do_present(ranges); }
+  /// What of `ranges` has contents anywhere: in RAM, in swap or in a file. The rest is zeros that nobody has written,
+  /// and need not be read. Reading what is swapped out changes the target. Errors as present().
+  Result<std::vector<Range>> stored(std::span<const Range> ranges) const { return do_stored(ranges); }
   /// The file behind the mapping, when it is certain that it is the one that is mapped: for what memory does not hold
   /// (yet), as reading it there would pull it in.
   std::optional<FileBytes> mapped_file(const Mapping& mapping) const { return do_mapped_file(mapping); }
@@ -43,6 +46,9 @@ class MemoryReader {
   virtual Result<std::vector<Range>> do_present(std::span<const Range> ranges) const {
     return std::vector<Range>(ranges.begin(), ranges.end());
   }
+  virtual Result<std::vector<Range>> do_stored(std::span<const Range> ranges) const {
+    return std::vector<Range>(ranges.begin(), ranges.end());
+  }
   virtual std::optional<FileBytes> do_mapped_file(const Mapping&) const { return std::nullopt; }
 };
 
@@ -60,7 +66,8 @@ struct CollectOptions {
   bool sections = true;  // read section names of images
   /// Find the huge pages behind heaps, too; on kernels without PAGEMAP_SCAN this may read smaps.
   bool huge_pages = false;
-  unsigned threads = 0;  // for reading page tables; 0: as many as help
+  bool all_pages = false;  // of a live process, read what is swapped out, too: it comes back into RAM by that
+  unsigned threads = 0;    // for reading page tables; 0: as many as help
   /// Where a core's files are looked for; empty: at their own paths. A live process ignores it.
   std::string file_root;
   /// How much private memory in RAM may be searched for what malloc has, where it does not count that itself.

@@ -54,26 +54,40 @@ void TargetMemory::find_held() {
   if (auto held = reader_.present(mapped_)) held_ = std::move(*held);
 }
 
-/// How many bytes from there on, at most `most`, lie in pages that the program has touched, as far as that is known.
+/// How many bytes from there on, at most `most`, lie in pages that may be read, as far as that is known.
 std::uint64_t TargetMemory::touched_from(Address address, std::uint64_t most) const {
   const auto range = Range::make(address, most);
   if (!facts_.pages_known || !range) return most;
+  const std::uint8_t wanted = facts_.all_pages ? page::present | page::swapped : page::present;
   Address end = address;
   for (const PageRun& run : facts_.pages.touching(*range)) {
-    if (run.range.begin > end || (run.condition & (page::present | page::swapped)) == 0) break;
+    if (run.range.begin > end || (run.condition & wanted) == 0) {
+      if (run.range.begin <= end && (run.condition & page::swapped) != 0) left_out_swapped_ = true;
+      break;
+    }
     end = run.range.end;
   }
   if (end >= range->end) return most;
   const Mapping* mapping = mapping_of(end);
   if (mapping == nullptr || !mapping->counted) return end - address;
-  return std::min(mapping->range.end, range->end) - address;  // only sums are known of it
+  // Only sums are known of it.
+  const Range rest{address - address % page_bytes(), mapping->range.end};
+  const auto there = reader_.present(std::span(&rest, 1));
+  if (!there || there->empty() || !there->front().contains(address)) return 0;
+  return std::min(there->front().end, range->end) - address;
 }
 
 std::size_t TargetMemory::read(Address address, std::span<std::byte> buffer) const {
-  return read_touched_since(address, buffer.first(static_cast<std::size_t>(touched_from(address, buffer.size()))));
+  return read_as_asked(address, buffer.first(static_cast<std::size_t>(touched_from(address, buffer.size()))));
 }
 
 std::size_t TargetMemory::read_touched_since(Address address, std::span<std::byte> buffer) const {
+  if (const auto range = Range::make(address, buffer.size()); range && swapped_out(*range))
+    return read(address, buffer);
+  return read_as_asked(address, buffer);
+}
+
+std::size_t TargetMemory::read_as_asked(Address address, std::span<std::byte> buffer) const {
   std::size_t done = 0;
   while (done < buffer.size() && !refused_ && !exhausted()) {
     const auto at = Range::make(address, done);
@@ -152,15 +166,17 @@ std::vector<Range> TargetMemory::readable(Range range) const {
     if (mapping.range.begin >= range.end) break;
     if (!mapping.read) continue;
     const Range part = mapping.range.intersect(range);
-    if (facts_.pages_known)
-      for (const Range& present : facts_.pages.present(part)) add(present);  // none where only sums were counted
-    else if (held_)
-      for (auto held =
-               std::partition_point(held_->begin(), held_->end(), [&](Range each) { return each.end <= part.begin; });
-           held != held_->end() && held->begin < part.end; ++held)
-        add(held->intersect(part));
-    else
+    if (facts_.pages_known) {
+      // None where only sums were counted.
+      for (const Range& held : facts_.all_pages ? facts_.pages.held(part) : facts_.pages.present(part)) add(held);
+      if (swapped_out(part)) left_out_swapped_ = true;
+    } else if (held_) {
+      auto held =
+          std::partition_point(held_->begin(), held_->end(), [&](Range each) { return each.end <= part.begin; });
+      for (; held != held_->end() && held->begin < part.end; ++held) add(held->intersect(part));
+    } else {
       add(part);
+    }
   }
   return parts;
 }

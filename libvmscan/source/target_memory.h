@@ -45,12 +45,13 @@ class TargetMemory {
   /// 4 or 8.
   std::size_t word_bytes() const { return word_bytes_; }
 
-  /// Reads from `address` on up to the first hole, or the first page that was neither in RAM nor in swap when the pages
-  /// were looked at: reading one would make the target grow. Returns how many bytes that were. Nothing is read after
-  /// the reader refused once (see refusal()), or when all has been read many times (see exhausted()). May be called by
-  /// several threads.
+  /// Reads from `address` on up to the first hole, or the first page that was not in RAM when the pages were looked at:
+  /// reading one would make the target grow. What is swapped out is read where Facts::all_pages asks for it. Returns
+  /// how many bytes that were. Nothing is read after the reader refused once (see refusal()), or when all has been read
+  /// many times (see exhausted()). May be called by several threads.
   std::size_t read(Address address, std::span<std::byte> buffer) const;
-  /// The same, up to the first hole: for what the target must have touched, though perhaps after that look.
+  /// The same, up to the first hole or page that was swapped out: for what the target must have touched, though perhaps
+  /// after that look.
   std::size_t read_touched_since(Address address, std::span<std::byte> buffer) const;
   std::optional<std::uint64_t> word(Address address) const;
   /// A word of the target within bytes that were read; 0 beyond their end.
@@ -73,8 +74,13 @@ class TargetMemory {
   /// Whether all of `range` is mapped, by one mapping or by several that touch.
   bool mapped(Range range) const;
   /// The parts of `range` that can be read without changing the target: pages in RAM where the pages are known, what a
-  /// file holds bytes of, otherwise what is mapped readable.
+  /// file holds bytes of, otherwise what is mapped readable. What is swapped out is among them where Facts::all_pages
+  /// asks for it.
   std::vector<Range> readable(Range range) const;
+  /// Whether any page of `range` is left out because it was swapped out.
+  bool swapped_out(Range range) const { return !facts_.all_pages && facts_.pages.any_swapped(range); }
+  /// Whether anything that was asked for so far was left out because it was swapped out.
+  bool left_out_swapped() const { return left_out_swapped_; }
   /// The file behind the mapping: see MemoryReader.
   std::optional<FileBytes> mapped_file(const Mapping& mapping) const { return reader_.mapped_file(mapping); }
   /// Writable data of the image files whose path `is` picks: their private mappings, with the .bss behind them.
@@ -97,6 +103,7 @@ class TargetMemory {
   };
   std::size_t index_after(Address address) const;
   std::uint64_t touched_from(Address address, std::uint64_t most) const;
+  std::size_t read_as_asked(Address address, std::span<std::byte> buffer) const;
   std::vector<ImageData> all_image_data() const;
   std::vector<Range> load_spans() const;
   void find_held();
@@ -109,7 +116,7 @@ class TargetMemory {
   std::optional<std::vector<Range>> held_;  // what a file holds bytes of, by address; nothing: this is no file
   std::uint64_t budget_;                    // what reading may cost
   mutable std::atomic<std::uint64_t> spent_ = 0;
-  mutable std::atomic<bool> refused_ = false;
+  mutable std::atomic<bool> refused_ = false, left_out_swapped_ = false;
   mutable std::mutex lock_;  // of the next
   mutable std::optional<Error> refusal_;
 };

@@ -72,11 +72,12 @@ std::uint64_t Extents::bytes() const {
 
 Result<Extents> choose_extents(const Snapshot& snapshot, const MemoryReader& memory, const ExtentChoice& choice) {
   Extents extents = committed_extents(snapshot, choice);
+  if (extents.list.empty()) return extents;
   const TargetKind kind = snapshot.target.kind;
   const bool file = kind == TargetKind::Core || kind == TargetKind::Minidump;  // it has no other pages
-  if ((choice.absent_too && !file) || extents.list.empty()) return extents;
   const std::uint64_t page_size = snapshot.target.page_size == 0 ? 4096 : snapshot.target.page_size;
-  const auto present = memory.present(whole_pages(extents.list, page_size));
+  const std::vector<Range> pages = whole_pages(extents.list, page_size);
+  const auto present = choice.absent_too && !file ? memory.stored(pages) : memory.present(pages);
   if (!present) return std::unexpected(present.error());
   const std::uint64_t committed = extents.bytes();
   extents.list = intersect(extents.list, *present);

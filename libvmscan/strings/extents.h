@@ -20,12 +20,13 @@ struct ExtentChoice {
   std::function<bool(const Region&)> region;  // empty: all
   bool writable = false;                      // only blocks that can be written to
   std::optional<Range> within;                // only what lies inside
-  bool absent_too = false;                    // of a process, what is not in RAM, too: reading it changes the target
+  bool absent_too = false;                    // of a process, what is not in RAM, too: MemoryReader::stored()
 };
 
 struct Extents {
-  std::vector<Extent> list;            // sorted by address
-  std::uint64_t absent_bytes = 0;      // left out: not in RAM (swapped out, never touched, in the page cache at most)
+  std::vector<Extent> list;  // sorted by address
+  std::uint64_t absent_bytes =
+      0;  // left out: not in RAM (swapped out, never touched, in the page cache at most), or not stored
   std::uint64_t unreadable_bytes = 0;  // left out: no right to read them (No access)
   std::uint64_t bytes() const;
 };

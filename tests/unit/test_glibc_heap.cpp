@@ -178,6 +178,57 @@ TEST_CASE("a header that cannot be right is told with its address, and the walk 
   CHECK(report.heaps[0].broken >= 1);
 }
 
+TEST_CASE(
+    "blocks in pages that are swapped out are unread, and the walk goes on behind them, unless all pages are wanted") {
+  FakeGlibc glibc;
+  for (int i = 0; i < 1000; ++i) glibc.chunk(0x60);
+  glibc.finish();
+  constexpr Address from = FakeGlibc::heap + 0x4000, to = FakeGlibc::heap + 0x8000;
+  Facts& facts = glibc.memory.facts();
+  facts.pages_known = true;
+  facts.pages.append({FakeGlibc::data, FakeGlibc::data + 0x2000}, page::present | page::exclusive);
+  facts.pages.append({FakeGlibc::heap, from}, page::present | page::exclusive);
+  facts.pages.append({from, to}, page::swapped);
+  facts.pages.append({to, FakeGlibc::heap + glibc.size}, page::present | page::exclusive);
+  const auto kind = walk_heaps(facts, glibc.memory, {});
+  REQUIRE(kind);
+  REQUIRE(kind->heaps.size() == 1);
+  const HeapTotals& heap = kind->heaps.front();
+  CHECK(heap.unread >= to - from);
+  CHECK(heap.unread < to - from + 2 * 0x1000);
+  CHECK(heap.live.blocks + heap.unread / 0x60 >= 999);
+  CHECK(heap.broken == 0);
+  REQUIRE(heap.residency);
+  CHECK(heap.residency->swapped.unread == to - from);
+  CHECK(kind->left_out_swapped);
+  REQUIRE(kind->shortfalls.size() == 1);
+  CHECK(kind->shortfalls.front().reason == HeapShortfall::Reason::SwappedOut);
+  CHECK(kind->shortfalls.front().bytes == Bytes{to - from});
+
+  facts.all_pages = true;
+  const auto whole = walk_heaps(facts, glibc.memory, {});
+  REQUIRE(whole);
+  CHECK(whole->heaps.front().live.blocks == 1000);
+  CHECK(whole->heaps.front().unread == 0);
+  CHECK_FALSE(whole->left_out_swapped);
+}
+
+TEST_CASE("a heap whose arena is swapped out is not said to be absent") {
+  FakeGlibc glibc;
+  glibc.chunk(0x60);
+  glibc.finish();
+  Facts& facts = glibc.memory.facts();
+  facts.pages_known = true;
+  facts.pages.append({FakeGlibc::data, FakeGlibc::data + 0x2000}, page::swapped);
+  facts.pages.append({FakeGlibc::heap, FakeGlibc::heap + glibc.size}, page::present | page::exclusive);
+  const auto report = walk_heaps(facts, glibc.memory, {});
+  REQUIRE(report);
+  CHECK(report->heaps.empty());
+  CHECK(report->left_out_swapped);
+  find_owners(facts, glibc.memory, 0);
+  CHECK(std::ranges::any_of(facts.notes, [](const Note& note) { return note.code == "swapped_unread"; }));
+}
+
 TEST_CASE("a heap that has grown since the map was read is walked up to where the map ends") {
   FakeGlibc glibc;
   add_blocks(glibc, 3);

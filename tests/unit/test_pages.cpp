@@ -95,6 +95,17 @@ TEST_CASE("guard ranges are cut to what is asked for, and joined") {
   CHECK(runs.count({}).guard == 0);
 }
 
+TEST_CASE("what is held is in RAM or swapped out") {
+  PageRuns runs;
+  runs.append({0x1000, 0x2000}, page::present);
+  CHECK_FALSE(runs.any_swapped({0, 0x9000}));
+  runs.append({0x2000, 0x3000}, page::swapped);
+  runs.append({0x4000, 0x5000}, page::guard);
+  CHECK(runs.held({0x1800, 0x9000}) == std::vector<Range>{{0x1800, 0x3000}});
+  CHECK(runs.any_swapped({0x2800, 0x2900}));
+  CHECK_FALSE(runs.any_swapped({0x3000, 0x9000}));
+}
+
 TEST_CASE("sixty thousand queries over a million runs do not walk all of them") {
   PageRuns runs;
   constexpr std::size_t count = 1'000'000;

@@ -68,6 +68,23 @@ TEST_CASE("file systems that live in RAM") {
   CHECK(devices == std::set<std::pair<std::uint32_t, std::uint32_t>>{{0, 20}, {0, 21}});
 }
 
+TEST_CASE("file systems that ask nobody") {
+  const Mounts local =
+      parse_mounts("22 1 0:20 / /dev/shm rw,nosuid shared:3 - tmpfs tmpfs rw\n23 1 254:0 / / rw - ext4 /dev/vda rw\n");
+  CHECK(local.all_local);
+  CHECK(local.local_ids == std::set<std::uint64_t>{22, 23});
+  CHECK(local.local_devices == std::set<std::pair<std::uint32_t, std::uint32_t>>{{0, 20}, {254, 0}});
+  const Mounts foreign = parse_mounts(
+      "23 1 254:0 / / rw - ext4 /dev/vda rw\n24 23 0:47 / /mnt rw - fuse.sshfs me@there:/ rw\n25 23 0:48 / /n rw - "
+      "nfs4 "
+      "there:/n rw\n");
+  CHECK_FALSE(foreign.all_local);
+  CHECK(foreign.local_ids == std::set<std::uint64_t>{23});
+  CHECK(foreign.local_devices == std::set<std::pair<std::uint32_t, std::uint32_t>>{{254, 0}});
+  CHECK_FALSE(parse_mounts("").all_local);
+  CHECK_FALSE(parse_mounts("nonsense\n").all_local);
+}
+
 TEST_CASE("auxv tells its word size by its page size") {
   const std::uint64_t wide[] = {33, 0x7ffd00100000, 6, 4096, 0, 0};
   const std::uint32_t narrow[] = {32, 0xf7f00000, 6, 4096, 0, 0};

@@ -8,8 +8,7 @@
 
 #include "libvmscan/source/elf/elf_image.h"
 #include "libvmscan/source/linux/live_process.h"
-#include "libvmscan/source/linux/mapped_file.h"
-#include "libvmscan/source/posix/read_at.h"
+#include "libvmscan/source/linux/mapped_files.h"
 
 namespace vmscan {
 namespace {
@@ -36,30 +35,29 @@ std::map<FileKey, Candidate> find_candidates(const std::vector<Mapping>& mapping
 
 }  // namespace
 
-void settle_deleted_names(const ProcDir& proc, std::vector<Mapping>& mappings) {
+void settle_deleted_names(const MappedFiles& files, std::vector<Mapping>& mappings) {
   std::map<std::pair<FileKey, std::string>, bool> really_deleted;
   for (Mapping& mapping : mappings) {
     if (!mapping.deleted || !mapping.path.starts_with('/')) continue;
     const std::string literal = mapping.path + " (deleted)";
     const auto [known, fresh] = really_deleted.try_emplace({key_of(mapping), literal}, true);
-    if (fresh) known->second = !is_there(proc, mapping, literal);
+    if (fresh) known->second = !files.is_there(mapping, literal);
     if (known->second) continue;
     mapping.path = literal;
     mapping.deleted = false;
   }
 }
 
-ImagesFound find_images(const ProcDir& proc, bool sections, const std::vector<Mapping>& mappings) {
+ImagesFound find_images(const MappedFiles& files, bool sections, const std::vector<Mapping>& mappings) {
   ImagesFound found;
   std::vector<std::string> unread;
   for (const auto& [key, candidate] : find_candidates(mappings)) {
-    const Fd fd = open_mapped_file(proc, *candidate.mapping);
-    if (!fd.valid()) {
+    const auto file = files.open(*candidate.mapping);
+    if (!file) {
       if (candidate.executable) unread.push_back(candidate.mapping->path);
       continue;
     }
-    Result<ElfImage> image = read_elf_image(
-        [&](std::uint64_t offset, std::span<std::byte> buffer) { return read_at(fd.get(), offset, buffer); }, sections);
+    Result<ElfImage> image = read_elf_image(file->read, sections);
     if (!image) continue;  // a file of another kind
     found.images.emplace(key, std::move(*image));
   }

@@ -50,8 +50,11 @@ void collect_auxiliary(const ProcDir& proc, const std::string& memory, Facts& fa
   if (const auto size = auxv_value(bytes, *target.pointer_bits, at_minsigstksz)) facts.least_signal_stack = *size;
 }
 
-void collect_system(const ProcDir& proc, Facts& facts) {
-  facts.memory_devices = parse_memory_devices(proc.read("mountinfo").value_or(std::string{}));
+void collect_system(const ProcDir& proc, MappedFiles& files, Facts& facts) {
+  const std::string mounts = proc.read("mountinfo").value_or(std::string{});
+  facts.memory_devices = parse_memory_devices(mounts);
+  files.take_mounts(mounts);
+  if (facts.all_pages) files.take_shared_memory();
   facts.lowest_mappable = system_number("/proc/sys/vm/mmap_min_addr");
   // stack_guard_gap= is a boot parameter that no file shows; 256 pages unless it was given (mm/mmap.c).
   facts.stack_guard_gap = 256 * facts.target.page_size;
@@ -107,7 +110,9 @@ Result<LiveProcess::Outcome> LiveProcess::collect_once(const CollectOptions& opt
   const StatusText status = parse_status(*status_text);
 
   facts.captured_at_unix_ms = now_unix_ms();
-  collect_target(proc_, *stat, status, facts);
+  facts.all_pages = options.all_pages;
+  memory_.read_all_pages(options.all_pages);
+  collect_target(proc_, memory_.files(), *stat, status, facts);
   timer.step("target");
   Outcome outcome = Outcome::Done;
   if (facts.target.kind == TargetKind::Process) {
@@ -140,24 +145,25 @@ Result<LiveProcess::Outcome> LiveProcess::collect_memory(const CollectOptions& o
     return Outcome::Done;
   }
   collect_auxiliary(proc_, directory, facts);
-  collect_system(proc_, facts);
+  collect_system(proc_, memory_.files(), facts);
   const QuietWatch watch(proc_, status.threads.value_or(0));
   if (auto read = memory->read_map(facts); !read) return std::unexpected(read.error());
-  settle_deleted_names(proc_, facts.mappings);
+  settle_deleted_names(memory_.files(), facts.mappings);
   timer.step(fmt::format("maps ({} mappings)", facts.mappings.size()));
   // Beside the pages: opening a hundred libraries takes as long as reading their pages.
   auto beside = std::async(beside_if_possible, [&] {
     return std::pair(find_threads(proc_, !facts.target.namespace_pids.empty()),
-                     find_images(proc_, options.sections, facts.mappings));
+                     find_images(memory_.files(), options.sections, facts.mappings));
   });
   if (auto read = memory->read_pages(options, facts.kernel, facts); !read) {
     if (read.error().code != ErrorCode::Vanished || proc_.gone()) return std::unexpected(read.error());
     return Outcome::Again;
   }
   timer.step("pages");
-  if (facts.pages_known &&
-      std::ranges::none_of(facts.mappings, [](const Mapping& each) { return each.counted != nullptr; }))
+  const auto counted = [](const Mapping& each) { return each.counted != nullptr; };
+  if (facts.pages_known && (facts.all_pages || std::ranges::none_of(facts.mappings, counted)))
     memory_.take_note(facts.pages);
+  if (facts.all_pages) memory_.take_note(facts.mappings);
   facts.address_space = linux_address_space(facts.target, facts.mappings);
   const bool long_map = facts.mappings.size() >= map_worth_watching;
   const bool unchanged = (long_map && watch.nobody_ran()) || memory->map_unchanged();
@@ -178,6 +184,8 @@ Result<LiveProcess::Outcome> LiveProcess::collect_memory(const CollectOptions& o
   timer.step(fmt::format("{} parts of managed runtimes, {} of heaps", facts.runtimes.size(), facts.heaps.size()));
   find_signal_stacks(facts, memory_);
   timer.step(fmt::format("{} alternate signal stacks", facts.signal_stacks.size()));
+  const std::vector<Note> unanswered = memory_.files().notes();
+  facts.notes.insert(facts.notes.end(), unanswered.begin(), unanswered.end());
   memory->find_huge_pages(options, facts);
   timer.step(fmt::format("{} huge pages", facts.huge_pages ? facts.huge_pages->pages.size() : 0));
   return Outcome::Done;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "libvmscan/source/linux/mapped_files.h"
 #include "libvmscan/source/linux/proc_dir.h"
 #include "libvmscan/source/linux/process_memory.h"
 #include "libvmscan/source/linux/text/proc_text.h"
@@ -36,8 +37,9 @@ class LiveProcess : public Source {
 
 // The steps of a capture; each fills its part of the facts and adds notes for what it may not read.
 
-/// Who it is: kind, names, ids, start time.
-void collect_target(const ProcDir& proc, const StatText& stat, const StatusText& status, Facts& facts);
+/// Who it is: kind, names, ids, start time. Its arguments lie in its memory: a note says so where they are left out.
+void collect_target(const ProcDir& proc, const MappedFiles& files, const StatText& stat, const StatusText& status,
+                    Facts& facts);
 /// Resources with their limits.
 void collect_limits(const ProcDir& proc, const StatusText& status, Facts& facts);
 struct ThreadsFound {
@@ -50,14 +52,14 @@ ThreadsFound find_threads(const ProcDir& proc, bool nested);
 /// Adds a note when nothing told the stacks of some threads.
 void note_missing_stacks(bool denied, Facts& facts);
 /// Finds out which names that end in " (deleted)" really do.
-void settle_deleted_names(const ProcDir& proc, std::vector<Mapping>& mappings);
+void settle_deleted_names(const MappedFiles& files, std::vector<Mapping>& mappings);
 
 struct ImagesFound {
   std::map<FileKey, ElfImage> images;
   std::vector<Note> notes;
 };
 /// ELF headers of the mapped files that look like loaded images. Changes nothing, so it may run beside other steps.
-ImagesFound find_images(const ProcDir& proc, bool sections, const std::vector<Mapping>& mappings);
+ImagesFound find_images(const MappedFiles& files, bool sections, const std::vector<Mapping>& mappings);
 
 /// "" or "task/TID/": where the files that show the address space are. A process whose main thread has exited shows it
 /// only through another thread.

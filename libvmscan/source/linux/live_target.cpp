@@ -8,6 +8,7 @@
 #include <string>
 
 #include "libvmscan/source/linux/live_process.h"
+#include "libvmscan/source/linux/text/pagemap_entry.h"
 
 namespace vmscan {
 namespace {
@@ -43,6 +44,30 @@ std::vector<std::string> split_arguments(std::string_view text) {
   return arguments;
 }
 
+/// Whether all pages of the range are in RAM; nothing where that cannot be seen.
+std::optional<bool> all_in_ram(const ProcDir& proc, const std::string& memory, Range range) {
+  const Result<Fd> pagemap = range.empty() ? fail(ErrorCode::NotFound, "") : proc.open_file(memory + "pagemap");
+  if (!pagemap) return std::nullopt;
+  const auto page_bytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  for (std::uint64_t page = range.begin / page_bytes; page <= (range.end - 1) / page_bytes; ++page) {
+    std::uint64_t entry = 0;
+    if (::pread(pagemap->get(), &entry, sizeof entry, static_cast<off_t>(page * sizeof entry)) != sizeof entry)
+      return std::nullopt;
+    if ((entry & pagemap::present) == 0) return false;
+  }
+  return true;
+}
+
+/// They lie in the target's memory: the kernel would swap them in to show them, or wait for a userfaultfd(2).
+std::optional<std::string> read_arguments(const ProcDir& proc, const MappedFiles& files, const std::string& memory,
+                                          const StatText& stat, const StatusText& status, bool all_pages) {
+  const Range begin{stat.arguments.begin, std::min(stat.arguments.end, stat.arguments.begin + max_arguments_bytes)};
+  const auto in_ram = all_in_ram(proc, memory, begin);
+  if (in_ram == true) return proc.read(memory + "cmdline", max_arguments_bytes).value_or(std::string{});
+  if (!all_pages && (in_ram == false || status.counters.swap != Bytes{0})) return std::nullopt;
+  return files.read_text(memory + "cmdline", max_arguments_bytes);
+}
+
 TargetKind kind_of(const StatText& stat, const std::string& memory) {
   if (stat.flags & pf_kthread) return TargetKind::KernelThread;
   if ((stat.state == 'Z' || stat.state == 'X') && memory.empty()) return TargetKind::Zombie;
@@ -60,7 +85,8 @@ std::string memory_directory(const ProcDir& proc, const StatText& stat) {
   return {};
 }
 
-void collect_target(const ProcDir& proc, const StatText& stat, const StatusText& status, Facts& facts) {
+void collect_target(const ProcDir& proc, const MappedFiles& files, const StatText& stat, const StatusText& status,
+                    Facts& facts) {
   Target& target = facts.target;
   const std::string memory = memory_directory(proc, stat);
   target.kind = kind_of(stat, memory);
@@ -72,7 +98,13 @@ void collect_target(const ProcDir& proc, const StatText& stat, const StatusText&
   target.executable = proc.link(memory + "exe").value_or(std::string{});
   if (target.executable.ends_with(deleted_suffix))
     target.executable.resize(target.executable.size() - deleted_suffix.size());
-  target.arguments = split_arguments(proc.read(memory + "cmdline", max_arguments_bytes).value_or(std::string{}));
+  if (target.kind == TargetKind::Process) {
+    const auto arguments = read_arguments(proc, files, memory, stat, status, facts.all_pages);
+    target.arguments = split_arguments(arguments.value_or(std::string{}));
+    if (!arguments)
+      facts.notes.push_back(
+          {"arguments_unread", "its arguments were not read: they are not in RAM, or nobody answered for them"});
+  }
   target.system = "linux";
   facts.brk_start = stat.start_brk;
   utsname system{};

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -13,12 +12,10 @@
 #include <cstring>
 
 #include "libvmscan/model/run_on_threads.h"
-#include "libvmscan/source/linux/mapped_file.h"
 #include "libvmscan/source/linux/page_walker.h"
 #include "libvmscan/source/linux/pagemap_scan.h"
 #include "libvmscan/source/linux/text/pagemap_entry.h"
 #include "libvmscan/source/linux/zero_page.h"
-#include "libvmscan/source/posix/read_at.h"
 
 namespace vmscan {
 namespace {
@@ -86,35 +83,51 @@ void ProcessMemory::open_files() const {
   if (auto file = proc_.open_file("pagemap")) pagemap_ = std::move(*file);
 }
 
-/// Whether no page of the range is anonymous and shared with another process.
-bool ProcessMemory::pinning_is_harmless(Address address, std::size_t size) const {
+/// Of a large read, before it. Where pagemap cannot be read, what the caller knew has to do.
+ProcessMemory::Look ProcessMemory::look_at_pages(Address address, std::size_t size) const {
   static const auto page_bytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   const std::uint64_t first = address / page_bytes, last = (address + (size - 1)) / page_bytes;
   std::array<std::uint64_t, entries_at_once> entries{};
+  Look look{.size = size, .may_pin = true};
   for (std::uint64_t page = first; page <= last; page += entries.size()) {
     const std::size_t wanted = static_cast<std::size_t>(std::min<std::uint64_t>(entries.size(), last - page + 1));
     const ssize_t got = ::pread(pagemap_.get(), entries.data(), wanted * sizeof(entries[0]),
                                 static_cast<off_t>(page * sizeof(entries[0])));
-    if (got < 0 || static_cast<std::size_t>(got) != wanted * sizeof(entries[0])) return false;
-    constexpr std::uint64_t asked = pagemap::present | pagemap::file_or_shared | pagemap::exclusive;
-    for (std::size_t i = 0; i < wanted; ++i)
-      if ((entries[i] & asked) == pagemap::present) return false;
+    if (got < 0 || static_cast<std::size_t>(got) != wanted * sizeof(entries[0]))
+      return {.size = size, .may_pin = false};
+    for (std::size_t i = 0; i < wanted; ++i) {
+      if ((entries[i] & pagemap::present) == 0 && !all_pages_) {
+        const Address end = (page + i) * page_bytes;
+        look.size = end > address ? static_cast<std::size_t>(end - address) : 0;
+        return look;
+      }
+      constexpr std::uint64_t asked = pagemap::present | pagemap::file_or_shared | pagemap::exclusive;
+      look.may_pin = look.may_pin && (entries[i] & asked) != pagemap::present;
+    }
   }
-  return true;
+  return look;
 }
 
 std::int64_t ProcessMemory::read_memory(Address address, std::span<std::byte> buffer) const {
   std::call_once(opened_, [this] { open_files(); });
-  const bool large = buffer.size() >= large_read && pagemap_.valid() && pinning_is_harmless(address, buffer.size());
-  if (!large && memory_file_.valid())
-    return ::pread(memory_file_.get(), buffer.data(), buffer.size(), static_cast<off_t>(address));
-  const iovec local{buffer.data(), buffer.size()};
-  const iovec remote{reinterpret_cast<void*>(address), buffer.size()};  // NOLINT: an address of another process
+  Look look{.size = buffer.size(), .may_pin = false};
+  if (buffer.size() >= large_read && pagemap_.valid()) look = look_at_pages(address, buffer.size());
+  if (look.size == 0) return 0;
+  if (!look.may_pin && memory_file_.valid())
+    return ::pread(memory_file_.get(), buffer.data(), look.size, static_cast<off_t>(address));
+  const iovec local{buffer.data(), look.size};
+  const iovec remote{reinterpret_cast<void*>(address), look.size};  // NOLINT: an address of another process
   return ::process_vm_readv(static_cast<pid_t>(proc_.pid()), &local, 1, &remote, 1, 0);
 }
 
 Result<std::size_t> ProcessMemory::do_read(Address address, std::span<std::byte> buffer) const {
   if (buffer.empty()) return std::size_t{0};
+  if (const FilePart* part = file_part_behind(address)) {
+    const bool inside = part->range.contains(address);
+    const Address end = inside ? part->range.end : part->range.begin;
+    buffer = buffer.first(static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), end - address)));
+    if (inside) return part->file->read(part->offset + (address - part->range.begin), buffer);
+  }
   const std::int64_t n = read_memory(address, buffer);
   const int error = n < 0 ? errno : 0;
   if (error == ESRCH || gone())
@@ -172,12 +185,53 @@ Result<std::vector<Range>> ProcessMemory::walked(int pagemap_fd, std::uint64_t p
   return found;
 }
 
+/// The part with the address, or else the next one behind it; null when there is none.
+const ProcessMemory::FilePart* ProcessMemory::file_part_behind(Address address) const {
+  const auto part = std::partition_point(file_parts_.begin(), file_parts_.end(),
+                                         [&](const FilePart& each) { return each.range.end <= address; });
+  return part == file_parts_.end() ? nullptr : &*part;
+}
+
+void ProcessMemory::add_stored(const Mapping& mapping, Range part, std::vector<Range>& found) const {
+  const std::vector<Range> held = seen_.held(part);
+  std::shared_ptr<const FileBytes> file;
+  if (mapping.inode != 0 && seen_.count(part).hugetlb == 0) {
+    Mapping named = mapping;
+    // The kernel's own names for shared memory lead elsewhere: only map_files leads to it.
+    if (mapping.deleted || mapping.path.starts_with("/dev/") || mapping.path.starts_with("/memfd:")) named.path.clear();
+    if (auto opened = files_.open(named)) file = std::make_shared<const FileBytes>(std::move(*opened));
+  }
+  const auto add_of_file = [&](Range absent) {
+    const std::uint64_t offset = mapping.offset + (absent.begin - mapping.range.begin);
+    if (file == nullptr || offset >= file->size || absent.empty()) return;
+    absent.end = std::min(absent.end, absent.begin + (file->size - offset));
+    file_parts_.push_back({absent, file, offset});
+    append_joined(found, absent);
+  };
+  Address at = part.begin;
+  for (const Range& range : held) {
+    add_of_file({at, range.begin});
+    append_joined(found, range);
+    at = range.end;
+  }
+  add_of_file({at, part.end});
+}
+
+Result<std::vector<Range>> ProcessMemory::do_stored(std::span<const Range> ranges) const {
+  file_parts_.clear();
+  std::vector<Range> found;
+  auto range = ranges.begin();
+  for (const Mapping& mapping : mappings_) {
+    while (range != ranges.end() && range->end <= mapping.range.begin) ++range;
+    for (auto each = range; each != ranges.end() && each->begin < mapping.range.end; ++each)
+      add_stored(mapping, mapping.range.intersect(*each), found);
+  }
+  return found;
+}
+
 std::optional<FileBytes> ProcessMemory::do_mapped_file(const Mapping& mapping) const {
   if (mapping.inode == 0 || !mapping.path.starts_with('/') || may_act(mapping.path)) return std::nullopt;
-  Fd fd = open_mapped_file(proc_, mapping);
-  struct stat status {};
-  if (!fd.valid() || ::fstat(fd.get(), &status) != 0) return std::nullopt;
-  return bytes_of_descriptor(fd.release(), static_cast<std::uint64_t>(status.st_size));
+  return files_.open(mapping);
 }
 
 }  // namespace vmscan

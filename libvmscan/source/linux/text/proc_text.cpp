@@ -104,13 +104,15 @@ std::optional<StatText> parse_stat(std::string_view text) {
   const std::string_view state = take_word(text);  // field 3
   if (state.empty()) return std::nullopt;
   stat.state = state.front();
-  for (int field = 4; field <= 47; ++field) {
+  for (int field = 4; field <= 49; ++field) {
     const auto value = decimal(take_word(text));
     if (field == 9) stat.flags = value.value_or(0);
     if (field == 22 && !value) return std::nullopt;
     if (field == 22) stat.start_time_ticks = *value;
     if (field == 26) stat.start_code = value.value_or(0);
     if (field == 47) stat.start_brk = value.value_or(0);
+    if (field == 48) stat.arguments.begin = value.value_or(0);
+    if (field == 49) stat.arguments.end = value.value_or(0);
   }
   return stat;
 }
@@ -178,24 +180,69 @@ std::optional<Address> parse_syscall_stack_pointer(std::string_view text) {
   return value;
 }
 
+namespace {
+
+struct Mount {
+  std::uint64_t id = 0;
+  std::pair<std::uint32_t, std::uint32_t> device;
+  std::string_view type;
+};
+
+/// "36 35 98:0 /from /to rw,noatime master:1 - ext4 /dev/sda1 rw": id, parent, device … - type …
+std::optional<Mount> parse_mount(std::string_view line) {
+  Mount mount;
+  std::string_view id = take_word(line);
+  take_word(line);
+  std::string_view device = take_word(line);
+  const std::size_t separator = line.find(" - ");
+  std::uint64_t major = 0, minor = 0;
+  if (separator == std::string_view::npos || !take_decimal(id, mount.id) || !take_decimal(device, major) ||
+      !device.starts_with(':'))
+    return std::nullopt;
+  device.remove_prefix(1);
+  if (!take_decimal(device, minor)) return std::nullopt;
+  mount.device = {static_cast<std::uint32_t>(major), static_cast<std::uint32_t>(minor)};
+  line.remove_prefix(separator + 3);
+  mount.type = take_word(line);
+  return mount;
+}
+
+constexpr std::array<std::string_view, 49> local_types{
+    "bcachefs", "binder",  "binfmt_misc", "bpf",       "btrfs",     "cgroup",  "cgroup2", "configfs", "cramfs",
+    "debugfs",  "devpts",  "devtmpfs",    "efivarfs",  "erofs",     "exfat",   "ext2",    "ext3",     "ext4",
+    "f2fs",     "fusectl", "hfs",         "hfsplus",   "hugetlbfs", "iso9660", "jffs2",   "jfs",      "mqueue",
+    "msdos",    "nilfs2",  "ntfs3",       "nsfs",      "overlay",   "proc",    "pstore",  "ramfs",    "reiserfs",
+    "romfs",    "rootfs",  "securityfs",  "selinuxfs", "squashfs",  "sysfs",   "tmpfs",   "tracefs",  "ubifs",
+    "udf",      "vfat",    "xfs",         "zfs"};
+
+bool is_local(std::string_view type) { return std::ranges::find(local_types, type) != local_types.end(); }
+
+}  // namespace
+
 std::set<std::pair<std::uint32_t, std::uint32_t>> parse_memory_devices(std::string_view mountinfo) {
   std::set<std::pair<std::uint32_t, std::uint32_t>> devices;
   while (!mountinfo.empty()) {
-    std::string_view line = take_line(mountinfo);
-    take_word(line), take_word(line);
-    std::string_view device = take_word(line);
-    const std::size_t separator = line.find(" - ");
-    if (separator == std::string_view::npos) continue;
-    line.remove_prefix(separator + 3);
-    const std::string_view type = take_word(line);
-    if (type != "tmpfs" && type != "ramfs" && type != "hugetlbfs" && type != "devtmpfs") continue;
-    std::uint64_t major = 0, minor = 0;
-    if (!take_decimal(device, major) || !device.starts_with(':')) continue;
-    device.remove_prefix(1);
-    if (take_decimal(device, minor))
-      devices.emplace(static_cast<std::uint32_t>(major), static_cast<std::uint32_t>(minor));
+    const auto mount = parse_mount(take_line(mountinfo));
+    if (!mount) continue;
+    const std::string_view type = mount->type;
+    if (type == "tmpfs" || type == "ramfs" || type == "hugetlbfs" || type == "devtmpfs") devices.insert(mount->device);
   }
   return devices;
+}
+
+Mounts parse_mounts(std::string_view mountinfo) {
+  Mounts mounts;
+  mounts.all_local = !mountinfo.empty();
+  while (!mountinfo.empty()) {
+    const auto mount = parse_mount(take_line(mountinfo));
+    if (!mount || !is_local(mount->type)) {
+      mounts.all_local = false;
+      continue;
+    }
+    mounts.local_ids.insert(mount->id);
+    mounts.local_devices.insert(mount->device);
+  }
+  return mounts;
 }
 
 }  // namespace vmscan

@@ -34,6 +34,7 @@ struct StatText {
   std::uint64_t start_time_ticks = 0;  // since boot, in clock ticks
   std::uint64_t start_code = 0;        // 0 without the right to know; another one after an exec
   std::uint64_t start_brk = 0;         // 0 without the right to know
+  Range arguments;                     // where they lie in its memory; empty without the right to know
 };
 /// The name in parentheses may hold anything: fields are counted from the last ')'.
 std::optional<StatText> parse_stat(std::string_view text);
@@ -58,5 +59,13 @@ std::optional<Address> parse_syscall_stack_pointer(std::string_view text);
 
 /// Devices of the file systems in mountinfo whose files live in RAM: tmpfs, ramfs, hugetlbfs, devtmpfs.
 std::set<std::pair<std::uint32_t, std::uint32_t>> parse_memory_devices(std::string_view mountinfo);
+
+/// What mountinfo says of the file systems that ask nobody but this machine's disks and memory.
+struct Mounts {
+  std::set<std::uint64_t> local_ids;  // of mounts
+  std::set<std::pair<std::uint32_t, std::uint32_t>> local_devices;
+  bool all_local = false;
+};
+Mounts parse_mounts(std::string_view mountinfo);
 
 }  // namespace vmscan
