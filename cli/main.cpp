@@ -101,6 +101,7 @@ int run(const std::vector<std::string>& arguments) {
 }  // namespace vmscan::cli
 
 int main(int argc, char** argv) {
+  vmscan::cli::keep_freed_memory();
   vmscan::cli::ignore_broken_pipes();
   vmscan::cli::watch_interrupts();
   try {

@@ -22,6 +22,10 @@ bool stderr_is_terminal();
 /// Columns of the terminal on stdout; nothing when it is none.
 std::optional<std::size_t> terminal_width();
 
+/// Memory that was freed shall be used again before the system is asked for more: a fault of a page of our own takes
+/// longer than reading a page of a target.
+void keep_freed_memory();
+
 /// A closed pipe shall be a write error, not a death by signal.
 void ignore_broken_pipes();
 

@@ -15,6 +15,7 @@ namespace vmscan::cli {
 bool stdout_is_terminal() { return false; }
 bool stderr_is_terminal() { return false; }
 std::optional<std::size_t> terminal_width() { return std::nullopt; }
+void keep_freed_memory() {}
 void ignore_broken_pipes() {}
 
 Expected<void> write_stdout(std::string_view text, bool* closed) {
