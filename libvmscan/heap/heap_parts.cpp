@@ -193,11 +193,11 @@ void find_heap_parts(Facts& facts, const MemoryReader& reader, std::uint64_t mos
 void find_owners(Facts& facts, const MemoryReader& reader, std::uint64_t most_bytes) {
   const TargetMemory memory(facts, reader);
   const bool beside = worth_a_thread(facts) && memory.image_ends_known();
-  if (!beside) find_runtime_parts(facts, reader);
+  if (!beside) facts.runtimes = runtime_parts(memory);
   // The search for runtimes and then for glibc's heaps takes as long as that for all others.
   auto others =
       std::async(beside ? beside_if_possible : std::launch::deferred, [&memory] { return find_others(memory); });
-  if (beside) find_runtime_parts(facts, reader);
+  if (beside) facts.runtimes = runtime_parts(memory);
   std::vector<HeapShortfall> shortfalls;
   auto glibc = find_glibc(memory, most_bytes);
   facts.heaps = all_parts(memory, glibc_parts(*glibc, memory.page_bytes(), shortfalls), others.get(), shortfalls);

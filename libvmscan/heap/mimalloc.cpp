@@ -57,7 +57,7 @@ class Finder {
  private:
   /// What looks like a segment's header: numbers of slices that agree with the first slice.
   std::optional<Segment> segment_at(Address begin) {
-    const auto bytes = cache_.at(begin, memory_.page_bytes());
+    const auto bytes = cache_.at(begin, PageStore::page_bytes);
     if (bytes.empty()) return std::nullopt;
     const auto word = [&](std::size_t i) { return memory_.word_at(bytes, 8 * i); };
     for (std::size_t i = 3; i < most_header_words; ++i) {

@@ -3,37 +3,29 @@
 #include <algorithm>
 
 namespace vmscan {
-namespace {
 
-constexpr std::size_t most_pages = 1 << 14;  // then it begins anew
-
-}  // namespace
-
-const std::vector<std::byte>& PageCache::page(Address address) {
-  if (const auto known = pages_.find(address); known != pages_.end()) return known->second;
-  if (pages_.size() >= most_pages) pages_.clear();
-  std::vector<std::byte>& bytes = pages_[address];
-  const auto range = Range::make(address, memory_.page_bytes());
-  if (!range) return bytes;
+std::span<const std::byte> PageCache::page(Address address) {
+  if (const std::byte* kept = pages_.find(address)) return {kept, PageStore::page_bytes};
+  const auto range = Range::make(address, PageStore::page_bytes);
+  if (!range) return {};
   // What can be read may begin or end within the page only where a core is cut off: then it is left out.
   const std::vector<Range> parts = memory_.readable(*range);
-  if (parts.size() != 1 || parts.front() != *range) return bytes;
-  bytes.resize(static_cast<std::size_t>(range->size()));
-  if (memory_.read(address, bytes) != bytes.size()) bytes.clear();
-  return bytes;
+  if (parts.size() != 1 || parts.front() != *range) return {};
+  page_.resize(PageStore::page_bytes);
+  if (memory_.read(address, page_) != page_.size()) return {};
+  return {std::copy(page_.begin(), page_.end(), pages_.add(address)) - PageStore::page_bytes, PageStore::page_bytes};
 }
 
 std::span<const std::byte> PageCache::at(Address address, std::size_t size) {
-  const std::uint64_t page_bytes = memory_.page_bytes();
-  const std::size_t into = static_cast<std::size_t>(address % page_bytes);
+  const std::size_t into = static_cast<std::size_t>(address % PageStore::page_bytes);
   const Address first = address - into;
-  const std::vector<std::byte>& bytes = page(first);
+  const std::span<const std::byte> bytes = page(first);
   if (bytes.empty()) return {};
-  if (size <= bytes.size() - into) return std::span(bytes).subspan(into, size);
-  const auto next = Range::make(first, page_bytes);
+  if (size <= bytes.size() - into) return bytes.subspan(into, size);
+  const auto next = Range::make(first, PageStore::page_bytes);
   joined_.assign(bytes.begin() + static_cast<std::ptrdiff_t>(into), bytes.end());
-  if (!next || size - joined_.size() > page_bytes) return {};
-  const std::vector<std::byte>& more = page(next->end);
+  if (!next || size - joined_.size() > PageStore::page_bytes) return {};
+  const std::span<const std::byte> more = page(next->end);
   if (more.empty()) return {};
   joined_.insert(joined_.end(), more.begin(), more.begin() + static_cast<std::ptrdiff_t>(size - joined_.size()));
   return joined_;

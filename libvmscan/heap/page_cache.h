@@ -1,9 +1,9 @@
 // Reads small structures that lie anywhere in a target, a page at a time, and only from pages that are in RAM.
 #pragma once
 
-#include <unordered_map>
 #include <vector>
 
+#include "libvmscan/source/page_store.h"
 #include "libvmscan/source/target_memory.h"
 
 namespace vmscan {
@@ -21,11 +21,13 @@ class PageCache {
   std::optional<std::uint32_t> half(Address address);
 
  private:
-  const std::vector<std::byte>& page(Address address);
+  std::span<const std::byte> page(Address address);
+
+  static constexpr std::uint32_t most_pages = 1 << 14;
 
   const TargetMemory& memory_;
-  std::unordered_map<Address, std::vector<std::byte>> pages_;
-  std::vector<std::byte> joined_;
+  PageStore pages_{most_pages};
+  std::vector<std::byte> page_, joined_;
 };
 
 /// Calls `see(address, bytes)` for pieces of what can be read of `range`, in order, until it returns false. Pieces

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "libvmscan/model/image_loads.h"
-
 namespace vmscan {
 namespace {
 
@@ -181,35 +179,7 @@ std::vector<Range> TargetMemory::readable(Range range) const {
   return parts;
 }
 
-std::vector<TargetMemory::ImageData> TargetMemory::all_image_data() const {
-  std::vector<ImageData> found;
-  for (std::size_t i = 0; i < mappings_.size(); ++i) {
-    const Mapping& mapping = *mappings_[i];
-    if (mapping.inode == 0 || mapping.shared || !mapping.write) continue;
-    ImageData data{.of = mapping, .bss = {mapping.range.end, mapping.range.end}};
-    const Mapping* next = i + 1 < mappings_.size() ? mappings_[i + 1] : nullptr;
-    if (next != nullptr && next->range.begin == mapping.range.end && next->inode == 0 && next->write && !next->shared &&
-        (next->path.empty() || next->path.starts_with("[anon:.bss")))
-      data.bss.end = next->range.end;
-    found.push_back(data);
-  }
-  return found;
-}
-
-std::vector<Range> TargetMemory::load_spans() const {
-  std::vector<Range> spans;
-  for (const ImageLoad& load : find_image_loads(facts_.mappings, facts_.images, facts_.target.page_size))
-    spans.push_back(load.span);
-  return spans;
-}
-
 namespace {
-
-/// The load that the mapping's first byte belongs to; null when none is known.
-const Range* span_with(const std::vector<Range>& spans, const Mapping& mapping) {
-  const auto span = std::ranges::find_if(spans, [&](Range each) { return each.contains(mapping.range.begin); });
-  return span == spans.end() ? nullptr : &*span;
-}
 
 /// Where no load tells: the kernel joins .bss with what the program maps behind it, and a runtime's memory is that.
 Address before_runtimes(const Facts& facts, Range bss) {
@@ -220,24 +190,49 @@ Address before_runtimes(const Facts& facts, Range bss) {
 
 }  // namespace
 
-std::vector<Range> TargetMemory::image_data(bool (*is)(const TargetMemory&, std::string_view path)) const {
-  std::vector<Range> found;
-  const std::vector<Range> spans = load_spans();
-  for (const ImageData& data : all_image_data()) {
-    if (!is(*this, data.of.path)) continue;
-    const Range* span = span_with(spans, data.of);
-    const Address end =
-        span != nullptr ? std::clamp(span->end, data.bss.begin, data.bss.end) : before_runtimes(facts_, data.bss);
-    found.push_back({data.of.range.begin, end});
+/// Whether the mapping may be an image's: of a live process every file was looked at that is mapped as one.
+bool TargetMemory::of_image(const Mapping& mapping) const {
+  const FileKey file = key_of(mapping);
+  const bool looked_at = facts_.target.kind == TargetKind::Process && !facts_.images.empty();
+  return !looked_at || facts_.images.contains(file) ||
+         std::ranges::any_of(mappings_, [&](const Mapping* each) { return each->execute && key_of(*each) == file; });
+}
+
+void TargetMemory::find_images() const {
+  loads_ = find_image_loads(facts_.mappings, facts_.images, facts_.target.page_size);
+  for (std::size_t i = 0; i < mappings_.size(); ++i) {
+    const Mapping& mapping = *mappings_[i];
+    if (mapping.inode == 0 || mapping.shared || !mapping.write || !of_image(mapping)) continue;
+    ImageData data{.of = mapping, .bss = {mapping.range.end, mapping.range.end}};
+    const Mapping* next = i + 1 < mappings_.size() ? mappings_[i + 1] : nullptr;
+    if (next != nullptr && next->range.begin == mapping.range.end && next->inode == 0 && next->write && !next->shared &&
+        (next->path.empty() || next->path.starts_with("[anon:.bss")))
+      data.bss.end = next->range.end;
+    const auto load =
+        std::ranges::find_if(loads_, [&](const ImageLoad& each) { return each.span.contains(mapping.range.begin); });
+    data.end_known = load != loads_.end();
+    if (data.end_known) data.bss.end = std::clamp(load->span.end, data.bss.begin, data.bss.end);
+    image_data_.push_back(data);
   }
+}
+
+const std::vector<ImageLoad>& TargetMemory::image_loads() const {
+  std::call_once(images_sought_, [this] { find_images(); });
+  return loads_;
+}
+
+std::vector<Range> TargetMemory::image_data(bool (*is)(const TargetMemory&, std::string_view path)) const {
+  image_loads();
+  std::vector<Range> found;
+  for (const ImageData& data : image_data_)
+    if (is(*this, data.of.path))
+      found.push_back({data.of.range.begin, data.end_known ? data.bss.end : before_runtimes(facts_, data.bss)});
   return found;
 }
 
 bool TargetMemory::image_ends_known() const {
-  const std::vector<Range> spans = load_spans();
-  return std::ranges::all_of(all_image_data(), [&](const ImageData& data) {
-    return data.bss.empty() || span_with(spans, data.of) != nullptr;
-  });
+  image_loads();
+  return std::ranges::all_of(image_data_, [](const ImageData& data) { return data.bss.empty() || data.end_known; });
 }
 
 std::string_view file_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }

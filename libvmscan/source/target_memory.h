@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "libvmscan/model/image_loads.h"
 #include "libvmscan/source/source.h"
 
 namespace vmscan {
@@ -83,6 +84,8 @@ class TargetMemory {
   bool left_out_swapped() const { return left_out_swapped_; }
   /// The file behind the mapping: see MemoryReader.
   std::optional<FileBytes> mapped_file(const Mapping& mapping) const { return reader_.mapped_file(mapping); }
+  /// All loads of image files.
+  const std::vector<ImageLoad>& image_loads() const;
   /// Writable data of the image files whose path `is` picks: their private mappings, with the .bss behind them.
   std::vector<Range> image_data(bool (*is)(const TargetMemory&, std::string_view path)) const;
   /// Whether the images themselves tell where each .bss ends, so that image_data() does not depend on Facts::runtimes.
@@ -99,14 +102,15 @@ class TargetMemory {
  private:
   struct ImageData {
     const Mapping& of;
-    Range bss;  // may be empty, or end with what the kernel joined with it
+    Range bss;               // may be empty
+    bool end_known = false;  // by a load; otherwise it may end with what the kernel joined with it
   };
   std::size_t index_after(Address address) const;
   std::uint64_t touched_from(Address address, std::uint64_t most) const;
   std::size_t read_as_asked(Address address, std::span<std::byte> buffer) const;
-  std::vector<ImageData> all_image_data() const;
-  std::vector<Range> load_spans() const;
   void find_held();
+  bool of_image(const Mapping& mapping) const;
+  void find_images() const;
 
   const Facts& facts_;
   const MemoryReader& reader_;
@@ -115,6 +119,9 @@ class TargetMemory {
   std::vector<Range> mapped_;               // mappings that touch, as one
   std::optional<std::vector<Range>> held_;  // what a file holds bytes of, by address; nothing: this is no file
   std::uint64_t budget_;                    // what reading may cost
+  mutable std::once_flag images_sought_;    // for the two next
+  mutable std::vector<ImageLoad> loads_;
+  mutable std::vector<ImageData> image_data_;
   mutable std::atomic<std::uint64_t> spent_ = 0;
   mutable std::atomic<bool> refused_ = false, left_out_swapped_ = false;
   mutable std::mutex lock_;  // of the next

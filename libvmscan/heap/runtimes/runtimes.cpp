@@ -146,16 +146,16 @@ void RuntimeScan::add_by_shape(Range range, std::string_view details, std::strin
   if (!parts.empty() && parts.back().range == range) parts.back().by_shape = true;
 }
 
+std::vector<RuntimePart> runtime_parts(const TargetMemory& memory) {
+  RuntimeScan scan(memory);
+  for (const auto find : recognisers) find(scan);
+  keep_apart(scan.parts);
+  return std::move(scan.parts);
+}
+
 void find_runtime_parts(Facts& facts, const MemoryReader& reader) {
-  std::vector<RuntimePart> parts;
-  {
-    const TargetMemory memory(facts, reader);
-    RuntimeScan scan(memory);
-    for (const auto find : recognisers) find(scan);
-    parts = std::move(scan.parts);
-  }
-  keep_apart(parts);
-  facts.runtimes = std::move(parts);
+  const TargetMemory memory(facts, reader);
+  facts.runtimes = runtime_parts(memory);
 }
 
 }  // namespace vmscan

@@ -14,7 +14,9 @@
 
 namespace vmscan {
 
-/// Fills Facts::runtimes: sorted, never overlapping. Reads only what is in RAM.
+/// For Facts::runtimes: sorted, never overlapping. Reads only what is in RAM.
+std::vector<RuntimePart> runtime_parts(const TargetMemory& memory);
+/// Fills Facts::runtimes.
 void find_runtime_parts(Facts& facts, const MemoryReader& reader);
 
 /// What a recogniser works on, and where it puts what it finds.

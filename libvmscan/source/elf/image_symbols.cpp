@@ -34,7 +34,7 @@ std::uint32_t sysv_hash_of(std::string_view name) {
 std::vector<LoadedImage> loaded_images(const TargetMemory& memory) {
   const Facts& facts = memory.facts();
   std::vector<LoadedImage> images;
-  for (const ImageLoad& load : find_image_loads(facts.mappings, facts.images, facts.target.page_size))
+  for (const ImageLoad& load : memory.image_loads())
     images.push_back({&facts.mappings[load.members.front()], load.image, load.bias, load.span});
   return images;
 }

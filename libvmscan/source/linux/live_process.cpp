@@ -16,6 +16,7 @@
 #include "libvmscan/source/linux/step_timer.h"
 #include "libvmscan/source/linux/text/address_space.h"
 #include "libvmscan/source/linux/text/maps_text.h"
+#include "libvmscan/source/memory_cache.h"
 #include "libvmscan/source/process.h"
 #include "libvmscan/threads/thread_stacks.h"
 
@@ -180,9 +181,10 @@ Result<LiveProcess::Outcome> LiveProcess::collect_memory(const CollectOptions& o
   find_thread_stacks(facts, memory_);
   note_missing_stacks(threads.denied, facts);
   timer.step(fmt::format("{} stacks", facts.stacks.size()));
-  find_owners(facts, memory_, options.heap_search_bytes);
+  const MemoryCache cache(memory_, facts);
+  find_owners(facts, cache, options.heap_search_bytes);
   timer.step(fmt::format("{} parts of managed runtimes, {} of heaps", facts.runtimes.size(), facts.heaps.size()));
-  find_signal_stacks(facts, memory_);
+  find_signal_stacks(facts, cache);
   timer.step(fmt::format("{} alternate signal stacks", facts.signal_stacks.size()));
   const std::vector<Note> unanswered = memory_.files().notes();
   facts.notes.insert(facts.notes.end(), unanswered.begin(), unanswered.end());
