@@ -35,6 +35,7 @@ struct Tree {
   std::uint64_t pointers_bytes() const { return std::uint64_t{8} << level_bits; }  // of a root or a node
   std::uint64_t leaf_bytes() const { return std::uint64_t{entry_bytes} << level_bits; }
   std::uint64_t leaf_span() const { return page_bytes << level_bits; }
+  std::uint64_t word_span() const { return page_bytes << (levels - 1) * level_bits; }  // of the root
 };
 constexpr Tree flat{18, 2, 8}, tall{15, 3, 16};
 
@@ -94,7 +95,9 @@ class Finder {
       return raw.empty() || (entry && memory_.writable(entry->edata));
     };
     const auto judge = [&](Range data, Address place, Address leaf) { return root_of(data, place, 0, leaf); };
-    return find_root(cache_, tree_.pointers_bytes(), leaf_alignment, plausible, judge, tree_.leaf_bytes()).first;
+    return find_root(cache_, tree_.pointers_bytes(), leaf_alignment, tree_.word_span(), plausible, judge,
+                     tree_.leaf_bytes())
+        .first;
   }
 
   /// Here the root has pointers to nodes, and those to leaves.
@@ -106,7 +109,9 @@ class Finder {
       return possible_leaf(memory_, word, leaf_alignment, tree_.leaf_bytes());
     };
     const auto judge = [&](Range data, Address place, Address node) { return root_of_node(data, place, node); };
-    return find_root(cache_, tree_.pointers_bytes(), leaf_alignment, plausible, judge, tree_.pointers_bytes()).first;
+    return find_root(cache_, tree_.pointers_bytes(), leaf_alignment, tree_.word_span(), plausible, judge,
+                     tree_.pointers_bytes())
+        .first;
   }
 
   /// A node holds nothing but pointers to leaves.

@@ -32,15 +32,41 @@ bool begins_like_leaf(PageCache& cache, Address leaf, Plausible plausible) {
   return true;
 }
 
+/// How many words of a root may not be 0 within a page of it. A root is a large array, of which a process uses one word
+/// for each span of a leaf in which it has, or had, memory: data in which more are set is something else.
+inline std::size_t most_words_in_page(const TargetMemory& memory, std::uint64_t leaf_span) {
+  std::size_t spans = 0;
+  Address end = 0;
+  for (const Mapping& mapping : memory.mappings()) {
+    if (!mapping.write || mapping.shared || mapping.inode != 0) continue;
+    const Address first = std::max(end, mapping.range.begin / leaf_span), last = (mapping.range.end - 1) / leaf_span;
+    if (last >= first) spans += static_cast<std::size_t>(last - first) + 1;
+    end = last + 1;
+  }
+  constexpr std::size_t had = 64;
+  return spans + had;
+}
+
+/// Whether at most `most` of the words behind the first, so far as they are in the next 4 KiB, are not 0.
+inline bool mostly_empty(const TargetMemory& memory, std::span<const std::byte> bytes, std::size_t most) {
+  bytes = bytes.first(std::min<std::size_t>(bytes.size(), 4096));
+  std::size_t set = 0;
+  for (std::size_t i = 0; i + 8 <= bytes.size() && set <= most; i += 8) set += memory.word_at(bytes, i) != 0;
+  return set <= most;
+}
+
 /// Looks through the data of images that have room for a root of `root_bytes` for a pointer to a leaf. For each that
 /// may be one, `plausible(index, word)` says whether a word may stand in it, and `judge(data, place, leaf)` returns the
-/// root's address or 0. Returns the first, with the data that it lies in. A leaf has `bytes_of_leaf`.
+/// root's address or 0. Returns the first, with the data that it lies in. A leaf has `bytes_of_leaf`, and a word of the
+/// root stands for `leaf_span` bytes of address space.
 template <class Plausible, class Judge>
 std::pair<Address, Range> find_root(PageCache& cache, std::uint64_t root_bytes, std::uint64_t alignment,
-                                    Plausible plausible, Judge judge, std::uint64_t bytes_of_leaf = leaf_bytes) {
+                                    std::uint64_t leaf_span, Plausible plausible, Judge judge,
+                                    std::uint64_t bytes_of_leaf = leaf_bytes) {
   const TargetMemory& memory = cache.memory();
   constexpr std::size_t most_attempts = 1 << 14;
   std::size_t attempts = 0;
+  const std::size_t most_words = most_words_in_page(memory, leaf_span);
   std::unordered_set<Address> seen;
   Address root = 0;
   for (const Range& data : memory.image_data([](const TargetMemory&, std::string_view) { return true; })) {
@@ -48,7 +74,8 @@ std::pair<Address, Range> find_root(PageCache& cache, std::uint64_t root_bytes, 
     for_each_piece(memory, data, [&](Address at, std::span<const std::byte> bytes) {
       for (std::size_t i = 0; i + 8 <= bytes.size() && root == 0 && attempts < most_attempts; i += 8) {
         const Address leaf = memory.word_at(bytes, i);
-        if (leaf == 0 || !possible_leaf(memory, leaf, alignment, bytes_of_leaf) || !seen.insert(leaf).second) continue;
+        if (leaf == 0 || leaf % alignment != 0 || !mostly_empty(memory, bytes.subspan(i), most_words)) continue;
+        if (!possible_leaf(memory, leaf, alignment, bytes_of_leaf) || !seen.insert(leaf).second) continue;
         if (!begins_like_leaf(cache, leaf, plausible)) continue;
         ++attempts;
         root = judge(data, at + i, leaf);

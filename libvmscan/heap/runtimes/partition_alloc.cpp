@@ -26,7 +26,7 @@ class Finder {
     if (memory_.word_bytes() != 8) return;
     for (const Mapping& mapping : memory_.mappings())
       if (mapping.inode == 0 && !mapping.shared && mapping.read && mapping.write && mapping.path.empty() &&
-          mapping.range.size() == memory_.page_bytes() && pages_ < most_pages)
+          mapping.range.size() == memory_.page_bytes() && pages_ < most_pages && between_guards(mapping.range))
         look_at(mapping.range.begin);
     if (pages_ < least_pages) return;
     for (const auto& [begin, end] : pools_)
@@ -39,6 +39,11 @@ class Finder {
   }
 
  private:
+  bool between_guards(Range page) const {
+    const auto guards = [&](const Mapping* mapping) { return mapping != nullptr && !mapping->accessible(); };
+    return guards(memory_.mapping_of(page.begin - 1)) && guards(memory_.mapping_of(page.end));
+  }
+
   void look_at(Address page) {
     const std::byte* bytes = scan_.bytes(page, span_bytes * (spans + 1));
     if (bytes == nullptr) return;
