@@ -132,6 +132,7 @@ int run_summary(std::span<const std::string> arguments) {
     return explain_targets(options, *settings);
   }
 
+  settings->collect.regions = false;
   int exit_code = exit_done;
   const std::vector<Snapshot> snapshots = take_snapshots(options, *settings, exit_code);
   ViewOutput output(options, *settings);

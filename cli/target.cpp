@@ -216,7 +216,7 @@ Expected<Snapshot> take_snapshot(OpenTarget& target, const CollectOptions& optio
   } else {
     auto facts = target.source->collect(options);
     if (!facts) return failure(facts.error());
-    snapshot = build_snapshot(std::move(*facts));
+    snapshot = build_snapshot(std::move(*facts), options.regions ? Wanted::Regions : Wanted::Sums);
   }
   snapshot.notes.insert(snapshot.notes.begin(), target.notes.begin(), target.notes.end());
   return snapshot;

@@ -123,22 +123,34 @@ Protection protection_of(const Pieces& pieces, const Piece& piece) {
           .guard = piece.guard};
 }
 
-std::vector<Usage> account(const Pieces& pieces, std::size_t& apportioned) {
-  std::vector<Usage> usages;
-  usages.reserve(pieces.pieces.size());
-  for (const Piece& piece : pieces.pieces) usages.push_back(usage_of(pieces, piece));
-  apportioned = 0;
-  for (std::size_t begin = 0; begin < pieces.pieces.size();) {
-    const std::uint32_t index = pieces.pieces[begin].mapping;
+Accounts::Accounts(const Pieces& pieces) : pieces_(pieces) {
+  const bool smaps_read =
+      std::ranges::any_of(pieces.facts.mappings, [](const Mapping& mapping) { return mapping.smaps != nullptr; });
+  if (smaps_read) share_out_smaps();
+}
+
+void Accounts::share_out_smaps() {
+  const std::vector<Piece>& pieces = pieces_.pieces;
+  usages_.reserve(pieces.size());
+  for (const Piece& piece : pieces) usages_.push_back(usage_of(pieces_, piece));
+  for (std::size_t begin = 0; begin < pieces.size();) {
+    const std::uint32_t index = pieces[begin].mapping;
     std::size_t end = begin + 1;
-    while (end < pieces.pieces.size() && pieces.pieces[end].mapping == index) ++end;
-    if (pieces.facts.mappings[index].smaps) {
-      add_smaps_columns(pieces.facts.mappings[index], std::span(usages).subspan(begin, end - begin));
-      apportioned += end - begin > 1;
+    while (end < pieces.size() && pieces[end].mapping == index) ++end;
+    if (pieces_.facts.mappings[index].smaps) {
+      add_smaps_columns(pieces_.facts.mappings[index], std::span(usages_).subspan(begin, end - begin));
+      apportioned_ += end - begin > 1;
     }
     begin = end;
   }
-  return usages;
+}
+
+Usage Accounts::of(std::size_t index) const {
+  return usages_.empty() ? usage_of(pieces_, pieces_.pieces[index]) : usages_[index];
+}
+
+bool Accounts::smaps_known() const {
+  return std::ranges::any_of(usages_, [](const Usage& usage) { return usage.pss.known(); });
 }
 
 }  // namespace vmscan

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "libvmscan/model/facts.h"
@@ -19,6 +21,20 @@ struct Claim {
   std::string details, evidence, build_id;
 };
 
+/// A text that few have: without one it takes the room of a pointer.
+class RareText {
+ public:
+  RareText& operator=(std::string text) {
+    text_ = text.empty() ? nullptr : std::make_unique<std::string>(std::move(text));
+    return *this;
+  }
+  bool empty() const { return text_ == nullptr; }
+  std::string text() const { return empty() ? std::string{} : *text_; }
+
+ private:
+  std::unique_ptr<std::string> text_;
+};
+
 /// A part of one mapping that is one block.
 struct Piece {
   static constexpr std::int32_t unclaimed = -1;
@@ -27,7 +43,7 @@ struct Piece {
   std::uint32_t mapping = 0;       // index into Facts::mappings
   std::int32_t claim = unclaimed;  // index into Pieces::claims
   bool guard = false;              // a guard region inside an accessible mapping
-  std::string details;
+  RareText details;
 };
 
 /// The work sheet of build_snapshot(). Pieces are sorted, do not overlap and together cover all mappings.

@@ -20,6 +20,8 @@ namespace vmscan {
 enum class Consistency : std::uint8_t { Unknown, Stable, Racy };
 constexpr std::array<std::string_view, 3> consistency_names{"unknown", "stable", "racy"};
 
+struct Summary;
+
 /// Transparent huge pages behind stacks of threads that wait or have ended.
 struct HugeStacks {
   std::uint64_t stacks = 0;      // that have such pages
@@ -37,9 +39,10 @@ struct Snapshot {
 
   /// False when the map could not be read: then `regions` is empty and every sum over it unknown.
   bool regions_known = true;
-  std::vector<Region> regions;         // sorted by address, never overlapping; neither Free nor PageTable
-  std::optional<Range> address_space;  // what the process may use; Free is what no region covers of it
-  Bytes page_table;                    // kernel memory of the page tables
+  std::vector<Region> regions;          // sorted by address, never overlapping; neither Free nor PageTable
+  std::shared_ptr<const Summary> sums;  // set: these were all that was wanted, and `regions` is empty
+  std::optional<Range> address_space;   // what the process may use; Free is what no region covers of it
+  Bytes page_table;                     // kernel memory of the page tables
 
   KernelCounters kernel;
   std::vector<Limit> limits;
@@ -64,6 +67,7 @@ struct TypeTotal {
 
   /// False for the page tables of a source that tells nothing of them (a core): they have no row then.
   bool has_row() const { return type != RegionType::PageTable || size.known(); }
+  friend bool operator==(const TypeTotal&, const TypeTotal&) = default;
 };
 
 struct Summary {
@@ -76,8 +80,26 @@ struct Summary {
   Summary& operator+=(const Summary& other);
 };
 
-/// Sums per type. Page Table counts as committed and private, but not in the working set: the kernel leaves page
-/// tables out of Rss, and the total must be what the kernel says.
+/// Adds up regions one by one, so that they need not be kept. Page Table counts as committed and private, but not in
+/// the working set: the kernel leaves page tables out of Rss, and the total must be what the kernel says.
+class Summarizer {
+ public:
+  explicit Summarizer(std::optional<Range> address_space);
+  /// The next region by address.
+  void add(Range range, RegionType type, const Usage& usage, std::uint64_t blocks);
+  /// Once.
+  Summary finish(Bytes page_table);
+
+ private:
+  void add_hole(Range hole);
+
+  std::array<TypeTotal, region_types.size()> rows_;
+  std::optional<Range> rest_;  // of the address space, behind the regions so far
+  Usage nothing_;              // what a type without regions uses, so far
+  bool any_ = false;
+};
+
+/// Sums per type.
 Summary summarize(const Snapshot& snapshot);
 
 /// The holes between the regions inside address_space, in address order, as regions of type Free.

@@ -34,16 +34,6 @@ Usage usage_of_nothing(const Snapshot& snapshot) {
   return usage;
 }
 
-void add_region(TypeTotal& row, const Region& region) {
-  if (*row.regions == 0) row.usage = Usage::zero();  // the columns of smaps are as known as they are in the region
-  const std::uint64_t size = region.range.size();
-  row.size += size;
-  row.usage += region.usage;
-  row.regions += 1;
-  row.blocks += region.blocks.size();
-  row.largest = std::max(*row.largest, size);
-}
-
 void fill_page_table(TypeTotal& row, Bytes page_table, const Usage& nothing) {
   row.size = page_table;
   row.usage = nothing;
@@ -52,19 +42,6 @@ void fill_page_table(TypeTotal& row, Bytes page_table, const Usage& nothing) {
   row.regions = 0;
   row.blocks = 0;
   row.largest = page_table;
-}
-
-void fill_free(TypeTotal& row, const Snapshot& snapshot, const Usage& nothing) {
-  row = TypeTotal{};
-  row.type = RegionType::Free;
-  if (!snapshot.address_space) return;
-  row = {.type = RegionType::Free, .size = 0, .usage = nothing, .regions = 0, .blocks = 0, .largest = 0};
-  for_each_hole(snapshot, [&row](Range hole) {
-    row.size += hole.size();
-    row.regions += 1;
-    row.blocks += 1;
-    row.largest = std::max(*row.largest, hole.size());
-  });
 }
 
 Bytes largest_of(Bytes a, Bytes b) { return a && b ? Bytes{std::max(*a, *b)} : Bytes{}; }
@@ -84,25 +61,78 @@ void fill_total(Summary& summary) {
 
 }  // namespace
 
-Summary summarize(const Snapshot& snapshot) {
+Summarizer::Summarizer(std::optional<Range> address_space) : rest_(address_space), nothing_(Usage::zero()) {
+  for (const RegionTypeName& entry : region_types)
+    rows_[index_of(entry.type)] = {
+        .type = entry.type, .size = 0, .usage = Usage::zero(), .regions = 0, .blocks = 0, .largest = 0};
+}
+
+void Summarizer::add_hole(Range hole) {
+  if (hole.empty()) return;
+  TypeTotal& row = rows_[index_of(RegionType::Free)];
+  row.size += hole.size();
+  row.regions += 1;
+  row.blocks += 1;
+  row.largest = std::max(*row.largest, hole.size());
+}
+
+void Summarizer::add(Range range, RegionType type, const Usage& usage, std::uint64_t blocks) {
+  TypeTotal& row = rows_[index_of(type)];
+  row.size += range.size();
+  row.usage += usage;
+  row.regions += 1;
+  row.blocks += blocks;
+  row.largest = std::max(*row.largest, range.size());
+  any_ = true;
+  for (const UsageColumn& column : usage_columns)
+    if (column.from_smaps && !(usage.*column.member).known()) nothing_.*column.member = Bytes{};
+  if (!rest_) return;
+  if (range.begin > rest_->begin) add_hole({rest_->begin, std::min(range.begin, rest_->end)});
+  rest_->begin = std::max(rest_->begin, range.end);
+}
+
+Summary Summarizer::finish(Bytes page_table) {
+  if (rest_) add_hole(*rest_);
+  for (const UsageColumn& column : usage_columns)
+    if (column.from_smaps && !any_) nothing_.*column.member = Bytes{};
+  for (TypeTotal& row : rows_)
+    if (*row.regions == 0 || row.type == RegionType::Free) row.usage = nothing_;
+  if (!rest_) {
+    rows_[index_of(RegionType::Free)] = TypeTotal{};
+    rows_[index_of(RegionType::Free)].type = RegionType::Free;
+  }
+  fill_page_table(rows_[index_of(RegionType::PageTable)], page_table, nothing_);
   Summary summary;
+  summary.rows = rows_;
+  fill_total(summary);
+  return summary;
+}
+
+namespace {
+
+/// Where no map could be read.
+Summary page_tables_alone(const Snapshot& snapshot) {
+  Summary summary;
+  for (const RegionTypeName& entry : region_types) summary.rows[index_of(entry.type)].type = entry.type;
+  fill_page_table(summary.rows[index_of(RegionType::PageTable)], snapshot.page_table, usage_of_nothing(snapshot));
+  summary.total = TypeTotal{};
+  return summary;
+}
+
+Summary sums_of(const Snapshot& snapshot) {
+  if (snapshot.sums != nullptr) return *snapshot.sums;
+  if (!snapshot.regions_known) return page_tables_alone(snapshot);
+  Summarizer sums(snapshot.address_space);
+  for (const Region& region : snapshot.regions) sums.add(region.range, region.type, region.usage, region.blocks.size());
+  return sums.finish(snapshot.page_table);
+}
+
+}  // namespace
+
+Summary summarize(const Snapshot& snapshot) {
+  Summary summary = sums_of(snapshot);
   summary.heap = snapshot.heap;
   summary.heap_shortfalls = snapshot.heap_shortfalls;
-  for (const RegionTypeName& entry : region_types) summary.rows[index_of(entry.type)].type = entry.type;
-  TypeTotal& page_table = summary.rows[index_of(RegionType::PageTable)];
-  const Usage nothing = usage_of_nothing(snapshot);
-  if (!snapshot.regions_known) {
-    fill_page_table(page_table, snapshot.page_table, nothing);
-    summary.total = TypeTotal{};
-    return summary;
-  }
-  for (TypeTotal& row : summary.rows) {
-    row = {.type = row.type, .size = 0, .usage = nothing, .regions = 0, .blocks = 0, .largest = 0};
-  }
-  for (const Region& region : snapshot.regions) add_region(summary.rows[index_of(region.type)], region);
-  fill_page_table(page_table, snapshot.page_table, nothing);
-  fill_free(summary.rows[index_of(RegionType::Free)], snapshot, nothing);
-  fill_total(summary);
   return summary;
 }
 

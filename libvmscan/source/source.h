@@ -64,6 +64,7 @@ struct CollectOptions {
   bool swap = false;     // read smaps as well when shared memory may be swapped out, which nothing else shows
   bool sharing = true;   // false: of a live process, do not find out which pages are shared, which takes longest
   bool sections = true;  // read section names of images
+  bool regions = true;   // false: only what they add up to will be shown
   /// Find the huge pages behind heaps, too; on kernels without PAGEMAP_SCAN this may read smaps.
   bool huge_pages = false;
   bool all_pages = false;  // of a live process, read what is swapped out, too: it comes back into RAM by that

@@ -11,6 +11,10 @@ namespace {
 Snapshot build(std::string_view text) {
   Snapshot snapshot = build_snapshot(tests::facts_from_text(text));
   CHECK(broken_laws(snapshot) == std::vector<std::string>{});
+  const Snapshot sums = build_snapshot(tests::facts_from_text(text), Wanted::Sums);
+  CHECK(sums.regions.empty());
+  CHECK(summarize(sums).rows == summarize(snapshot).rows);
+  CHECK(summarize(sums).total == summarize(snapshot).total);
   return snapshot;
 }
 

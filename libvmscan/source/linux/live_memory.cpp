@@ -6,8 +6,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
+#include <bit>
 #include <cstring>
+#include <functional>
+#include <string_view>
 
 #include "libvmscan/model/run_on_threads.h"
 #include "libvmscan/source/linux/pagemap_scan.h"
@@ -69,6 +71,12 @@ std::uint64_t span_of(const std::vector<Mapping>& mappings) {
   return span;
 }
 
+/// Of the lines so far and one more.
+std::uint64_t fingerprint_with(std::uint64_t fingerprint, std::string_view line) {
+  constexpr std::uint64_t odd = 0x9e3779b97f4a7c15;
+  return (std::rotl(fingerprint, 23) ^ std::hash<std::string_view>{}(line)) * odd;
+}
+
 }  // namespace
 
 Result<LiveMemory> LiveMemory::open(const ProcDir& proc, std::string directory) {
@@ -80,24 +88,44 @@ Result<LiveMemory> LiveMemory::open(const ProcDir& proc, std::string directory) 
   return memory;
 }
 
-Result<std::string> LiveMemory::read_text() const {
-  std::string text;
+/// Calls `see(line)` for each line of the map.
+template <class See>
+Result<void> LiveMemory::read_lines(See see) const {
   if (::lseek(maps_.get(), 0, SEEK_SET) < 0) return fail(ErrorCode::Io, fmt::format("maps: {}", std::strerror(errno)));
-  const int error = read_all(maps_.get(), text, max_map_bytes);
+  std::vector<char> buffer(1 << 16);
+  std::size_t held = 0, all = 0;  // of a line that goes on, and of all of the text
+  ssize_t n = 0;
+  while ((n = ::read(maps_.get(), buffer.data() + held, buffer.size() - held)) != 0 && all < max_map_bytes) {
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) break;
+    all += static_cast<std::size_t>(n);
+    std::string_view text(buffer.data(), held + static_cast<std::size_t>(n));
+    for (std::size_t end = 0; (end = text.find('\n')) != std::string_view::npos; text.remove_prefix(end + 1))
+      see(text.substr(0, end));
+    held = text.size();
+    std::memmove(buffer.data(), text.data(), held);
+    if (held == buffer.size()) buffer.resize(2 * held);
+  }
+  const int error = n < 0 ? errno : 0;
   if (error == ESRCH || proc_->gone())
     return fail(ErrorCode::Vanished, fmt::format("pid {}: the process has ended", proc_->pid()));
   if (error != 0) return fail(ErrorCode::Io, fmt::format("/proc/{}/maps: {}", proc_->pid(), std::strerror(error)));
-  return text;
+  if (held > 0) see(std::string_view(buffer.data(), held));
+  return {};
 }
 
 Result<void> LiveMemory::read_map(Facts& facts) {
   for (int attempt = 0; attempt < torn_tries; ++attempt) {
-    Result<std::string> text = read_text();
-    if (!text) return std::unexpected(text.error());
-    MapsText map = parse_maps(*text);
+    MapsParser parser;
+    fingerprint_ = 0;
+    const auto read = read_lines([&](std::string_view line) {
+      parser.add(line);
+      fingerprint_ = fingerprint_with(fingerprint_, line);
+    });
+    if (!read) return read;
+    MapsText map = parser.take();
     // Only maps shows this page of the kernel's half; smaps, pagemap and VmSize do not count it.
     std::erase_if(map.mappings, [](const Mapping& mapping) { return mapping.path == "[vsyscall]"; });
-    text_ = std::move(*text);
     const bool good = map.ordered && map.notes.empty();
     facts.mappings = std::move(map.mappings);
     if (good) return {};
@@ -107,16 +135,9 @@ Result<void> LiveMemory::read_map(Facts& facts) {
 }
 
 bool LiveMemory::map_unchanged() const {
-  if (::lseek(maps_.get(), 0, SEEK_SET) < 0) return false;
-  std::array<char, 8192> piece;
-  std::string_view expected = text_;
-  for (;;) {
-    const ssize_t n = ::read(maps_.get(), piece.data(), piece.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return n == 0 && expected.empty();
-    if (!expected.starts_with(std::string_view(piece.data(), static_cast<std::size_t>(n)))) return false;
-    expected.remove_prefix(static_cast<std::size_t>(n));
-  }
+  std::uint64_t fingerprint = 0;
+  const auto read = read_lines([&](std::string_view line) { fingerprint = fingerprint_with(fingerprint, line); });
+  return read && fingerprint == fingerprint_;
 }
 
 void LiveMemory::find_hugetlb(const KernelCounters& counters, Facts& facts) {

@@ -30,7 +30,8 @@ class LiveMemory {
  private:
   LiveMemory(const ProcDir& proc, std::string directory, Fd maps)
       : proc_(&proc), directory_(std::move(directory)), maps_(std::move(maps)) {}
-  Result<std::string> read_text() const;
+  template <class See>
+  Result<void> read_lines(See see) const;
   Result<void> read_smaps(Facts& facts);
   std::vector<PageWalkMapping> plan_walk(bool bounded_by_smaps, Facts& facts) const;
   Result<void> settle_zero_pages(const std::vector<std::uint64_t>& maybe_zero_bytes, const CollectOptions& options,
@@ -43,7 +44,7 @@ class LiveMemory {
   std::string directory_;
   Fd maps_;
   Fd pagemap_;
-  std::string text_;
+  std::uint64_t fingerprint_ = 0;  // of the map's text
   std::vector<bool> hugetlb_;  // by mapping
   bool smaps_read_ = false;
 };

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <limits>
 
 namespace vmscan {
@@ -104,32 +103,48 @@ std::string_view take_line(std::string_view& text) {
   return line;
 }
 
+namespace {
+
+bool take_mapping(std::string_view line, Mapping& mapping) {
+  std::string_view rest = line;
+  if (!take_fields(rest, mapping) || mapping.range.empty() || (!rest.empty() && rest.front() != ' ')) return false;
+  take_path(rest, mapping);
+  return true;
+}
+
+std::string not_a_mapping(std::string_view line) {
+  return fmt::format("not a mapping: '{}'", line.substr(0, max_quoted));
+}
+
+}  // namespace
+
 Result<Mapping> parse_maps_line(std::string_view line) {
   Mapping mapping;
-  std::string_view rest = line;
-  if (!take_fields(rest, mapping) || mapping.range.empty() || (!rest.empty() && rest.front() != ' '))
-    return fail(ErrorCode::Malformed, fmt::format("not a mapping: '{}'", line.substr(0, max_quoted)));
-  take_path(rest, mapping);
+  if (!take_mapping(line, mapping)) return fail(ErrorCode::Malformed, not_a_mapping(line));
   return mapping;
 }
 
-MapsText parse_maps(std::string_view text) {
-  MapsText result;
-  result.mappings.reserve(static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) + 1);
-  Address end = 0;
-  for (std::size_t number = 1; !text.empty(); ++number) {
-    Result<Mapping> mapping = parse_maps_line(take_line(text));
-    if (!mapping) {
-      if (result.notes.size() < max_notes)
-        result.notes.push_back(
-            {"bad_mapping_line", fmt::format("line {} of maps is {}", number, mapping.error().message)});
-      continue;
-    }
-    if (mapping->range.begin < end) result.ordered = false;
-    end = mapping->range.end;
-    result.mappings.push_back(std::move(*mapping));
+void MapsParser::add(std::string_view line) {
+  // A map that is long may be as long as the system allows (vm.max_map_count): what is not touched of the room for it
+  // takes no memory, and nothing is moved again and again.
+  constexpr std::size_t long_map = 4096, usual_limit = 65530;
+  std::vector<Mapping>& mappings = map_.mappings;
+  if (mappings.size() == long_map) mappings.reserve(usual_limit);
+  ++lines_;
+  if (Mapping& mapping = mappings.emplace_back(); take_mapping(line, mapping)) {
+    if (mapping.range.begin < end_) map_.ordered = false;
+    end_ = mapping.range.end;
+    return;
   }
-  return result;
+  mappings.pop_back();
+  if (map_.notes.size() < max_notes)
+    map_.notes.push_back({"bad_mapping_line", fmt::format("line {} of maps is {}", lines_, not_a_mapping(line))});
+}
+
+MapsText parse_maps(std::string_view text) {
+  MapsParser parser;
+  while (!text.empty()) parser.add(take_line(text));
+  return parser.take();
 }
 
 }  // namespace vmscan

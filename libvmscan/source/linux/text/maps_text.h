@@ -5,8 +5,10 @@
 // claim).
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "libvmscan/model/facts.h"
@@ -21,6 +23,20 @@ struct MapsText {
   std::vector<Mapping> mappings;  // in the order of the text
   std::vector<Note> notes;        // lines that are no mapping ("bad_mapping_line"), at most 20
   bool ordered = true;            // false: mappings overlap or go backwards, as when the map changed while it was read
+};
+
+/// Takes the map line by line, so that its text need not be kept.
+class MapsParser {
+ public:
+  /// One line without its newline.
+  void add(std::string_view line);
+  const MapsText& map() const { return map_; }
+  MapsText take() { return std::move(map_); }
+
+ private:
+  MapsText map_;
+  std::size_t lines_ = 0;
+  Address end_ = 0;
 };
 
 MapsText parse_maps(std::string_view text);
