@@ -197,10 +197,16 @@ void add_note(std::vector<ToldNote>& notes, const std::string& message, const Sn
 /// When no region knows what they are to be sorted by.
 std::optional<std::string> unknown_order(const Snapshot& snapshot, const ViewSettings& settings) {
   const formats::Column* column = settings.view.sort.column;
-  if (column == nullptr || column->usage == nullptr || snapshot.regions.empty()) return std::nullopt;
-  if (std::any_of(snapshot.regions.begin(), snapshot.regions.end(),
-                  [&](const Region& region) { return (region.usage.*column->usage).known(); }))
+  if (column == nullptr || column->usage == nullptr) return std::nullopt;
+  const auto known = [&](const Usage& usage) { return (usage.*column->usage).known(); };
+  if (snapshot.sums != nullptr) {
+    const auto& rows = snapshot.sums->rows;
+    if (std::ranges::any_of(rows, [&](const TypeTotal& row) { return row.regions != Bytes{0} && known(row.usage); }))
+      return std::nullopt;
+  } else if (snapshot.regions.empty() ||
+             std::ranges::any_of(snapshot.regions, [&](const Region& region) { return known(region.usage); })) {
     return std::nullopt;
+  }
   const bool savable = snapshot.target.kind == TargetKind::Process && from_smaps(column);
   return fmt::format("--sort {}: {} is unknown{}", column->name, column->title,
                      savable ? ": 'vmscan snapshot --full' saves it" : "");

@@ -37,10 +37,11 @@ std::string in_units(std::uint64_t bytes, Units units) {
 /// "300 ended threads were not joined: …"
 std::string unjoined_sentence(const Advice& advice, Units units) {
   const bool one = advice.threads == 1;
-  return fmt::format(
-      "{} {} not joined: {} of {}, {} of it in RAM, {} lost until pthread_join, or pthread_detach, is called for {}.",
-      plural(advice.threads, "ended thread"), one ? "was" : "were", in_units(advice.committed, units),
-      one ? "a stack" : "stacks", in_units(advice.bytes, units), one ? "is" : "are", one ? "it" : "each");
+  return fmt::format("{} {} not joined: {} of {}{}, {} lost until pthread_join, or pthread_detach, is called for {}.",
+                     plural(advice.threads, "ended thread"), one ? "was" : "were",
+                     in_units(advice.committed.value_or(0), units), one ? "a stack" : "stacks",
+                     advice.in_ram ? fmt::format(", {} of it in RAM", in_units(advice.bytes, units)) : std::string(),
+                     one ? "is" : "are", one ? "it" : "each");
 }
 
 /// What makes stacks come in small pages: glibc.pthread.stack_hugetlb in glibc's manual, from 2.38 on.
@@ -142,7 +143,8 @@ void write_advice(JsonWriter& json, const Advice& advice) {
     field("pages", advice.pages), field("page_bytes", advice.page_bytes);
   if (advice.kind == AdviceKind::HugePages) field("trimmable", advice.trimmable);
   if (advice.kind == AdviceKind::HugeStacks) field("threads", advice.threads);
-  if (advice.kind == AdviceKind::Unjoined) field("threads", advice.threads), field("committed", advice.committed);
+  if (advice.kind == AdviceKind::Unjoined)
+    field("threads", advice.threads), field("committed", advice.committed.value_or(0));
   json.key("message");
   json.string(sentence(advice, Units::K));
   json.end_object();

@@ -28,7 +28,11 @@ void label(Pieces& pieces, Range range, const std::string& owner, Labels& labels
     if (piece.claim == Piece::unclaimed ||
         pieces.claims[static_cast<std::size_t>(piece.claim)].type == RegionType::Stack)
       continue;
-    if (range.contains(piece.range)) add_text(piece.details, "; ", "stack of " + owner);
+    if (range.contains(piece.range)) {
+      std::string details = piece.details.text();
+      add_text(details, "; ", "stack of " + owner);
+      piece.details = std::move(details);
+    }
     if (piece.claim != last) labels[last = piece.claim].push_back(owner);
   }
 }

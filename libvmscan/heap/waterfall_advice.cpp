@@ -15,17 +15,16 @@ bool is_worth_telling(std::uint64_t bytes, Bytes total) {
 
 /// Their memory is lost until somebody joins them: as address space, too, of which they take most.
 void add_unjoined(const Snapshot& snapshot, const Waterfall& waterfall, std::vector<Advice>& advice) {
-  Advice unjoined{.kind = AdviceKind::Unjoined};
+  Advice unjoined{.kind = AdviceKind::Unjoined, .committed = 0, .in_ram = waterfall.in_ram};
   Bytes committed = 0;
   for (const Region& region : snapshot.regions) {
     committed += region.usage.committed;
     if (region.type != RegionType::Stack || !region.details.starts_with(ended_stack)) continue;
     ++unjoined.threads;
-    unjoined.committed += region.usage.committed.value_or(0);
-    unjoined.bytes += region.usage.total_ws.value_or(0);
+    unjoined.committed += region.usage.committed;
+    unjoined.bytes += (waterfall.in_ram ? region.usage.total_ws : region.usage.committed).value_or(0);
   }
-  if (is_worth_telling(unjoined.committed, committed) ||
-      (waterfall.in_ram && is_worth_telling(unjoined.bytes, waterfall.total)))
+  if (is_worth_telling(unjoined.committed.value_or(0), committed) || is_worth_telling(unjoined.bytes, waterfall.total))
     advice.push_back(unjoined);
 }
 

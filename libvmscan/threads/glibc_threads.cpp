@@ -128,9 +128,14 @@ class Finder {
       for (const std::size_t before : {std::size_t{1}, std::size_t{0}, std::size_t{2}}) {
         const Address first = ring.head - 2 * before * word_, second = first + 2 * word_, third = second + 2 * word_;
         if (ring_at(second) == nullptr || !is_head(first) || !is_head(third)) continue;
-        if (memory_.word(third + 2 * word_) == bytes_in(third)) return Heads{first, second, third};
-        for (const std::size_t gap : {std::size_t{1}, std::size_t{2}})  // the linker may align the heads to 16
-          if (memory_.word(first - gap * word_) == bytes_in(first)) return Heads{third, second, first};
+        const auto in_first = bytes_in(first), in_third = bytes_in(third);
+        const auto counts = [&](Address at, const std::optional<std::uint64_t>& bytes) {
+          return bytes && memory_.word(at) == bytes;
+        };
+        // The linker may align the heads to 16. Where both may be, a count that is not 0 tells more.
+        const bool turned = counts(first - word_, in_first) || counts(first - 2 * word_, in_first);
+        if (counts(third + 2 * word_, in_third) && !(turned && in_third == 0)) return Heads{first, second, third};
+        if (turned) return Heads{third, second, first};
       }
     }
     return std::nullopt;

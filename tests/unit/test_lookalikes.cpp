@@ -187,6 +187,8 @@ const std::vector<Lookalike>& lookalikes() {
            memory.facts().mappings.back().execute = true;
          });
        }},
+      {"lone_stack", "a pool in whose middle a thread runs",
+       [] { return text("thread 7 7f0000002f00\n7f0000000000-7f0000100000 rw-p 0 00:00 0 \n"); }},
       {"stack_shape", "the size of a stack behind a guard, where the bytes are known",
        [] {
          Facts facts = with_thread(text(guard_and_stack), 2);

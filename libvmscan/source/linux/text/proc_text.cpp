@@ -1,5 +1,6 @@
 #include "libvmscan/source/linux/text/proc_text.h"
 
+#include <algorithm>
 #include <array>
 #include <limits>
 
