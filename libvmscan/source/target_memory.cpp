@@ -18,6 +18,8 @@ std::uint64_t sum_of(const std::vector<Range>& ranges) {
 std::uint64_t in_ram_or_swap(const Facts& facts) {
   std::uint64_t sum = 0;
   for (const PageRun& run : facts.pages.runs()) sum += run.range.size();
+  for (const Mapping& mapping : facts.mappings)
+    if (mapping.counted) sum += mapping.counted->in_ram() + mapping.counted->swapped;
   return sum;
 }
 

@@ -19,6 +19,17 @@ void* counted(void* block) {
   return block;
 }
 
+#if !defined(__has_feature)
+#define __has_feature(name) 0
+#endif
+#if __has_feature(address_sanitizer)
+constexpr double factor = 10;
+#elif !defined(__OPTIMIZE__)
+constexpr double factor = 5;
+#else
+constexpr double factor = 1;
+#endif
+
 double cpu_seconds() {
   std::timespec time{};
   ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
@@ -66,15 +77,10 @@ void Budget::end_stage() {
 Cost Budget::spent() const { return {cpu_seconds() - began_, peak - bytes_before_}; }
 
 void Budget::check(std::size_t input_bytes) {
-#if defined(__has_feature)
-  const bool sanitized = __has_feature(address_sanitizer) != 0;
-#else
-  const bool sanitized = false;
-#endif
   end_stage();
   last = spent();
   if (input_bytes >= small_input) return;
-  if (last.cpu_seconds <= most_seconds * (sanitized ? sanitizer_factor : 1) && last.peak_bytes <= most_bytes) return;
+  if (last.cpu_seconds <= most_seconds * factor && last.peak_bytes <= most_bytes) return;
   std::fprintf(stderr, "over the budget: %.2f s of processor time (longest: %s, %.2f s), %zu MiB\n", last.cpu_seconds,
                longest_.name, longest_.most, last.peak_bytes >> 20);
   std::abort();
