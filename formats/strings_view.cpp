@@ -67,7 +67,7 @@ std::string where_of(const Region& region, const Block& block, std::size_t width
 
 /// Details stand in each line: however long the names in a hostile file are, a line is not.
 std::string_view in_line(std::string_view details) {
-  constexpr std::size_t longest = 4096;  // PATH_MAX
+  constexpr std::size_t longest = 1024;
   return details.substr(0, longest);
 }
 
@@ -108,7 +108,7 @@ StringsView::StringsView(const Snapshot& snapshot, const StringsStyle& style) : 
 }
 
 std::size_t StringsView::piece_bytes() const {
-  constexpr std::size_t usual_cells = 256, most_text = 16 << 20, least_string = 4, least_piece = 4 << 10;
+  constexpr std::size_t usual_cells = 256, most_text = 1 << 20, least_string = 4, least_piece = 4 << 10;
   std::size_t longest = 0;
   for (const Place& place : places_) longest = std::max(longest, place.cells.size());
   return longest <= usual_cells ? 0 : std::max(least_piece, most_text / longest * least_string);

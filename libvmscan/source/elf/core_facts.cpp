@@ -65,6 +65,8 @@ class Union {
     return std::move(mappings_);
   }
 
+  /// How many mappings have only the beginning of their path, as all paths together are too long.
+  std::size_t names_cut() const { return names_cut_; }
   /// One for each mapping.
   const std::vector<Dumped>& dumped() const { return dumped_; }
 
@@ -104,6 +106,11 @@ class Union {
     std::string_view path = file.path;
     mapping.deleted = path.ends_with(deleted_suffix);
     if (mapping.deleted) path.remove_suffix(deleted_suffix.size());
+    if (path.size() > names_left_ && path.size() > short_name) {
+      path = path.substr(0, short_name);
+      ++names_cut_;
+    }
+    names_left_ -= std::min<std::size_t>(names_left_, path.size());
     mapping.path = path;
     mapping.inode = numbers_.try_emplace(file.path, numbers_.size() + 1).first->second;  // stands for the file
   }
@@ -113,6 +120,9 @@ class Union {
   std::vector<Dumped> dumped_;
   std::map<std::string, std::uint64_t> numbers_;
   Address covered_ = 0;
+  // One long name may stand for thousands of mappings.
+  static constexpr std::size_t most_name_bytes = 16 << 20, short_name = 255;
+  std::size_t names_left_ = most_name_bytes, names_cut_ = 0;
 };
 
 /// [vdso] by the auxiliary vector; [vvar] is what touches it from below and cannot be written.
@@ -253,6 +263,10 @@ CoreFacts facts_of_core(const CoreFile& core, const MemoryReader& memory, const 
   fill_target(core, facts);
   Union both(core);
   facts.mappings = both.run();
+  if (both.names_cut() > 0)
+    facts.notes.push_back(
+        {"core_names_cut",
+         fmt::format("the paths of {} mappings are cut: all of them together are too long", both.names_cut())});
   name_kernel_mappings(facts.mappings, auxiliary(elf::at_sysinfo_ehdr));
   CoreImages images = find_core_images(facts, memory, options);
   Settled settled = settle_mappings(core, memory, both.dumped(), images.files, out);
