@@ -96,7 +96,7 @@ void watch_interrupts() {
   ::pthread_sigmask(SIG_BLOCK, &now.signals, &now.before);
   pthread_attr_t attributes;
   ::pthread_attr_init(&attributes);
-  ::pthread_attr_setstacksize(&attributes, std::max<std::size_t>(stack_bytes, PTHREAD_STACK_MIN));
+  ::pthread_attr_setstacksize(&attributes, std::max(stack_bytes, static_cast<std::size_t>(PTHREAD_STACK_MIN)));
   ::pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
   pthread_t thread{};
   const bool watched = ::pthread_create(&thread, &attributes, watch, nullptr) == 0;
