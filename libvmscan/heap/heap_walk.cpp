@@ -36,24 +36,32 @@ void check_unread(HeapReport& report) {
                                  .bytes = sum.broken > 0 ? Bytes{sum.unread} : Bytes{}});
 }
 
+void add_swapped(const std::string& allocator, std::uint64_t bytes, std::vector<HeapShortfall>& shortfalls) {
+  const auto same = std::ranges::find_if(shortfalls, [&](const HeapShortfall& each) {
+    return each.allocator == allocator && each.reason == HeapShortfall::Reason::SwappedOut;
+  });
+  if (same != shortfalls.end())
+    same->bytes += bytes;
+  else
+    shortfalls.push_back({.allocator = allocator,
+                          .figures = HeapShortfall::Figures::Blocks,
+                          .reason = HeapShortfall::Reason::SwappedOut,
+                          .blocks = {},
+                          .bytes = bytes});
+}
+
 /// What swapped pages kept from being read is no fault of the heap's, and there is a way to see it.
 void tell_swapped(const TargetMemory& memory, HeapReport& report) {
-  if (!memory.left_out_swapped()) return;
+  const auto& told = memory.facts().notes;  // what the search for owners left out is not sought again
+  const bool before = std::ranges::any_of(told, [](const Note& note) { return note.code == "swapped_unread"; });
+  if (!memory.left_out_swapped() && !before) return;
   report.left_out_swapped = true;
   blame_swapped(report.shortfalls);
   std::map<std::string, std::uint64_t> unread;
   for (const HeapTotals& heap : report.heaps)
-    if (heap.residency && heap.residency->swapped.unread > 0 && heap.broken == 0)
-      unread[heap.allocator] += heap.residency->swapped.unread;
+    if (heap.residency && heap.broken == 0) unread[heap.allocator] += heap.residency->swapped.unread;
   for (const auto& [allocator, bytes] : unread)
-    if (std::ranges::none_of(report.shortfalls, [&](const HeapShortfall& each) {
-          return each.allocator == allocator && each.reason == HeapShortfall::Reason::SwappedOut;
-        }))
-      report.shortfalls.push_back({.allocator = allocator,
-                                   .figures = HeapShortfall::Figures::Blocks,
-                                   .reason = HeapShortfall::Reason::SwappedOut,
-                                   .blocks = {},
-                                   .bytes = bytes});
+    if (bytes > 0) add_swapped(allocator, bytes, report.shortfalls);
 }
 
 }  // namespace
