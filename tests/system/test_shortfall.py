@@ -82,7 +82,7 @@ class Shortfall(unittest.TestCase):
         with vmscan.start("lost_block", 1) as target:
             for _ in range(4):
                 target.step()
-            told = [missing(document("summary", "--json", target.pid)) for _ in range(LOOKS)]
+            told = [missing(document("summary", "--json", target.pid)) for _ in range(3)]
             self.assertTrue(any(told), "it was never told")
 
 
