@@ -158,7 +158,6 @@ Snapshot build_snapshot(Facts facts, Wanted wanted) {
   Snapshot snapshot;
   snapshot.regions_known = facts.mappings_known;
   snapshot.notes = std::move(facts.notes);
-  if (facts.allocations) classify_allocations(facts, snapshot);
   if (facts.allocations)
     classify_allocations(facts, snapshot);
   else if (facts.mappings_known)
