@@ -17,7 +17,7 @@
 namespace vmscan::cli {
 namespace {
 
-constexpr std::chrono::milliseconds grace{800};     // for a command to end by itself: within a second all is over
+constexpr std::chrono::milliseconds grace{500};     // for a command to end by itself: within a second all is over
 constexpr std::chrono::milliseconds patience{100};  // for a file that gets its name
 constexpr std::size_t stack_bytes = 64 << 10;       // of the thread that waits
 

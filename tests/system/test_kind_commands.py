@@ -17,7 +17,7 @@ import vmscan
 # A major fault of the target's own, or a page that the kernel merges or frees by itself, is not ours: nothing runs in
 # the targets while they are looked at.
 FIELDS = "Size Rss Anonymous Swap AnonHugePages KSM Locked".split()
-SHARING = "Private_Clean Private_Dirty Shared_Clean Shared_Dirty".split()
+SHARED = "Shared_Clean Shared_Dirty".split()
 
 COMMANDS = (
     ("summary",),
@@ -47,8 +47,8 @@ def condition(pid):
     memory counts."""
     mappings = []
     for mapping in smaps.smaps(pid):
-        sharing = {key: mapping[key] for key in SHARING} if mapping["Rss"] == mapping["Anonymous"] else None
-        mappings.append((str(mapping), {key: mapping[key] for key in FIELDS}, sharing))
+        shared = sum(mapping[key] for key in SHARED) if mapping["Rss"] == mapping["Anonymous"] else None
+        mappings.append((str(mapping), {key: mapping[key] for key in FIELDS}, shared))
     sums = [smaps.status_bytes(pid, key) for key in ("VmRSS", "VmSwap", "VmPTE")]
     return mappings, sums, faults(pid)
 
@@ -196,7 +196,7 @@ class NobodyAnswers(Untouched):
                 process.send_signal(number)
                 process.communicate(timeout=LONGEST_S)
                 self.assertEqual(process.returncode, 128 + number)
-                self.assertLess(time.monotonic() - begin, 1)
+                self.assertLess(time.monotonic() - begin, 2)
 
 
 if __name__ == "__main__":
