@@ -65,7 +65,7 @@ Address place(unsigned area, std::uint64_t offset) {
       {FakePhp::node, FakePhp::node + 24},
       {FakeTables::external + FakeTables::segment_bytes - 0x80, FakeTables::external + FakeTables::segment_bytes},
       {FakeTables::functions + FakeTables::segment_bytes - 0x100, FakeTables::functions + FakeTables::segment_bytes},
-      {FakePartitionAlloc::metadata, FakePartitionAlloc::metadata + 0x1000},
+      {FakePartitionAlloc::first_page, FakePartitionAlloc::first_page + 0x1000},
   };
   const Range range = areas[area % std::size(areas)];
   return range.begin + offset % range.size();

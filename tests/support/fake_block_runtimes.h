@@ -125,19 +125,21 @@ struct FakeLuajit {
 /// PartitionAlloc with metadata in a reservation of its own: three super pages in a pool of 1 GiB.
 struct FakePartitionAlloc {
   static constexpr Address partition = 0x980000, pool = 0x145400000000, metadata = 0xe2b60000000;
+  static constexpr Address first_page = metadata + 0x1000;  // behind a guard
   static constexpr std::uint64_t pool_bytes = 1 << 30, super_page_bytes = 2 << 20;
 
   static void add(FakeMemory& memory) {
     memory.map(partition, 0x1000);
     for (std::uint64_t i = 0; i < 3; ++i) {
-      const Address page = metadata + i * super_page_bytes, super_page = pool + i * super_page_bytes;
+      const Address page = first_page + i * super_page_bytes, super_page = pool + i * super_page_bytes;
+      memory.reserve(page - 0x1000, 0x1000);
       memory.map(page, 0x1000);
       memory.put_word(page, partition);
       memory.put_word(page + 8, i < 2 ? page + super_page_bytes : 0);
       memory.put(page + 16, 0x20001, 4);
       memory.put_word(page + 32, super_page + 0x8000);
       memory.put_word(page + 48, partition + 0x138);
-      memory.reserve(page + 0x1000, super_page_bytes - 0x1000);
+      memory.reserve(page + 0x1000, super_page_bytes - 0x2000);
       memory.map(super_page, 0x10000);
       memory.facts().mappings.back().range.end = super_page + super_page_bytes;
     }

@@ -196,7 +196,8 @@ TEST_CASE("a stack within other memory takes the pages of which it has the large
 TEST_CASE("what only looks like a stack is a guess, and only while a thread has none") {
   constexpr std::string_view shape =
       "7f0000000000-7f0000001000 ---p 00000000 00:00 0 \n"
-      "7f0000001000-7f0000801000 rw-p 00000000 00:00 0 \n";
+      "7f0000001000-7f0000801000 rw-p 00000000 00:00 0 \n"
+      "pages 7f0000800000-7f0000801000 px\n";
   Facts facts = tests::facts_from_text(shape);
   facts.threads.push_back({.id = 2, .name = {}, .stack_pointer = {}});
   CHECK(rules_of(build_snapshot(facts)) == Rules{"stack_shape"});

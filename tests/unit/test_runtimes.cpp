@@ -258,7 +258,7 @@ TEST_CASE("PartitionAlloc's pools are where the free slots of its metadata are, 
   const Snapshot snapshot = build_snapshot(memory.facts());
   CHECK(snapshot.regions.back().type == RegionType::Heap);
   CHECK(snapshot.regions.back().rule == "runtime_allocator");
-  memory.put_word(F::metadata + 48, F::pool);  // a bucket of no partition
+  memory.put_word(F::first_page + 48, F::pool);  // a bucket of no partition
   CHECK(find(memory).empty());
 }
 
