@@ -19,7 +19,7 @@ IN_OPEN = 0x20
 LIBRARY = next((path for path in map(pathlib.Path, ("/lib/x86_64-linux-gnu/libm.so.6", "/usr/lib/libm.so.6",
                                                      "/lib64/libm.so.6", "/lib/aarch64-linux-gnu/libm.so.6"))
                 if path.exists()), None)
-LOADS = "import ctypes, os, sys; {enter}; ctypes.CDLL({path!r}); print('loaded', flush=True); sys.stdin.read()"
+LOADS = "import ctypes, os, sys; {enter}; ctypes.CDLL({path!r}); sys.stdin.read()"
 COMMANDS = (("details", "--json"), ("summary", "--explain", "--json"), ("heap", "--json"), ("strings", "-q"),
             ("snapshot", "--heap", "-q"))
 
@@ -59,7 +59,7 @@ class HostilePaths(StartsPrograms):
         path.write_bytes(LIBRARY.read_bytes())
         path.chmod(0o755)
         pid = self.start("/usr/bin/python3", "-c", LOADS.format(enter=enter, path=seen or str(path)))
-        self.output("loaded")
+        self.assertIn(f"{path}\n", pathlib.Path(f"/proc/{pid}/maps").read_text(encoding="utf-8"))
         return pid, path
 
     def assert_not_opened(self, pid, watched):
