@@ -11,6 +11,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 import laws
+import smaps
 import vmscan
 
 ENDED, KEPT = "ended thread, not joined", "kept for the next thread"
@@ -27,13 +28,16 @@ def advice(target, code):
 
 
 class EndedThreads(unittest.TestCase):
-    def check(self, name, unjoined, kept, living=0):
+    def check(self, name, unjoined, kept, living=0, cores=False):
         """musl keeps no stacks: it gives those of joined threads back."""
         kept_here = 0 if "musl" in name else kept
         gcore = vmscan.need("gcore")
         with vmscan.start(name, unjoined, kept, 0, living) as target, tempfile.TemporaryDirectory(dir="/var/tmp") as home:
-            subprocess.run([gcore, "-o", f"{home}/core", str(target.pid)], capture_output=True, check=True)
-            for of in (target.pid, os.path.join(home, f"core.{target.pid}")):
+            targets = [target.pid]
+            if cores:
+                subprocess.run([gcore, "-o", f"{home}/core", str(target.pid)], capture_output=True, check=True)
+                targets.append(os.path.join(home, f"core.{target.pid}"))
+            for of in targets:
                 with self.subTest(name, of=str(of)):
                     document = vmscan.details(of)
                     found = (len(stacks(document, ENDED)), len(stacks(document, KEPT)))
@@ -49,23 +53,27 @@ class EndedThreads(unittest.TestCase):
 
     def test_no_thread_lives_but_the_main_one(self):
         for name in PROGRAMS:
-            self.check(name, 6, 0)
+            with self.subTest(name):
+                self.check(name, 6, 0, cores="musl" in name)
 
     def test_not_joined_beside_kept_ones(self):
         for name in PROGRAMS[:3]:
-            self.check(name, 1, 3)
+            with self.subTest(name):
+                self.check(name, 1, 3, cores=True)
 
     def test_beside_a_living_thread(self):
         for name in PROGRAMS:
-            self.check(name, 5, 2, 1)
+            with self.subTest(name):
+                self.check(name, 5, 2, 1)
 
     def test_all_were_joined(self):
         for name in PROGRAMS:
-            self.check(name, 0, 3)
+            with self.subTest(name):
+                self.check(name, 0, 3)
 
     def test_detached_threads_are_no_fault(self):
         for name in PROGRAMS[:3]:
-            with vmscan.start(name, 2, 0, 3) as target:
+            with self.subTest(name), vmscan.start(name, 2, 0, 3) as target:
                 document = vmscan.details(target.pid)
                 self.assertEqual((len(stacks(document, ENDED)), len(stacks(document, KEPT))), (2, 3), name)
 
@@ -106,8 +114,7 @@ class HugeStacks(unittest.TestCase):
     def test_a_huge_page_does_not_tell_how_deep_a_stack_was_used(self):
         with vmscan.start("huge_stacks", 12) as target:
             document = vmscan.details(target.pid)
-            huge = sum(int(line.split()[1]) << 10 for line in open(f"/proc/{target.pid}/smaps", encoding="ascii")
-                       if line.startswith("AnonHugePages"))
+            huge = sum(mapping["AnonHugePages"] for mapping in smaps.smaps(target.pid))
             if huge < 12 * (2 << 20):
                 self.skipTest("memory is fragmented: the stacks got no huge pages")
             for stack in target.all("stack"):
