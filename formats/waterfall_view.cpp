@@ -34,6 +34,15 @@ std::string in_units(std::uint64_t bytes, Units units) {
   return format_size(bytes, units) + (units == Units::K ? " K" : "");
 }
 
+/// Why malloc gives nothing back by itself (M_TRIM_THRESHOLD in mallopt(3)).
+std::string threshold_sentence(Bytes raised, Units units) {
+  if (!raised.known()) return {};
+  return fmt::format(
+      " One free of {} raised M_MMAP_THRESHOLD to that size and M_TRIM_THRESHOLD to twice as much, for good: as much "
+      "stays at the end of the heap. MALLOC_TRIM_THRESHOLD_ in the environment, or mallopt(), sets it.",
+      in_units(*raised, units));
+}
+
 /// "300 ended threads were not joined: …"
 std::string unjoined_sentence(const Advice& advice, Units units) {
   const bool one = advice.threads == 1;
@@ -77,7 +86,9 @@ std::string sentence(const Advice& advice, Units units) {
       return unjoined_sentence(advice, units);
     case AdviceKind::MallocTrim:
       return fmt::format(
-          "malloc_trim(0) would give back about {}: whole pages of free blocks, and the end of the main arena.", size);
+                 "malloc_trim(0) would give back about {}: whole pages of free blocks, and the end of the main arena.",
+                 size) +
+             threshold_sentence(advice.raised, units);
     case AdviceKind::SharedPages:
       return fmt::format("{} of free and cached blocks would stay: they lie in {} that {} in use share with them.",
                          size, plural(advice.pages, "page"), plural(advice.blocks, "block"));
@@ -137,6 +148,7 @@ void write_advice(JsonWriter& json, const Advice& advice) {
   json.key("code");
   json.string(advice_names[static_cast<std::size_t>(advice.kind)]);
   field("bytes", advice.bytes);
+  if (advice.raised.known()) field("raised_threshold", *advice.raised);
   if (advice.kind == AdviceKind::SharedPages) field("pages", advice.pages), field("blocks", advice.blocks);
   if (advice.kind == AdviceKind::Arenas) field("arenas", advice.arenas), field("threads", advice.threads);
   if (advice.kind == AdviceKind::HugePages || advice.kind == AdviceKind::HugeStacks)

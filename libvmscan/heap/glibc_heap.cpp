@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "libvmscan/heap/glibc_search.h"
+#include "libvmscan/heap/glibc_thresholds.h"
 #include "libvmscan/heap/glibc_walk.h"
 #include "libvmscan/heap/page_cache.h"
 #include "libvmscan/heap/residency.h"
@@ -76,6 +77,7 @@ HeapReport walk_glibc(const TargetMemory& memory, const HeapOptions& options) {
   report.notes = std::move(walk.all.notes);
   settle_glibc_caches(walk, heaps);
   if (options.trim) find_trimmable(walk, heaps);
+  if (options.trim && found.counters != 0) report.raised_threshold = raised_threshold(memory, found.counters);
   if (const auto& huge = memory.facts().huge_pages) {
     report.huge_policy = huge->policy;
     report.huge_page_bytes = huge->size;

@@ -36,7 +36,8 @@ struct HeapReport : HeapContents {
   bool left_out_swapped = false;  // something was not read, as that would have swapped it in
   bool retried = false;           // a heap changed while it was read
   HugePages::Policy huge_policy = HugePages::Policy::Unknown;
-  std::uint64_t huge_page_bytes = 0;      // 0: not known
+  std::uint64_t huge_page_bytes = 0;  // 0: not known
+  Bytes raised_threshold = {};  // the freed block for which glibc raised its thresholds for good; HeapOptions::trim
   std::vector<HeapShortfall> shortfalls;  // against what allocators count; Figures::Blocks
   std::vector<Note> notes;
 };

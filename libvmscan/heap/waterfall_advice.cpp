@@ -29,8 +29,8 @@ void add_unjoined(const Snapshot& snapshot, const Waterfall& waterfall, std::vec
 }
 
 void add_of_heaps(const Snapshot& snapshot, const HeapReport& report, std::vector<Advice>& advice) {
-  Advice trim{.kind = AdviceKind::MallocTrim}, shared{.kind = AdviceKind::SharedPages},
-      arenas{.kind = AdviceKind::Arenas}, huge{.kind = AdviceKind::HugePages};
+  Advice trim{.kind = AdviceKind::MallocTrim, .raised = report.raised_threshold},
+      shared{.kind = AdviceKind::SharedPages}, arenas{.kind = AdviceKind::Arenas}, huge{.kind = AdviceKind::HugePages};
   for (const HeapTotals& heap : report.heaps) {
     if (!heap.residency) continue;
     trim.bytes += heap.residency->trimmable;

@@ -112,6 +112,18 @@ class Waterfall(unittest.TestCase):
             own = sum(m["Anonymous"] for m in smaps.smaps(target.pid) if "vmscan-target" in m.name)
             self.assertEqual(part(explain(target.pid), "mapped_file_modified"), own)
 
+    def test_thresholds_that_one_free_has_raised(self):
+        for arguments, raised in (((), True), (("ask",), False)):
+            with vmscan.start("raised_thresholds", *arguments) as target:
+                trim = [each for each in explain(target.pid)["advice"] if each["code"] == "malloc_trim"]
+                self.assertEqual(len(trim), 1)
+                self.assertGreater(trim[0]["bytes"], 14 << 20)
+                # A block of 20 MiB takes a page more.
+                self.assertEqual(trim[0].get("raised_threshold"), (20 << 20) + vmscan.PAGE if raised else None)
+                self.assertEqual("raised M_MMAP_THRESHOLD" in trim[0]["message"], raised)
+        with vmscan.start("trims") as target:
+            self.assertNotIn("raised_threshold", str(explain(target.pid)["advice"]))
+
     def test_one_thread_is_not_told_to_share_arenas(self):
         with vmscan.start("trims") as target:
             codes = [each["code"] for each in explain(target.pid)["advice"]]

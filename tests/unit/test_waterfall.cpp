@@ -37,7 +37,7 @@ struct Fake {
 
   void in_ram(std::initializer_list<std::pair<unsigned, std::uint8_t>> heap_pages) {
     Facts& facts = glibc.memory.facts();
-    facts.pages_known = facts.locked_known = true;
+    facts.pages_known = facts.locked_known = facts.all_pages = true;
     facts.target.page_size = page_size;
     facts.pages.append({FakeGlibc::data, FakeGlibc::data + 2 * page_size}, page::present | page::exclusive);
     for (const auto& [number, condition] : heap_pages) {

@@ -127,6 +127,17 @@ TEST_CASE("nothing is advised for what is little") {
   CHECK(given.codes().empty());
 }
 
+TEST_CASE("why malloc keeps so much is said where one free has raised its thresholds") {
+  Given given;
+  given.add(RegionType::Heap, 100 * mebi, 100 * mebi, 100 * mebi, "");
+  given.add_heap("main arena", 20 * mebi, 10 * mebi);
+  CHECK(given.text().find("THRESHOLD") == std::string::npos);
+  given.report.raised_threshold = 20 * mebi + 4096;
+  CHECK(given.text().find("One free of 20,484 K raised M_MMAP_THRESHOLD to that size") != std::string::npos);
+  given.report.heaps[0].residency->trimmable = 0;
+  CHECK(given.text().find("THRESHOLD") == std::string::npos);
+}
+
 TEST_CASE("what huge pages hold is said to be part of what malloc_trim gives back") {
   Given given;
   given.add(RegionType::Heap, 100 * mebi, 100 * mebi, 100 * mebi, "");
