@@ -177,6 +177,20 @@ void tell_swapped(Facts& facts, std::vector<HeapShortfall>& shortfalls) {
                           .bytes = {}});
 }
 
+/// Whether private memory can be read at all: a core may hold none of it.
+bool any_contents(const TargetMemory& memory) {
+  constexpr int most_tries = 64;
+  int tries = 0;
+  for (const Mapping& mapping : memory.mappings()) {
+    if (mapping.inode != 0 || mapping.shared || !mapping.read || !mapping.write) continue;
+    std::byte byte{};
+    const std::vector<Range> runs = memory.readable(mapping.range);
+    if (!runs.empty() && memory.read(runs.front().begin, {&byte, 1}) == 1) return true;
+    if (++tries == most_tries) break;
+  }
+  return false;
+}
+
 }  // namespace
 
 void find_heap_parts(Facts& facts, const MemoryReader& reader, std::uint64_t most_bytes) {
@@ -186,7 +200,7 @@ void find_heap_parts(Facts& facts, const MemoryReader& reader, std::uint64_t mos
   facts.heaps =
       all_parts(memory, glibc_parts(*glibc, memory.page_bytes(), shortfalls), find_others(memory), shortfalls);
   facts.heap_shortfalls = std::move(shortfalls);
-  facts.contents_known = !memory.refusal();
+  facts.contents_known = !memory.refusal() && any_contents(memory);
   facts.glibc = std::move(glibc);
 }
 
@@ -203,7 +217,7 @@ void find_owners(Facts& facts, const MemoryReader& reader, std::uint64_t most_by
   facts.heaps = all_parts(memory, glibc_parts(*glibc, memory.page_bytes(), shortfalls), others.get(), shortfalls);
   if (memory.left_out_swapped()) tell_swapped(facts, shortfalls);
   facts.heap_shortfalls = std::move(shortfalls);
-  facts.contents_known = !memory.refusal();
+  facts.contents_known = !memory.refusal() && any_contents(memory);
   facts.glibc = std::move(glibc);
   memory.add_note_when_exhausted(facts.notes);
 }
