@@ -160,14 +160,14 @@ TEST_CASE("pages to which the loader's data and its link_maps lead are the loade
     CHECK(find_loader_data(target) == std::vector{second, first, block});
   }
   SECTION("a heap that the kernel has joined with the loader's pages") {
-    memory.map(0x7fa600022000, 0xe000);
+    memory.map(0x7fa60002c000, 0x4000);
     memory.map(0x7fa600034000, 0xb000);
     auto& mappings = memory.facts().mappings;
     std::erase_if(mappings, [](const Mapping& each) {
-      return each.range.begin == 0x7fa600022000 || each.range.begin == 0x7fa600034000;
+      return each.range.begin == 0x7fa60002c000 || each.range.begin == 0x7fa600034000;
     });
     std::ranges::find(mappings, 0x7fa600030000, [](const Mapping& each) { return each.range.begin; })->range = {
-        0x7fa600022000, 0x7fa60003f000};
+        0x7fa60002c000, 0x7fa60003f000};
     const TargetMemory target(memory.facts(), memory);
     CHECK(find_loader_data(target) == std::vector{second, first, block});
   }
