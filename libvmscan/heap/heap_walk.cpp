@@ -17,17 +17,19 @@
 namespace vmscan {
 namespace {
 
-/// What an allocator needs for itself holds no blocks, and a few bytes between glibc's blocks are nobody's.
-bool may_hold_blocks(const HeapTotals& heap) {
-  return heap.unread > 0 && !heap.name.ends_with("metadata") && (heap.allocator != "glibc" || heap.broken > 0);
+/// What an allocator needs for itself holds no blocks, and a few bytes between glibc's blocks are nobody's. Of the
+/// others' extents and spans, each thread may be making one just now.
+bool may_hold_blocks(const HeapTotals& heap, std::size_t threads) {
+  if (heap.unread == 0 || heap.name.ends_with("metadata")) return false;
+  return heap.allocator == "glibc" ? heap.broken > 0 : heap.broken == 0 || heap.broken > threads;
 }
 
 /// One for each allocator with heaps of which a part was not understood. How much of it lives is not known where none
 /// of its structures are broken, but all of a kind that this version does not know.
-void check_unread(HeapReport& report) {
+void check_unread(HeapReport& report, std::size_t threads) {
   std::map<std::string, HeapTotals> unread;
   for (const HeapTotals& heap : report.heaps)
-    if (may_hold_blocks(heap)) unread[heap.allocator] += heap;
+    if (may_hold_blocks(heap, threads)) unread[heap.allocator] += heap;
   for (const auto& [allocator, sum] : unread)
     report.shortfalls.push_back({.allocator = allocator,
                                  .figures = HeapShortfall::Figures::Blocks,
@@ -72,7 +74,7 @@ Result<HeapReport> walk_heaps(const Facts& facts, const MemoryReader& reader, co
   for (const auto walk : {walk_jemalloc, walk_mallocng, walk_mimalloc, walk_tcmalloc, walk_musl_bump})
     walk(memory, options, report);
   if (memory.refusal()) return std::unexpected(*memory.refusal());
-  check_unread(report);
+  check_unread(report, facts.threads.size());
   memory.add_note_when_exhausted(report.notes);
   tell_swapped(memory, report);
   if (report.heaps.empty() && !holds_data_of_libc(memory))

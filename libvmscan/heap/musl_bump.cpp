@@ -123,6 +123,8 @@ void walk_musl_bump(const TargetMemory& memory, const HeapOptions& options, Heap
     totals.ranges.push_back(area.range);
     const Range used{area.range.begin, area.used_to}, rest{area.used_to, area.range.end};
     if (!used.empty()) totals.live.add(used.size());
+    if (options.list_address && used.contains(*options.list_address))
+      report.blocks.push_back({.address = used.begin, .size = used.size(), .heap = heap});
     if (!rest.empty()) totals.free.add(rest.size());
     totals.top += rest.size();
     totals.largest_free = std::max(totals.largest_free, rest.size());

@@ -15,7 +15,8 @@ bool may_pass(const std::vector<HeapShortfall>& shortfalls);
 /// Bytes of private memory without a file that only one of them has, or has with other rights.
 std::uint64_t changed_bytes(const Facts& before, const Facts& after);
 
-/// What of `first` stands after a second look, which found `again`: the smaller of both.
+/// What of `first` stands after a second look, which found `again`: the smaller of both, where that is more than three
+/// times what changed.
 std::vector<HeapShortfall> standing(const std::vector<HeapShortfall>& first, const std::vector<HeapShortfall>& again,
                                     std::uint64_t changed);
 

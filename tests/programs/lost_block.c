@@ -6,7 +6,7 @@
 #include <malloc.h>
 #include <pthread.h>
 
-enum { blocks = 4, block_size = 3000000, churn_size = 1500000, sized = 300000 };
+enum { blocks = 4, block_size = 30000000, touched = 65536, churn_size = 1500000, sized = 300000 };
 
 static char output[1 << 14];
 
@@ -17,7 +17,7 @@ static void* churn(void* seed) {
     state = state * 1103515245u + 12345u;
     void** const place = &kept[state >> 16 & 15];
     free(*place);
-    *place = malloc(state >> 20 & 1 ? (size_t)churn_size + (state >> 8 & 0xffff) : (size_t)(state >> 12 & 0xfff));
+    *place = malloc(state >> 20 & 1 ? (size_t)churn_size + (state >> 8 & 0xffff) : (size_t)(64 + (state >> 12 & 0xfff)));
     must(*place != NULL, "malloc");
     memset(*place, 1, 64);
   }
@@ -34,7 +34,7 @@ int main(int count, char** arguments) {
   for (int i = 0; i < blocks; ++i) {
     made[i] = malloc(block_size);
     must(made[i] != NULL, "malloc");
-    memset(made[i], 0x5a, block_size);
+    memset(made[i], 0x5a, touched);
   }
   for (long i = 0; count > 1 && i < strtol(arguments[1], NULL, 10); ++i) {
     pthread_t thread;

@@ -44,6 +44,10 @@ TEST_CASE("a static musl program that never frees has a heap up to its brk") {
   CHECK(report.heaps[0].top == 0x130);
   CHECK(report.heaps[0].unread == 0);
   CHECK(report.shortfalls.empty());
+  const HeapReport asked =
+      walk_heaps(memory.facts(), memory, {.list_request = {}, .list_address = heap + 0x500}).value();
+  REQUIRE(asked.blocks.size() == 1);
+  CHECK(asked.blocks[0].address == heap);
   find_heap_parts(memory.facts(), memory, 0);
   REQUIRE(memory.facts().heaps.size() == 1);
   CHECK(memory.facts().heaps[0].range == Range{heap, end});
