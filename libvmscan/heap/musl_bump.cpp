@@ -52,12 +52,9 @@ class Finder {
     }
   }
 
-  /// mmap_step, which counts once an area has been mapped.
+  /// mmap_step, which counts the areas that were larger than what was asked for: none where blocks are small.
   bool step_beside(std::span<const std::byte> bytes, std::size_t i) const {
-    const auto possible = [&](std::size_t at) {
-      const std::uint32_t step = memory_.half_at(bytes, at);
-      return step > 0 && step <= most_steps;
-    };
+    const auto possible = [&](std::size_t at) { return memory_.half_at(bytes, at) <= most_steps; };
     return (i >= word_ && possible(i - word_)) || (i + 4 * word_ <= bytes.size() && possible(i + 3 * word_));
   }
 
