@@ -77,7 +77,7 @@ Result<HeapReport> walk_heaps(const Facts& facts, const MemoryReader& reader, co
   check_unread(report, facts.threads.size());
   memory.add_note_when_exhausted(report.notes);
   tell_swapped(memory, report);
-  if (report.heaps.empty() && !holds_data_of_libc(memory))
+  if (report.heaps.empty() && !report.left_out_swapped && !holds_data_of_libc(memory))
     return fail(ErrorCode::Unsupported,
                 fmt::format("{}: it holds no memory of the C library, where malloc keeps its heaps: a core or a dump "
                             "with all memory has it",

@@ -20,7 +20,7 @@ constexpr auto wait_for_ever = [](std::string_view request) {
 }  // namespace
 
 TEST_CASE("a helper answers one request after the other, small and large") {
-  HelperProcess helper(wait_for_ever, 10s);
+  HelperProcess helper(wait_for_ever, 60s);
   CHECK(helper.ask("") == "");
   CHECK(helper.ask("ab") == "abab");
   const std::string large(3 << 20, 'x');
@@ -28,10 +28,10 @@ TEST_CASE("a helper answers one request after the other, small and large") {
 }
 
 TEST_CASE("a helper that does not answer is left behind, and another one answers") {
-  HelperProcess helper(wait_for_ever, 100ms);
+  HelperProcess helper(wait_for_ever, 1s);
   const auto begin = std::chrono::steady_clock::now();
   CHECK_FALSE(helper.ask("wait"));
-  CHECK(std::chrono::steady_clock::now() - begin < 5s);
+  CHECK(std::chrono::steady_clock::now() - begin < 20s);
   CHECK(helper.ask("ab") == "abab");
 }
 
