@@ -137,7 +137,10 @@ class Finder {
     const bool in_brk = mapping->path == "[heap]";
     GlibcHeap heap{.range = {begin, run_end}, .first_chunk = 0, .reserved = {}, .cut = false};
     heap.first_chunk = first_chunk(begin, run_end, 0);
-    if (top && top->begin >= begin && top->end <= run_end && (in_brk || may_reach(arena, top->end - begin)))
+    const bool inside = top && top->begin >= begin && top->end <= run_end;
+    // gcore leaves out what must not be dumped: malloc's count bridges such a hole.
+    const bool counted = top && top->end > begin && arena.system_bytes == top->end - begin;
+    if (counted || (inside && (in_brk || may_reach(arena, top->end - begin))))
       heap.range.end = top->end;
     else if (const Address end =
                  goes_on_elsewhere() ? end_of_glibc_piece(memory_, found_, heap.first_chunk, run_end) : 0)

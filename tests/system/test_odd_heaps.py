@@ -37,7 +37,8 @@ class OddHeaps(unittest.TestCase):
             subjects = [target.pid]
             with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:
                 if core:
-                    subprocess.run(["gcore", "-o", f"{directory}/core", str(target.pid)], check=True, capture_output=True)
+                    # -a: with what must not be dumped, as the kernel's cores name it, too.
+                    subprocess.run(["gcore", "-a", "-o", f"{directory}/core", str(target.pid)], check=True, capture_output=True)
                     subjects.append(f"{directory}/core.{target.pid}")
                 for subject in subjects:
                     after = vmscan.document("heap", "--json", subject)

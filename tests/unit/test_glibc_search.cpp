@@ -33,11 +33,15 @@ void put_fence(FakeGlibc& glibc, Address end) {
   glibc.memory.put_word(end - 8, 0x11);
 }
 
-/// A piece of the main arena at `at`, full of blocks of 0x100 bytes up to its last 0x20.
+/// A piece of the main arena at `at`, full of blocks up to its last 0x20 bytes. No other block begins where a page
+/// does.
 void put_piece(FakeGlibc& glibc, Address at, std::uint64_t bytes) {
-  for (Address chunk = at; chunk + 0x120 <= at + bytes; chunk += 0x100) glibc.memory.put_word(chunk + 8, 0x101);
-  const Address last = at + (bytes - 0x20) / 0x100 * 0x100;
-  glibc.memory.put_word(last + 8, (at + bytes - 0x20 - last) | 1);
+  constexpr std::uint64_t block = 0x1010;
+  const Address end = at + bytes - 0x20;
+  for (Address chunk = at, size = 0; chunk < end; chunk += size) {
+    size = end - chunk < 2 * block ? end - chunk : block;
+    glibc.memory.put_word(chunk + 8, size | 1);
+  }
   put_fence(glibc, at + bytes);
 }
 
@@ -114,8 +118,9 @@ TEST_CASE("a main arena that goes on in mappings is found piece by piece") {
   glibc.memory.map(place, 5 * piece_bytes);  // the program's own page, the top's piece, a block, and two that are full
   const Address last = place + 0x1000, block = last + piece_bytes, first = block + 0x40000;
   put_piece(glibc, last, piece_bytes);
-  glibc.memory.put_word(FakeGlibc::arena + FakeGlibc::top, last + 0x8000);
-  glibc.memory.put_word(last + 0x8008, (piece_bytes - 0x8000) | 1);
+  const std::uint64_t used = 8 * 0x1010;
+  glibc.memory.put_word(FakeGlibc::arena + FakeGlibc::top, last + used);
+  glibc.memory.put_word(last + used + 8, (piece_bytes - used) | 1);
   put_block(glibc, block, 0x40000);
   put_piece(glibc, first, piece_bytes);
   put_piece(glibc, first + piece_bytes, 0x123000);
@@ -134,7 +139,7 @@ TEST_CASE("a main arena that goes on in mappings is found piece by piece") {
   REQUIRE(report->heaps.size() == 2);
   CHECK(report->heaps[0].size == all);
   CHECK(report->heaps[0].unread == 0);
-  CHECK(report->heaps[0].top == piece_bytes - 0x8000);
+  CHECK(report->heaps[0].top == piece_bytes - used);
   CHECK(report->notes.empty());
 }
 
@@ -145,7 +150,7 @@ TEST_CASE("chunks that no fence ends are no piece of the main arena") {
   glibc.memory.map(place, 2 * piece_bytes);
   put_piece(glibc, place, piece_bytes);
   SECTION("one of the two is missing") { glibc.memory.put_word(place + piece_bytes - 8, 0); }
-  SECTION("the chain does not lead there") { glibc.memory.put_word(place + 0x308, 0x41); }
+  SECTION("the chain does not lead there") { glibc.memory.put_word(place + 3 * 0x1010 + 8, 0x41); }
   SECTION("it has more than is missing") {
     glibc.memory.put_word(FakeGlibc::arena + FakeGlibc::system_mem, glibc.size + piece_bytes / 2);
   }
