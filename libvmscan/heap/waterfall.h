@@ -86,9 +86,9 @@ struct Advice {
   std::uint64_t bytes = 0, blocks = 0, pages = 0, arenas = 0, threads = 0;  // those that its kind names
   std::uint64_t page_bytes = 0;                                             // of each huge page
   std::uint64_t trimmable = 0;
-  Bytes raised;        // of MallocTrim: the freed block for which malloc keeps more than usual at the ends of its heaps
-  Bytes committed;     // of stacks
-  bool in_ram = true;  // false: what is in RAM is not known, and `bytes` are committed
+  Bytes raised = {};  // of MallocTrim: the freed block for which malloc keeps more than usual at the ends of its heaps
+  Bytes committed = {};  // of stacks
+  bool in_ram = true;    // false: what is in RAM is not known, and `bytes` are committed
   HugePages::Policy policy = HugePages::Policy::Unknown;  // how the system gives them
 };
 
