@@ -29,7 +29,7 @@ void check_limit(std::string_view limit, std::uint64_t base, std::uint64_t last_
 
 /// All figures are 100; a shortfall in the base, in the new one, or in both.
 Verdict doubted(std::string_view condition, HeapShortfall shortfall, bool in_base, bool in_now) {
-  const auto summary = [&](bool is_short) {
+  const auto side = [&](bool is_short) {
     Summary summary;
     for (TypeTotal& row : summary.rows) row.size = row.usage.private_ws = row.regions = row.largest = 100;
     summary.total = summary.rows[0];
@@ -42,7 +42,7 @@ Verdict doubted(std::string_view condition, HeapShortfall shortfall, bool in_bas
     if (is_short) summary.heap_shortfalls.push_back(shortfall);
     return summary;
   };
-  return judge(parse_condition(condition).value(), summary(in_base), summary(in_now));
+  return judge(parse_condition(condition).value(), side(in_base), side(in_now));
 }
 
 const HeapShortfall of_regions{.allocator = "glibc", .blocks = 3, .bytes = 10 << 10};
