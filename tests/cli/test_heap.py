@@ -107,7 +107,7 @@ class Heap(CommandLine):
         self.fails(BAD, "holds no memory", "heap", path)
 
     def test_a_process_without_a_known_allocator(self):
-        with vmscan.start("stacks_musl_static", 2) as target:
+        with vmscan.start("no_allocator_musl_static") as target:
             done = self.run_it("heap", target.pid)
             self.assertEqual(done.returncode, DONE)
             self.assertRegex(done.stderr, r"\Avmscan: note: [^\n]*no heap was found: [^\n]+\n\Z")

@@ -59,7 +59,7 @@ TEST_CASE("segments that lead to the same bytes of a core hold them once") {
                                      .build();
   CHECK_FALSE(has_note(read_core_file(bytes_of(bytes))->notes, "core_bytes_repeated"));
   bytes.resize(bytes.size() - 0x4000);
-  for (std::size_t i = 0; i < 8; ++i) bytes[64 + 56 + 8 + i] = bytes[64 + 8 + i];  // p_offset of the second
+  for (std::size_t i = 0; i < 8; ++i) bytes[64 + 2 * 56 + 8 + i] = bytes[64 + 56 + 8 + i];  // p_offset of the second
   const auto core = read_core_file(bytes_of(bytes));
   REQUIRE(core);
   CHECK(has_note(core->notes, "core_bytes_repeated"));
@@ -96,11 +96,10 @@ TEST_CASE("blocks of a row are looked at where there are bytes of them") {
 TEST_CASE("tcmalloc: a span that says it has more blocks than there is memory takes no time") {
   FakeMemory memory;
   FakeTcmalloc tcmalloc(memory);
-  tcmalloc.span(1, 3, 100);
-  tcmalloc.span(1, 3, 100);
+  for (int i = 0; i < 6; ++i) tcmalloc.span(1, 3, 100);
   constexpr std::uint64_t pages = std::uint64_t{1} << 28;  // 2 TiB, 64 G blocks
-  memory.put_word(FakeTcmalloc::span_structs + 48 + 8, pages);
-  memory.facts().mappings[3].range.end = FakeTcmalloc::spans + (pages + 1) * 0x2000;
+  memory.put_word(FakeTcmalloc::span_structs + 5 * 48 + 8, pages);
+  memory.facts().mappings[3].range.end = FakeTcmalloc::spans + (pages + 5) * 0x2000;
   memory.facts().target.kind = TargetKind::Core;
   find_heap_parts(memory.facts(), memory, 0);
   for (const bool listed : {false, true}) {

@@ -40,6 +40,7 @@ Snapshot with_heap(std::uint64_t sessions, std::uint64_t others, std::vector<std
   contents->heaps.push_back(heap_of("mapped blocks", others, others * 4096));
   contents->sizes = {blocks_of(64, sessions * heaps.size()), blocks_of(4096, others)};
   snapshot.heap = std::move(contents);
+  snapshot.heap_shortfalls.clear();
   return snapshot;
 }
 
