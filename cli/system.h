@@ -89,8 +89,9 @@ class SeriesFile {
   std::unique_ptr<State> state_;
 };
 
-/// From now on the first Ctrl-C, SIGTERM or SIGHUP ends the program with the exit code 128 + its number, and nothing that
-/// is not whole stays behind; but see catch_interrupts() and Child. To be called before any other thread is started.
+/// From now on the first Ctrl-C, SIGTERM or SIGHUP ends the program with the exit code 128 + its number, and nothing
+/// that is not whole stays behind; but see catch_interrupts() and Child. To be called before any other thread is
+/// started.
 void watch_interrupts();
 /// From now on the first one sets a mark that interrupted() shows and that ends wait_until(): the command has nearly a
 /// second to end by itself. The second one ends it at once.

@@ -45,7 +45,7 @@ class LiveMemory {
   Fd maps_;
   Fd pagemap_;
   std::uint64_t fingerprint_ = 0;  // of the map's text
-  std::vector<bool> hugetlb_;  // by mapping
+  std::vector<bool> hugetlb_;      // by mapping
   bool smaps_read_ = false;
 };
 
