@@ -37,7 +37,8 @@ class Cores(CoreTest):
                 self.compare_target("shared_file", kinds=("kernel",), coredump_filter=bits)
 
     def test_strings(self):
-        """Equal, but for files that nothing proves to be the same as when they were mapped."""
+        """Equal, but for files that nothing proves to be the same as when they were mapped, and pages of the vdso that the
+        process has not touched: they are the kernel's, and reading them would map them."""
         script = "import sys, json, ssl; x = ['string number %d' % i for i in range(10000)]; sys.stdin.read()"
         pid = self.start("/usr/bin/python3", "-c", script)
         with vmscan.stopped(pid):
@@ -46,7 +47,8 @@ class Cores(CoreTest):
                 core = self.strings(path)
                 self.say(kind, f"{len(core)} strings, {len(live.keys() - core.keys())} not in the core")
                 self.assertGreater(len(core), 10000)
-                self.assertFalse(list(core.keys() - live.keys())[:10], kind)
+                more = [key for key in core.keys() - live.keys() if core[key]["details"] != "[vdso]"]
+                self.assertFalse(more[:10], kind)
                 missing = {live[key]["type"] for key in live.keys() - core.keys()}
                 self.assertLessEqual(missing, {"mapped_file", "shareable"}, kind)
 
