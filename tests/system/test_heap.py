@@ -152,7 +152,7 @@ class Heap(unittest.TestCase):
             self.assertEqual(state(), before)
 
     def test_a_program_without_malloc_of_glibc_says_so(self):
-        with vmscan.start("stacks_musl_static", 2) as target:
+        with vmscan.start("no_allocator_musl_static") as target:
             document = heap(target.pid)
             self.assertEqual(document["heaps"], [])
             self.assertEqual([note["code"] for note in document["notes"]], ["no_heap"])
