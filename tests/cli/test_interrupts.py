@@ -33,18 +33,21 @@ class Interrupts(cli.CommandLine):
         time.sleep(0.1)
         self.wait_until(lambda: vmscan.thread_states(process.pid)[:1] == ["S"])
 
-    def assert_ends(self, process, number):
+    def assert_ends(self, process, *numbers):
+        """By a signal: by the first of `numbers`, or by another one of them."""
+        number = numbers[0]
         begin = time.monotonic()
         process.send_signal(number)
         try:
             code = process.wait(20)
         finally:
             process.kill()
-        self.assertEqual(code, 128 + number)
+        self.assertIn(code, [128 + each for each in numbers])
         self.assertLess(time.monotonic() - begin, WITHIN_S)
         for stream in (process.stdin, process.stdout, process.stderr):
             if stream:
                 stream.close()
+        return code
 
     def test_a_diff_that_waits_for_its_second_look(self):
         with vmscan.start("relro") as target:
@@ -91,11 +94,15 @@ class Interrupts(cli.CommandLine):
                 self.assertEqual(sorted(os.listdir(self.directory)), ["base", "small.json"])
 
     def test_the_second_one_ends_it_at_once(self):
+        """On a machine that is busy the first one may have ended it before the second one comes: then once more."""
         with vmscan.start("texts") as target:
-            process = self.start_unread("strings", "-n", 1, target.pid)
-            process.send_signal(signal.SIGINT)
-            time.sleep(0.05)
-            self.assert_ends(process, signal.SIGTERM)
+            for _ in range(10):
+                process = self.start_unread("strings", "-n", 1, target.pid)
+                process.send_signal(signal.SIGINT)
+                time.sleep(0.05)
+                if self.assert_ends(process, signal.SIGTERM, signal.SIGINT) == 128 + signal.SIGTERM:
+                    return
+        self.fail("the second signal never ended it")
 
     def test_a_series_that_was_to_be_longer(self):
         with vmscan.start("relro") as target:
