@@ -4,13 +4,16 @@
 // have grown: only those from the start are proof. ld.so keeps them as _dl_initial_searchlist {array of link_maps,
 // number} in its RELRO data; link_maps are {l_addr, l_name, l_ld, l_next, l_prev, l_real, …} (include/link.h; l_real is
 // the object itself). The first thread's dtv {…, {TLS block, to free}} (sysdeps/generic/dl-dtv.h) stands in ld.so's
-// data, too; static TLS is never freed. The pages that these lie in are the loader's. Others that they or ld.so's data
-// point to are so only where that explains all of a stretch. Seen with glibc 2.36.
+// data, too; static TLS is never freed. Tables of unique symbols (elf/dl-lookup.c: {hash, name, symbol, link_map}) lie
+// in such pages before malloc's take their place. The pages that these lie in are the loader's. Others that they or
+// ld.so's data point to are so only where that explains all of a stretch. Seen with glibc 2.36.
 #include "libvmscan/heap/loader_data.h"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <map>
+#include <ranges>
 #include <set>
 
 #include "libvmscan/heap/page_cache.h"
@@ -23,6 +26,8 @@ constexpr std::uint64_t most_data_bytes = 1 << 20, most_stretch_bytes = 1 << 20,
 // Of glibc 2.36; what is behind these lies on the same page or is not used.
 constexpr std::uint64_t link_map_words = 144, pthread_words = 224;
 constexpr std::size_t most_objects = 1 << 14;
+constexpr std::size_t enough_unique_symbols = 4;
+using UniqueSymbol = std::array<std::uint64_t, 4>;  // words
 constexpr std::uint64_t most_modules = 1 << 14;
 
 bool is_loader(const TargetMemory&, std::string_view path) {
@@ -45,6 +50,7 @@ class Finder {
     follow_link_maps();
     if (objects_.empty() || !prove_first_objects()) return {};
     prove_first_thread();
+    prove_unique_symbols();
     std::vector<Range> found;
     for (const auto& [begin, mapping] : touched_)
       for (const Range& stretch : stretches_of(*mapping)) add(stretch, found);
@@ -149,6 +155,38 @@ class Finder {
           memory_.mapping_of(*block) == memory_.mapping_of(self))
         begin = *block;
     prove(begin, self - begin + pthread_words * word_);
+  }
+
+  /// Tables that have grown stay where they were, and nothing points to them: they lie beside what is pointed to.
+  void prove_unique_symbols() {
+    std::set<const Mapping*> beside;
+    for (const Address page : pointed_)
+      if (const Mapping* mapping = plain_mapping(page); mapping->range.size() <= most_stretch_bytes)
+        beside.insert(mapping);
+    for (const Mapping* mapping : beside)
+      for (const Range& stretch : stretches_of(*mapping)) prove_unique_symbols(stretch);
+  }
+
+  void prove_unique_symbols(Range stretch) {
+    UniqueSymbol last{};
+    std::map<Address, std::size_t> of_page;
+    note_words(stretch, [&](Word word) {
+      std::ranges::copy(last | std::views::drop(1), last.begin());
+      last.back() = word.value;
+      if (is_unique_symbol(last)) ++of_page[page_of(word.place)];
+    });
+    for (const auto& [page, count] : of_page)
+      if (count >= enough_unique_symbols) prove(page, memory_.page_bytes());
+  }
+
+  bool is_unique_symbol(const UniqueSymbol& words) const {
+    const std::uint64_t hash = words[0];
+    return hash != 0 && hash <= 0xffffffff && in_an_image(words[1]) && in_an_image(words[2]) &&
+           std::ranges::find(objects_, words[3]) != objects_.end();
+  }
+
+  bool in_an_image(Address address) const {
+    return std::ranges::any_of(images_, [&](Range each) { return each.contains(address); });
   }
 
   /// Whether a word of ld.so's data does.
