@@ -96,8 +96,7 @@ class Finder {
     };
     const auto judge = [&](Range data, Address place, Address leaf) { return root_of(data, place, 0, leaf); };
     return find_root(cache_, tree_.pointers_bytes(), leaf_alignment, tree_.word_span(), plausible, judge,
-                     tree_.leaf_bytes())
-        .first;
+                     tree_.leaf_bytes());
   }
 
   /// Here the root has pointers to nodes, and those to leaves.
@@ -110,8 +109,7 @@ class Finder {
     };
     const auto judge = [&](Range data, Address place, Address node) { return root_of_node(data, place, node); };
     return find_root(cache_, tree_.pointers_bytes(), leaf_alignment, tree_.word_span(), plausible, judge,
-                     tree_.pointers_bytes())
-        .first;
+                     tree_.pointers_bytes());
   }
 
   /// A node holds nothing but pointers to leaves.

@@ -47,44 +47,58 @@ inline std::size_t most_words_in_page(const TargetMemory& memory, std::uint64_t 
   return spans + had;
 }
 
-/// Whether at most `most` of the words behind the first, so far as they are in the next 4 KiB, are not 0.
-inline bool mostly_empty(const TargetMemory& memory, std::span<const std::byte> bytes, std::size_t most) {
-  bytes = bytes.first(std::min<std::size_t>(bytes.size(), 4096));
-  std::size_t set = 0;
-  for (std::size_t i = 0; i + 8 <= bytes.size() && set <= most; i += 8) set += memory.word_at(bytes, i) != 0;
-  return set <= most;
-}
+/// How many of the words of the next 4 KiB are not 0, so far as they are among `bytes`; moves on a word at a time.
+class SetWords {
+ public:
+  SetWords(const TargetMemory& memory, std::span<const std::byte> bytes) : memory_(memory), bytes_(bytes) {
+    for (std::size_t i = 0; i < ahead; i += 8) count_ += set(i);
+  }
+  std::size_t count() const { return count_; }
+  void advance() {
+    count_ -= set(at_);
+    count_ += set(at_ + ahead);
+    at_ += 8;
+  }
 
-/// Looks through the data of images that have room for a root of `root_bytes` for a pointer to a leaf. For each that
-/// may be one, `plausible(index, word)` says whether a word may stand in it, and `judge(data, place, leaf)` returns the
-/// root's address or 0. Returns the first, with the data that it lies in. A leaf has `bytes_of_leaf`, and a word of the
-/// root stands for `leaf_span` bytes of address space.
+ private:
+  bool set(std::size_t i) const { return memory_.word_at(bytes_, i) != 0; }
+
+  static constexpr std::size_t ahead = 4096;
+  const TargetMemory& memory_;
+  std::span<const std::byte> bytes_;
+  std::size_t at_ = 0, count_ = 0;
+};
+
+/// Looks through the .bss of images that have room for a root of `root_bytes` for a pointer to a leaf. For each that
+/// may be one, `plausible(index, word)` says whether a word may stand in it, and `judge(bss, place, leaf)` returns the
+/// root's address or 0. Returns the first; 0 when there is none. A leaf has `bytes_of_leaf`, and a word of the root
+/// stands for `leaf_span` bytes of address space.
 template <class Plausible, class Judge>
-std::pair<Address, Range> find_root(PageCache& cache, std::uint64_t root_bytes, std::uint64_t alignment,
-                                    std::uint64_t leaf_span, Plausible plausible, Judge judge,
-                                    std::uint64_t bytes_of_leaf = leaf_bytes) {
+Address find_root(PageCache& cache, std::uint64_t root_bytes, std::uint64_t alignment, std::uint64_t leaf_span,
+                  Plausible plausible, Judge judge, std::uint64_t bytes_of_leaf = leaf_bytes) {
   const TargetMemory& memory = cache.memory();
   constexpr std::size_t most_attempts = 1 << 14;
   std::size_t attempts = 0;
   const std::size_t most_words = most_words_in_page(memory, leaf_span);
   std::unordered_set<Address> seen;
   Address root = 0;
-  for (const Range& data : memory.image_data([](const TargetMemory&, std::string_view) { return true; })) {
-    if (data.size() < root_bytes) continue;
-    for_each_piece(memory, data, [&](Address at, std::span<const std::byte> bytes) {
-      for (std::size_t i = 0; i + 8 <= bytes.size() && root == 0 && attempts < most_attempts; i += 8) {
+  for (const Range& bss : memory.image_bss()) {
+    if (bss.size() < root_bytes) continue;
+    for_each_piece(memory, bss, [&](Address at, std::span<const std::byte> bytes) {
+      SetWords set(memory, bytes);
+      for (std::size_t i = 0; i + 8 <= bytes.size() && root == 0 && attempts < most_attempts; i += 8, set.advance()) {
         const Address leaf = memory.word_at(bytes, i);
-        if (leaf == 0 || leaf % alignment != 0 || !mostly_empty(memory, bytes.subspan(i), most_words)) continue;
+        if (leaf == 0 || leaf % alignment != 0 || set.count() > most_words) continue;
         if (!possible_leaf(memory, leaf, alignment, bytes_of_leaf) || !seen.insert(leaf).second) continue;
         if (!begins_like_leaf(cache, leaf, plausible)) continue;
         ++attempts;
-        root = judge(data, at + i, leaf);
+        root = judge(bss, at + i, leaf);
       }
       return root == 0;
     });
-    if (root != 0) return {root, data};
+    if (root != 0) return root;
   }
-  return {};
+  return 0;
 }
 
 /// Calls `see(number, leaf)` for each leaf of a root; those that overlap another are left out. A leaf has

@@ -33,8 +33,8 @@ std::vector<Range> find_mimalloc_arenas(const TargetMemory& memory) {
   if (memory.word_bytes() != 8) return {};
   std::vector<Range> arenas;
   PageCache cache(memory);
-  for (const Range& data : memory.image_data([](const TargetMemory&, std::string_view) { return true; }))
-    for_each_piece(memory, data, [&](Address at, std::span<const std::byte> bytes) {
+  for (const Range& bss : memory.image_bss())
+    for_each_piece(memory, bss, [&](Address at, std::span<const std::byte> bytes) {
       for (std::size_t i = 0; i + 8 <= bytes.size() && arenas.size() < most_arenas; i += 8) {
         const Address begin = memory.word_at(bytes, i);
         if (begin == 0 || begin % slice_bytes != 0 || !memory.writable(begin)) continue;

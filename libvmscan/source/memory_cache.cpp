@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::uint64_t page_bytes = PageStore::page_bytes;
 constexpr std::uint64_t at_once = 4 * page_bytes;  // a call costs as much as copying so much
-constexpr std::size_t most_kept = 64 << 10;        // larger reads are windows over what is looked at once
+constexpr std::size_t most_kept = 2 * page_bytes;  // larger reads are windows over what is looked at once
 
 }  // namespace
 

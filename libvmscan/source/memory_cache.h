@@ -17,6 +17,9 @@ class MemoryCache : public MemoryReader {
 
  private:
   Result<std::size_t> do_read(Address address, std::span<std::byte> buffer) const override;
+  Result<std::size_t> do_read_once(Address address, std::span<std::byte> buffer) const override {
+    return reader_.read_some(address, buffer);
+  }
   Result<std::vector<Range>> do_present(std::span<const Range> ranges) const override {
     return reader_.present(ranges);
   }
@@ -28,7 +31,7 @@ class MemoryCache : public MemoryReader {
   Range worth_reading(Address address, std::size_t size) const;
   Result<std::size_t> read_and_keep(Range pages, Address address, std::span<std::byte> buffer) const;
 
-  static constexpr std::uint32_t most_pages = 1024;
+  static constexpr std::uint32_t most_pages = 64;
 
   const MemoryReader& reader_;
   const Facts& facts_;

@@ -6,7 +6,7 @@
 namespace vmscan {
 namespace {
 
-constexpr std::uint32_t pages_of_piece = 16;
+constexpr std::uint32_t pages_of_piece = 8;
 constexpr std::size_t least_table = 256;
 
 }  // namespace

@@ -21,6 +21,10 @@ class MemoryReader {
   virtual ~MemoryReader() = default;
   /// Reads at most `buffer.size()` bytes at `address`. Returns how many were read from the start; 0 is a hole.
   Result<std::size_t> read_some(Address address, std::span<std::byte> buffer) const { return do_read(address, buffer); }
+  /// The same, for what nobody will read again: it is not kept.
+  Result<std::size_t> read_once(Address address, std::span<std::byte> buffer) const {
+    return do_read_once(address, buffer);
+  }
   /// The parts of `ranges` (sorted, not overlapping) that can be read without changing the target: of a live process,
   /// what is in RAM. All of them, for a source that nothing changes. Errors: AccessDenied, Vanished, Io.
   Result<std::vector<Range>> present(std::span<const Range> ranges) const { return do_present(ranges); }
@@ -43,6 +47,9 @@ class MemoryReader {
 
  private:
   virtual Result<std::size_t> do_read(Address address, std::span<std::byte> buffer) const = 0;
+  virtual Result<std::size_t> do_read_once(Address address, std::span<std::byte> buffer) const {
+    return do_read(address, buffer);
+  }
   virtual Result<std::vector<Range>> do_present(std::span<const Range> ranges) const {
     return std::vector<Range>(ranges.begin(), ranges.end());
   }

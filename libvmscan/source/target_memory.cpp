@@ -81,18 +81,24 @@ std::size_t TargetMemory::read(Address address, std::span<std::byte> buffer) con
   return read_as_asked(address, buffer.first(static_cast<std::size_t>(touched_from(address, buffer.size()))));
 }
 
+bool TargetMemory::read_once(Address address, std::span<std::byte> buffer) const {
+  return touched_from(address, buffer.size()) == buffer.size() &&
+         read_as_asked(address, buffer, Keep::No) == buffer.size();
+}
+
 std::size_t TargetMemory::read_touched_since(Address address, std::span<std::byte> buffer) const {
   if (const auto range = Range::make(address, buffer.size()); range && swapped_out(*range))
     return read(address, buffer);
   return read_as_asked(address, buffer);
 }
 
-std::size_t TargetMemory::read_as_asked(Address address, std::span<std::byte> buffer) const {
+std::size_t TargetMemory::read_as_asked(Address address, std::span<std::byte> buffer, Keep keep) const {
   std::size_t done = 0;
   while (done < buffer.size() && !refused_ && !exhausted()) {
     const auto at = Range::make(address, done);
     if (!at) break;
-    const auto count = reader_.read_some(at->end, buffer.subspan(done));
+    const auto count = keep == Keep::Yes ? reader_.read_some(at->end, buffer.subspan(done))
+                                         : reader_.read_once(at->end, buffer.subspan(done));
     spent_.fetch_add(cost_of_read + count.value_or(0), std::memory_order_relaxed);
     if (!count) {
       const std::lock_guard guard(lock_);
@@ -192,11 +198,12 @@ Address before_runtimes(const Facts& facts, Range bss) {
 
 }  // namespace
 
-/// Whether the mapping may be an image's: of a live process every file was looked at that is mapped as one.
+/// Of a live process every file was looked at that is mapped as an image.
+bool TargetMemory::images_known() const { return facts_.target.kind == TargetKind::Process && !facts_.images.empty(); }
+
 bool TargetMemory::of_image(const Mapping& mapping) const {
   const FileKey file = key_of(mapping);
-  const bool looked_at = facts_.target.kind == TargetKind::Process && !facts_.images.empty();
-  return !looked_at || facts_.images.contains(file) ||
+  return !images_known() || facts_.images.contains(file) ||
          std::ranges::any_of(mappings_, [&](const Mapping* each) { return each->execute && key_of(*each) == file; });
 }
 
@@ -212,8 +219,8 @@ void TargetMemory::find_images() const {
       data.bss.end = next->range.end;
     const auto load =
         std::ranges::find_if(loads_, [&](const ImageLoad& each) { return each.span.contains(mapping.range.begin); });
-    data.end_known = load != loads_.end();
-    if (data.end_known) data.bss.end = std::clamp(load->span.end, data.bss.begin, data.bss.end);
+    data.load = load != loads_.end() ? &*load : nullptr;
+    if (data.load != nullptr) data.bss.end = std::clamp(load->span.end, data.bss.begin, data.bss.end);
     image_data_.push_back(data);
   }
 }
@@ -227,14 +234,37 @@ std::vector<Range> TargetMemory::image_data(bool (*is)(const TargetMemory&, std:
   image_loads();
   std::vector<Range> found;
   for (const ImageData& data : image_data_)
-    if (is(*this, data.of.path))
-      found.push_back({data.of.range.begin, data.end_known ? data.bss.end : before_runtimes(facts_, data.bss)});
+    if (is(*this, data.of.path)) found.push_back(all_of(data));
+  return found;
+}
+
+Range TargetMemory::all_of(const ImageData& data) const {
+  return {data.of.range.begin, data.load != nullptr ? data.bss.end : before_runtimes(facts_, data.bss)};
+}
+
+std::vector<Range> TargetMemory::image_bss() const {
+  image_loads();
+  std::vector<Range> found;
+  for (const ImageData& data : image_data_) {
+    const Range all = all_of(data);
+    if (data.load == nullptr) {
+      const Range behind{data.bss.begin, all.end};  // of what is mapped like an image and is no ELF file
+      if (!images_known() || !behind.empty()) found.push_back(images_known() ? behind : all);
+      continue;
+    }
+    for (const ElfSegment& segment : data.load->image->segments) {
+      const Address begin = data.load->bias + segment.address;
+      const Range zeros = all.intersect({begin + segment.file_size, begin + segment.memory_size});
+      if (!zeros.empty()) found.push_back(zeros);
+    }
+  }
   return found;
 }
 
 bool TargetMemory::image_ends_known() const {
   image_loads();
-  return std::ranges::all_of(image_data_, [](const ImageData& data) { return data.bss.empty() || data.end_known; });
+  return std::ranges::all_of(image_data_,
+                             [](const ImageData& data) { return data.bss.empty() || data.load != nullptr; });
 }
 
 std::string_view file_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }

@@ -54,6 +54,8 @@ class TargetMemory {
   /// The same, up to the first hole or page that was swapped out: for what the target must have touched, though perhaps
   /// after that look.
   std::size_t read_touched_since(Address address, std::span<std::byte> buffer) const;
+  /// Whether all of the buffer could be read so, where nobody will look again.
+  bool read_once(Address address, std::span<std::byte> buffer) const;
   std::optional<std::uint64_t> word(Address address) const;
   /// A word of the target within bytes that were read; 0 beyond their end.
   std::uint64_t word_at(std::span<const std::byte> bytes, std::size_t offset) const {
@@ -88,6 +90,9 @@ class TargetMemory {
   const std::vector<ImageLoad>& image_loads() const;
   /// Writable data of the image files whose path `is` picks: their private mappings, with the .bss behind them.
   std::vector<Range> image_data(bool (*is)(const TargetMemory&, std::string_view path)) const;
+  /// The parts of all that which the files hold no bytes of, so that they begin as zeros. Where no load tells it is
+  /// all, of a live process what lies behind the file.
+  std::vector<Range> image_bss() const;
   /// Whether the images themselves tell where each .bss ends, so that image_data() does not depend on Facts::runtimes.
   bool image_ends_known() const;
 
@@ -102,13 +107,17 @@ class TargetMemory {
  private:
   struct ImageData {
     const Mapping& of;
-    Range bss;               // may be empty
-    bool end_known = false;  // by a load; otherwise it may end with what the kernel joined with it
+    Range bss;                        // whole pages without a file; may be empty
+    const ImageLoad* load = nullptr;  // null: .bss may end with what the kernel joined with it
   };
+  Range all_of(const ImageData& data) const;
   std::size_t index_after(Address address) const;
   std::uint64_t touched_from(Address address, std::uint64_t most) const;
-  std::size_t read_as_asked(Address address, std::span<std::byte> buffer) const;
+  enum class Keep : bool { No, Yes };
+  std::size_t read_as_asked(Address address, std::span<std::byte> buffer, Keep keep = Keep::Yes) const;
   void find_held();
+  bool images_known() const;
+  /// Whether the mapping may be an image's.
   bool of_image(const Mapping& mapping) const;
   void find_images() const;
 

@@ -1,10 +1,10 @@
 // CPython's own allocator for small objects (Objects/obmalloc.c): arenas of 64 pools of 4 KiB, or of 16 KiB since 3.10.
 // A table of struct arena_object {address, pool_address, free pools (32 bits), pools (32 bits), freepools, next,
 // previous} lists them; it lies in malloc's memory, and a static variable points to it. Neither has an exported symbol,
-// stripped or not. So every pointer in the data of the image that exports PyObject_Malloc is tried, and a table is
-// proved by its arenas: each pool's header holds the index of its arena in the table, and POOL_SIZE - size as
-// maxnextoffset, which tells the size of pools.
-// Seen so on 2.7 and 3.6 to 3.13, and on Debian's stripped 3.11, against sys._debugmallocstats().
+// stripped or not. So every pointer in the data of the image that exports PyObject_Malloc is tried, first those of its
+// .bss, where `arenas` is up to 3.11 and in 3.13 (3.12: in .PyRuntime), and a table is proved by its arenas: each
+// pool's header holds the index of its arena in the table, and POOL_SIZE - size as maxnextoffset, which tells the size
+// of pools. Seen so on 2.7 and 3.6 to 3.13, and on Debian's stripped 3.11, against sys._debugmallocstats().
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -20,6 +20,9 @@ namespace {
 constexpr std::size_t most_arenas = 1 << 20;  // 1 TiB of them
 constexpr std::uint64_t pools_in_arena = 64;
 constexpr std::uint32_t most_size_classes = 64;
+// A table that so many pools prove in a row is one: of the others behind them one in so many is read, which costs a
+// call each.
+constexpr std::size_t enough_proofs = 16, one_of = 16;
 
 struct Arena {
   std::uint64_t index = 0;
@@ -32,11 +35,16 @@ class Finder {
   explicit Finder(RuntimeScan& scan) : scan_(scan), memory_(scan.memory), word_(memory_.word_bytes()) {}
 
   void find(Range image) {
-    for (const Address table : scan_.objects_pointed_to(image))
-      if (may_begin_table(table)) read_table(table);
+    try_all(scan_.objects_pointed_to_from_bss(image));
+    if (!found_) try_all(scan_.objects_pointed_to(image));
   }
 
  private:
+  void try_all(const std::vector<Address>& tables) {
+    for (const Address table : tables)
+      if (may_begin_table(table)) read_table(table);
+  }
+
   std::size_t entry_bytes() const { return 5 * word_ + 8; }
 
   /// A quick look at the first entry, which has an arena from the start on or had one. Candidates come in rising order.
@@ -72,7 +80,7 @@ class Finder {
       const auto pool = Range::make(arena.address, size - 1);
       std::array<std::byte, 48> header;
       const auto bytes = std::span(header).first(4 * word_ + 16);
-      if (!pool || !read_pages_in_ram(pool->end / size * size, bytes)) continue;
+      if (!pool || !memory_.read_once(pool->end / size * size, bytes)) continue;
       read = true;
       const std::uint32_t index = memory_.half_at(bytes, 4 * word_), size_class = memory_.half_at(bytes, 4 * word_ + 4),
                           last = memory_.half_at(bytes, 4 * word_ + 12);
@@ -81,12 +89,6 @@ class Finder {
         if (last + (size_class + 1) * alignment == size) return size;
     }
     return read ? std::optional<std::uint64_t>(0) : std::nullopt;
-  }
-
-  /// Alone: nothing else is wanted of these pages.
-  bool read_pages_in_ram(Address address, std::span<std::byte> buffer) const {
-    const auto range = Range::make(address, buffer.size());
-    return range && memory_.readable(*range) == std::vector{*range} && memory_.read(address, buffer) == buffer.size();
   }
 
   /// The arenas that the entries name.
@@ -108,13 +110,17 @@ class Finder {
   void read_table(Address table) {
     std::uint64_t pool = 0;
     std::vector<Arena> arenas = entries_of(table);
+    std::size_t proofs = 0;
     std::erase_if(arenas, [&](Arena& arena) {
+      if (proofs >= enough_proofs && arena.index % one_of != 0) return false;
       arena.pool_bytes = pool_bytes(arena, pool);
+      if (arena.pool_bytes.value_or(0) != 0) ++proofs;
       if (arena.pool_bytes == 0 || (pool != 0 && arena.pool_bytes.value_or(pool) != pool)) return true;
       pool = arena.pool_bytes.value_or(pool);
       return false;
     });
     if (pool == 0) return;  // nothing proves it
+    found_ = true;
     for (const Arena& arena : arenas)
       if (const auto range = Range::make(arena.address, pools_in_arena * pool))
         scan_.add(*range, "CPython arenas", fmt::format("entry {} of the arenas at {:#x}", arena.index, table));
@@ -123,6 +129,7 @@ class Finder {
   RuntimeScan& scan_;
   const TargetMemory& memory_;
   std::size_t word_;
+  bool found_ = false;
   std::size_t entries_left_ = 2 * most_arenas;
 };
 

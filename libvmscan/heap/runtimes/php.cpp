@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 
@@ -46,7 +47,9 @@ class Finder {
 
   /// Takes the ring of chunks that one of them is in, if it is one.
   void follow(Address first) {
-    const Address heap = word(first);
+    std::array<std::byte, 8> bytes{};
+    if (!memory_.read_once(first, bytes)) return;
+    const Address heap = memory_.word_at(bytes, 0);
     if (!scan_.object(heap)) return;
     std::set<Address> ring;
     for (Address at = first; ring.size() < most_chunks;) {
@@ -109,6 +112,12 @@ class Finder {
 
 }  // namespace
 
-void find_php(RuntimeScan& scan) { Finder(scan).find(); }
+/// Its program, or library, exports the allocator for extensions, unless all is static.
+void find_php(RuntimeScan& scan) {
+  const auto may_have_it = [](const ImageSymbols& image) {
+    return !image.bytes().loaded().image->dynamic || image.find("_emalloc");
+  };
+  if (scan.exported.empty() || std::ranges::any_of(scan.exported, may_have_it)) Finder(scan).find();
+}
 
 }  // namespace vmscan

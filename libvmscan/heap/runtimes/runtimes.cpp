@@ -90,22 +90,40 @@ bool RuntimeScan::object(Address address) const {
   return address % memory.word_bytes() == 0 && memory.writable(address);
 }
 
-std::vector<Address> RuntimeScan::objects_pointed_to(Range image) const {
-  std::vector<Address> found;
+void RuntimeScan::add_objects(Range data, Range image, std::vector<Address>& found) const {
   const std::size_t word = memory.word_bytes();
-  const auto look = [&](Address, std::span<const std::byte> data) {
-    for (std::size_t i = 0; i + word <= data.size(); i += word) {
-      const Address address = memory.word_at(data, i);
+  for_each_piece(memory, data, [&](Address, std::span<const std::byte> bytes) {
+    for (std::size_t i = 0; i + word <= bytes.size(); i += word) {
+      const Address address = memory.word_at(bytes, i);
       if (address != 0 && !image.contains(address) && object(address)) found.push_back(address);
     }
     return true;
-  };
-  for (const Mapping& mapping : memory.mappings())
-    if (mapping.write && !mapping.shared && image.overlaps(mapping.range))
-      for_each_piece(memory, mapping.range.intersect(image), look);
+  });
+}
+
+namespace {
+
+std::vector<Address> each_once(std::vector<Address> found) {
   std::sort(found.begin(), found.end());
   found.erase(std::unique(found.begin(), found.end()), found.end());
   return found;
+}
+
+}  // namespace
+
+std::vector<Address> RuntimeScan::objects_pointed_to(Range image) const {
+  std::vector<Address> found;
+  for (const Mapping& mapping : memory.mappings())
+    if (mapping.write && !mapping.shared && image.overlaps(mapping.range))
+      add_objects(mapping.range.intersect(image), image, found);
+  return each_once(std::move(found));
+}
+
+std::vector<Address> RuntimeScan::objects_pointed_to_from_bss(Range image) const {
+  std::vector<Address> found;
+  for (const Range& bss : memory.image_bss())
+    if (image.contains(bss)) add_objects(bss, image, found);
+  return each_once(std::move(found));
 }
 
 bool RuntimeScan::calls_into(const Mapping& mapping, Range image) const {

@@ -56,6 +56,8 @@ class RuntimeScan {
   bool taken(Range range) const;
   /// Objects outside of the image to which words of its writable data point; sorted, each once.
   std::vector<Address> objects_pointed_to(Range image) const;
+  /// The same from its .bss alone.
+  std::vector<Address> objects_pointed_to_from_bss(Range image) const;
   /// The private mappings without file and name that touch each other and hold the address: what was reserved at once,
   /// or happens to lie beside it. Empty when there are none.
   Range reservation_with(Address address) const;
@@ -69,6 +71,8 @@ class RuntimeScan {
   void add_by_shape(Range range, std::string_view details, std::string evidence);
 
  private:
+  void add_objects(Range data, Range image, std::vector<Address>& found) const;
+
   std::vector<Range> reservations_;   // by address
   std::map<Address, Address> taken_;  // where parts begin and end
   std::array<std::byte, 8192> window_;

@@ -24,7 +24,7 @@ namespace {
 
 constexpr std::size_t max_map_bytes = std::size_t{1} << 30;
 constexpr int torn_tries = 4;
-constexpr std::uint64_t threads_pay_bytes = std::uint64_t{32}
+constexpr std::uint64_t threads_pay_bytes = std::uint64_t{128}
                                             << 20;  // below, starting a thread costs more than it saves
 constexpr std::uint64_t unbounded_walk_bytes = std::uint64_t{64} << 30;  // without PAGEMAP_SCAN: 1 ms per GiB
 constexpr std::uint64_t countable_bytes = std::uint64_t{8} << 30;        // there, sums of smaps replace the walk

@@ -22,10 +22,14 @@ constexpr std::chrono::milliseconds patience{2000};
 constexpr std::chrono::seconds until_next_try{60};
 constexpr std::size_t block_bytes = 256 << 10;  // of a file, that the helper reads at once
 
-FileBytes bytes_of(const Fd& fd) {
+std::uint64_t size_of(const Fd& fd) {
   struct stat status {};
-  ::fstat(fd.get(), &status);
-  return bytes_of_descriptor(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0), static_cast<std::uint64_t>(status.st_size));
+  return ::fstat(fd.get(), &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
+}
+
+FileBytes bytes_of(Fd fd) {
+  const std::uint64_t size = size_of(fd);
+  return bytes_of_descriptor(fd.release(), size);
 }
 
 }  // namespace
@@ -89,7 +93,7 @@ std::string MappedFiles::serve(std::string_view request) const {
   if (fresh) file->second = open_mapped_file(proc_, mapping);
   if (!file->second.valid()) return {};
   if (asked.kind == Request::Kind::Size) {
-    const std::uint64_t size = bytes_of(file->second).size;
+    const std::uint64_t size = size_of(file->second);
     return {reinterpret_cast<const char*>(&size), sizeof size};
   }
   std::string bytes(std::min<std::uint64_t>(asked.size, block_bytes), '\0');
@@ -138,8 +142,8 @@ bool MappedFiles::may_wait(const Mapping& mapping, const std::string& path) cons
 
 std::optional<FileBytes> MappedFiles::open(const Mapping& mapping) const {
   if (!may_wait(mapping, mapping.path)) {
-    const Fd fd = open_mapped_file(proc_, mapping);
-    return fd.valid() ? std::optional(bytes_of(fd)) : std::nullopt;
+    Fd fd = open_mapped_file(proc_, mapping);
+    return fd.valid() ? std::optional(bytes_of(std::move(fd))) : std::nullopt;
   }
   const auto answer = ask(Request(Request::Kind::Size, mapping), mapping.path, &mapping);
   FileBytes file;

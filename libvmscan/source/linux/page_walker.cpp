@@ -16,9 +16,9 @@
 namespace vmscan {
 namespace {
 
-constexpr std::size_t window_pages = 8192;         // one read: 64 KiB of entries
+constexpr std::size_t window_pages = 2048;         // one read: 16 KiB of entries, which stay in a cache
 constexpr std::size_t first_window_pages = 512;    // behind a hole: one page table
-constexpr std::size_t large_pages = 4096;          // mappings above 16 MiB are walked on their own
+constexpr std::size_t large_pages = window_pages;  // mappings with more are walked on their own
 constexpr std::size_t gap_pages = 256;             // holes between small mappings that one read goes over
 constexpr std::size_t sparse_factor = 8;           // fewer than one page in eight in use: look for the next one
 constexpr std::uint64_t min_task_pages = 1 << 16;  // 256 MiB

@@ -1,5 +1,5 @@
 // Reads which pages of a process are where, from /proc/PID/pagemap, for little work and a short hold of its locks:
-// small mappings directly, in reads of 64 KiB that cover many of them; large ones by looking for the next page in use
+// small mappings directly, in reads of 16 KiB that cover many of them; large ones by looking for the next page in use
 // with PAGEMAP_SCAN and reading pagemap from there for as long as it stays dense.
 #pragma once
 
