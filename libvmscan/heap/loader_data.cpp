@@ -157,9 +157,11 @@ class Finder {
     prove(begin, self - begin + pthread_words * word_);
   }
 
-  /// Tables that have grown stay where they were, and nothing points to them: they lie beside what is pointed to.
+  /// Tables that have grown stay where they were, and nothing points to them: they lie beside other pages of its.
   void prove_unique_symbols() {
     std::set<const Mapping*> beside;
+    for (const auto& [begin, mapping] : touched_)
+      if (mapping->range.size() <= most_stretch_bytes) beside.insert(mapping);
     for (const Address page : pointed_)
       if (const Mapping* mapping = plain_mapping(page); mapping->range.size() <= most_stretch_bytes)
         beside.insert(mapping);

@@ -58,7 +58,7 @@ class Finder {
   /// What looks like a segment's header: numbers of slices that agree with the first slice.
   std::optional<Segment> segment_at(Address begin) {
     std::array<std::byte, 8 * (most_header_words + 6)> bytes;  // NOLINT: filled before it is read
-    if (!memory_.read_once(begin, bytes)) return std::nullopt;
+    if (memory_.read_once(begin, bytes) != bytes.size()) return std::nullopt;
     const auto word = [&](std::size_t i) { return memory_.word_at(bytes, 8 * i); };
     for (std::size_t i = 3; i < most_header_words; ++i) {
       Segment segment{.begin = begin, .slices = word(i), .entries = word(i + 3), .info_slices = word(i + 1)};

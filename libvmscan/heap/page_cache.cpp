@@ -12,7 +12,7 @@ std::span<const std::byte> PageCache::page(Address address) {
   const std::vector<Range> parts = memory_.readable(*range);
   if (parts.size() != 1 || parts.front() != *range) return {};
   page_.resize(PageStore::page_bytes);
-  if (memory_.read(address, page_) != page_.size()) return {};
+  if (memory_.read_once(address, page_) != page_.size()) return {};
   return {std::copy(page_.begin(), page_.end(), pages_.add(address)) - PageStore::page_bytes, PageStore::page_bytes};
 }
 

@@ -39,7 +39,7 @@ bool for_each_piece(const TargetMemory& memory, Range range, See see, std::uint6
   for (const Range& run : memory.readable(range))
     for (Address at = run.begin; at < run.end;) {
       bytes.resize(static_cast<std::size_t>(std::min<std::uint64_t>(run.end - at, piece_bytes)));
-      bytes.resize(memory.read(at, bytes));
+      bytes.resize(memory.read_once(at, bytes));
       if (bytes.empty()) break;
       if (!see(at, std::span<const std::byte>(bytes))) return false;
       at += bytes.size();

@@ -28,14 +28,14 @@ struct SmapsFacts {
 struct Mapping {
   Range range;
   bool read = false, write = false, execute = false, shared = false;
+  bool deleted = false;
+  // What a core does not tell. Unknown sharing makes Private unknown; unknown rights make the protection unknown, too.
+  bool sharing_known = true, rights_known = true;
   std::uint64_t offset = 0;  // bytes into the file
   std::uint32_t device_major = 0, device_minor = 0;
   std::uint64_t inode = 0;  // 0: no file behind it
   std::string path;         // as printed, decoded, without " (deleted)"; may be a name in brackets
-  bool deleted = false;
-  // What a core does not tell. Unknown sharing makes Private unknown; unknown rights make the protection unknown, too.
-  bool sharing_known = true, rights_known = true;
-  Bytes own_data;  // where no pages were read: bytes known to be the process's own although it may not write
+  Bytes own_data;           // where no pages were read: bytes known to be the process's own although it may not write
   std::shared_ptr<const SmapsFacts> smaps;    // null: not read
   std::shared_ptr<const PageCounts> counted;  // when set, only these sums are known and Facts::pages does not count
 

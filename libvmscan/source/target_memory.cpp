@@ -81,9 +81,8 @@ std::size_t TargetMemory::read(Address address, std::span<std::byte> buffer) con
   return read_as_asked(address, buffer.first(static_cast<std::size_t>(touched_from(address, buffer.size()))));
 }
 
-bool TargetMemory::read_once(Address address, std::span<std::byte> buffer) const {
-  return touched_from(address, buffer.size()) == buffer.size() &&
-         read_as_asked(address, buffer, Keep::No) == buffer.size();
+std::size_t TargetMemory::read_once(Address address, std::span<std::byte> buffer) const {
+  return read_as_asked(address, buffer.first(static_cast<std::size_t>(touched_from(address, buffer.size()))), Keep::No);
 }
 
 std::size_t TargetMemory::read_touched_since(Address address, std::span<std::byte> buffer) const {

@@ -54,8 +54,8 @@ class TargetMemory {
   /// The same, up to the first hole or page that was swapped out: for what the target must have touched, though perhaps
   /// after that look.
   std::size_t read_touched_since(Address address, std::span<std::byte> buffer) const;
-  /// Whether all of the buffer could be read so, where nobody will look again.
-  bool read_once(Address address, std::span<std::byte> buffer) const;
+  /// The same as read() where nobody will look again: it is not kept.
+  std::size_t read_once(Address address, std::span<std::byte> buffer) const;
   std::optional<std::uint64_t> word(Address address) const;
   /// A word of the target within bytes that were read; 0 beyond their end.
   std::uint64_t word_at(std::span<const std::byte> bytes, std::size_t offset) const {

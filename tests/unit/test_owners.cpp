@@ -7,6 +7,7 @@
 #include "libvmscan/heap/runtimes/runtimes.h"
 #include "libvmscan/heap/waterfall.h"
 #include "libvmscan/model/laws.h"
+#include "tests/support/fake_image.h"
 #include "tests/support/fake_owners.h"
 
 using namespace vmscan;
@@ -137,6 +138,32 @@ TEST_CASE("pages to which the loader's data and its link_maps lead are the loade
     memory.put_word(F::second + 50 * 8, 0x7fa600021010);
     const TargetMemory target(memory.facts(), memory);
     CHECK(find_loader_data(target) == std::vector{{second.begin, 0x7fa600022000}, first, block});
+  }
+  SECTION("a table of unique symbols, to which nothing points any more") {
+    constexpr Address image = 0x7fa600300000, table = 0x7fa600021200;
+    memory.facts().target.kind = TargetKind::Core;  // of which not every image is known
+    map_image(memory, image, 0x8000, "/usr/lib/libstdc++.so.6", {{"symbol", 0x4000}});
+    for (Address entry = table; entry < table + 4 * 32; entry += 32) {
+      memory.put_word(entry, 0x9e3779b9);
+      memory.put_word(entry + 8, image + 0x3001);
+      memory.put_word(entry + 16, image + 0x1018);
+      memory.put_word(entry + 24, F::second);
+    }
+    sort(memory);
+    SECTION("is the loader's") {
+      const TargetMemory target(memory.facts(), memory);
+      CHECK(find_loader_data(target) == std::vector{{second.begin, 0x7fa600022000}, first, block});
+    }
+    SECTION("numbers that are no hashes") {
+      for (Address entry = table; entry < table + 4 * 32; entry += 32) memory.put_word(entry, 0x1000000000);
+      const TargetMemory target(memory.facts(), memory);
+      CHECK(find_loader_data(target) == std::vector{second, first, block});
+    }
+    SECTION("objects that nobody has loaded") {
+      for (Address entry = table; entry < table + 4 * 32; entry += 32) memory.put_word(entry + 24, table);
+      const TargetMemory target(memory.facts(), memory);
+      CHECK(find_loader_data(target) == std::vector{second, first, block});
+    }
   }
   SECTION("a heap with link_maps of what was loaded later, from its first page to its last") {
     constexpr Address heap = 0x7fa600070000, later[] = {heap + 0x10, heap + 0x5010, heap + 0xfb00};

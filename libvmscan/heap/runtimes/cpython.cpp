@@ -80,7 +80,7 @@ class Finder {
       const auto pool = Range::make(arena.address, size - 1);
       std::array<std::byte, 48> header;
       const auto bytes = std::span(header).first(4 * word_ + 16);
-      if (!pool || !memory_.read_once(pool->end / size * size, bytes)) continue;
+      if (!pool || memory_.read_once(pool->end / size * size, bytes) != bytes.size()) continue;
       read = true;
       const std::uint32_t index = memory_.half_at(bytes, 4 * word_), size_class = memory_.half_at(bytes, 4 * word_ + 4),
                           last = memory_.half_at(bytes, 4 * word_ + 12);

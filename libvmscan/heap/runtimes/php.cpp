@@ -48,7 +48,7 @@ class Finder {
   /// Takes the ring of chunks that one of them is in, if it is one.
   void follow(Address first) {
     std::array<std::byte, 8> bytes{};
-    if (!memory_.read_once(first, bytes)) return;
+    if (memory_.read_once(first, bytes) != bytes.size()) return;
     const Address heap = memory_.word_at(bytes, 0);
     if (!scan_.object(heap)) return;
     std::set<Address> ring;

@@ -187,11 +187,10 @@ std::vector<PageWalkMapping> LiveMemory::plan_walk(bool bounded_by_smaps, Facts&
   plan.reserve(facts.mappings.size());
   for (std::size_t i = 0; i < facts.mappings.size(); ++i) {
     Mapping& mapping = facts.mappings[i];
-    PageWalkMapping item{.range = mapping.range,
-                         .shared = mapping.shared || made_by_kernel(mapping),
-                         .anonymous = anonymous(mapping),
-                         .hugetlb = hugetlb_[i],
-                         .skip = false};
+    PageWalkMapping item = PageWalkMapping::over(mapping.range);
+    item.shared = mapping.shared || made_by_kernel(mapping);
+    item.anonymous = anonymous(mapping);
+    item.hugetlb = hugetlb_[i];
     if (bounded_by_smaps && mapping.smaps) {
       const bool countable = (item.anonymous || mapping.shared) && mapping.range.size() > countable_bytes;
       item.skip = without_pages(*mapping.smaps) || countable;
@@ -202,23 +201,21 @@ std::vector<PageWalkMapping> LiveMemory::plan_walk(bool bounded_by_smaps, Facts&
   return plan;
 }
 
-Result<void> LiveMemory::settle_zero_pages(const std::vector<std::uint64_t>& maybe_zero_bytes,
+Result<void> LiveMemory::settle_zero_pages(const std::map<std::size_t, std::uint64_t>& maybe_zero_bytes,
                                            const CollectOptions& options, Facts& facts) {
-  const bool doubt =
-      std::any_of(maybe_zero_bytes.begin(), maybe_zero_bytes.end(), [](std::uint64_t n) { return n > 0; });
-  if (!doubt) return {};
+  if (maybe_zero_bytes.empty()) return {};
   if (!smaps_read_ && options.features.smaps)
     if (auto read = read_smaps(facts); !read && read.error().code == ErrorCode::Vanished) return read;
   if (!smaps_read_)
     facts.notes.push_back({"zero_pages_counted",
                            "this kernel does not tell the shared zero page apart: pages that were only read "
                            "may be counted in the working set although they take no memory"});
-  for (std::size_t i = 0; i < maybe_zero_bytes.size(); ++i) {
-    Mapping& mapping = facts.mappings[i];
-    if (maybe_zero_bytes[i] == 0 || !mapping.smaps || !mapping.smaps->rss) continue;
+  for (const auto& [index, bytes] : maybe_zero_bytes) {
+    Mapping& mapping = facts.mappings[index];
+    if (!mapping.smaps || !mapping.smaps->rss) continue;
     PageCounts counts = facts.pages.count(mapping.range);
     const std::uint64_t in_ram = counts.in_ram(), rss = *mapping.smaps->rss;
-    std::uint64_t zero = std::min(in_ram > rss ? in_ram - rss : 0, maybe_zero_bytes[i]);
+    std::uint64_t zero = std::min(in_ram > rss ? in_ram - rss : 0, bytes);
     if (zero == 0) continue;
     for (std::uint64_t* part : {&counts.anonymous_shared, &counts.file_shared}) {
       const std::uint64_t taken = std::min(*part, zero);

@@ -34,8 +34,8 @@ class LiveMemory {
   Result<void> read_lines(See see) const;
   Result<void> read_smaps(Facts& facts);
   std::vector<PageWalkMapping> plan_walk(bool bounded_by_smaps, Facts& facts) const;
-  Result<void> settle_zero_pages(const std::vector<std::uint64_t>& maybe_zero_bytes, const CollectOptions& options,
-                                 Facts& facts);
+  Result<void> settle_zero_pages(const std::map<std::size_t, std::uint64_t>& maybe_zero_bytes,
+                                 const CollectOptions& options, Facts& facts);
   void find_hugetlb(const KernelCounters& counters, Facts& facts);
   std::vector<Address> huge_by_smaps(const std::vector<Range>& ranges, std::uint64_t size, const Facts& facts,
                                      bool& complete) const;

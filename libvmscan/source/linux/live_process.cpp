@@ -55,7 +55,7 @@ void collect_system(const ProcDir& proc, MappedFiles& files, Facts& facts) {
   const std::string mounts = proc.read("mountinfo").value_or(std::string{});
   facts.memory_devices = parse_memory_devices(mounts);
   files.take_mounts(mounts);
-  if (facts.all_pages) files.take_shared_memory();
+  files.take_shared_memory();
   facts.lowest_mappable = system_number("/proc/sys/vm/mmap_min_addr");
   // stack_guard_gap= is a boot parameter that no file shows; 256 pages unless it was given (mm/mmap.c).
   facts.stack_guard_gap = 256 * facts.target.page_size;

@@ -80,7 +80,7 @@ class Walker {
   void run_small(const Task& task) {
     if (!read(task.range.begin, pages_in(task.range))) return;
     for (std::size_t index = task.first; index <= task.last; ++index) {
-      const Range range = mappings_[index].range;
+      const Range range = mappings_[index].range();
       if (!mappings_[index].skip) decode(index, range, (range.begin - task.range.begin) / options_.page_size);
     }
   }
@@ -232,12 +232,13 @@ bool presence_is_enough(const PageWalkMapping& mapping, const PageWalkOptions& o
 /// enough in RAM to be worth it: each part costs at least one look.
 void plan_large(const PageWalkMapping& mapping, std::size_t index, const PageWalkOptions& options,
                 std::vector<Task>& tasks) {
-  const std::uint64_t pages = mapping.range.size() / options.page_size;
+  const Range range = mapping.range();
+  const std::uint64_t pages = range.size() / options.page_size;
   const std::uint64_t parts = std::clamp<std::uint64_t>(options.resident_bytes / (min_task_pages * options.page_size),
                                                         1, max_tasks_per_mapping);
   const std::uint64_t step = std::max(min_task_pages, (pages / parts + 511) / 512 * 512) * options.page_size;
-  for (Address at = mapping.range.begin; at < mapping.range.end;) {
-    const Address end = mapping.range.end - at > step ? at + step : mapping.range.end;
+  for (Address at = range.begin; at < range.end;) {
+    const Address end = range.end - at > step ? at + step : range.end;
     tasks.push_back({{at, end}, index, index, true, presence_is_enough(mapping, options)});
     at = end;
   }
@@ -250,17 +251,18 @@ std::vector<Task> plan(const std::vector<PageWalkMapping>& mappings, const PageW
   for (std::size_t index = 0; index < mappings.size(); ++index) {
     const PageWalkMapping& mapping = mappings[index];
     if (mapping.skip) continue;
-    if (mapping.range.size() > large_pages * page_size) {
+    const Range range = mapping.range();
+    if (range.size() > large_pages * page_size) {
       plan_large(mapping, index, options, tasks);
       open = false;
       continue;
     }
     const bool presence = presence_is_enough(mapping, options);
     const bool near = open && tasks.back().presence == presence &&
-                      mapping.range.begin - tasks.back().range.end <= gap_pages * page_size &&
-                      mapping.range.end - tasks.back().range.begin <= window_pages * page_size;
-    if (!near) tasks.push_back({mapping.range, index, index, false, presence});
-    tasks.back().range.end = mapping.range.end;
+                      range.begin - tasks.back().range.end <= gap_pages * page_size &&
+                      range.end - tasks.back().range.begin <= window_pages * page_size;
+    if (!near) tasks.push_back({range, index, index, false, presence});
+    tasks.back().range.end = range.end;
     tasks.back().last = index;
     open = true;
   }
@@ -279,7 +281,6 @@ PageWalkResult walk_pages(const std::vector<PageWalkMapping>& mappings, const Pa
   };
   run_on_threads(options.threads, work);
   PageWalkResult all;
-  all.maybe_zero_bytes.resize(mappings.size());
   for (TaskResult& result : results) {
     for (const PageRun& run : result.runs) all.pages.append(run.range, run.condition);
     for (const auto& [index, bytes] : result.maybe_zero) all.maybe_zero_bytes[index] += bytes;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "libvmscan/model/facts.h"
@@ -21,19 +22,30 @@ struct PageWalkOptions {
   unsigned threads = 1;
 };
 
-/// What the walk needs to know of one mapping.
+/// What the walk needs to know of one mapping. There may be a hundred thousand: it is small.
 struct PageWalkMapping {
-  Range range;
-  bool shared = false;     // or made by the kernel
-  bool anonymous = false;  // private without a file
-  bool hugetlb = false;
-  bool skip = false;  // known to have no pages, or counted in another way
+  Address begin = 0;
+  std::uint64_t size : 60 = 0;
+  bool shared : 1 = false;     // or made by the kernel
+  bool anonymous : 1 = false;  // private without a file
+  bool hugetlb : 1 = false;
+  bool skip : 1 = false;  // known to have no pages, or counted in another way
+
+  /// Of all of it; addresses have 57 bits at most.
+  static PageWalkMapping over(Range range) {
+    PageWalkMapping all;
+    all.begin = range.begin;
+    all.size = range.size() & ((std::uint64_t{1} << 60) - 1);
+    return all;
+  }
+  Range range() const { return {begin, begin + size}; }
 };
 
 struct PageWalkResult {
   PageRuns pages;
-  /// Bytes in pages that may be the zero page, by mapping, when there is no PAGEMAP_SCAN to tell. They are in `pages`.
-  std::vector<std::uint64_t> maybe_zero_bytes;
+  /// Bytes in pages that may be the zero page, by the index of their mapping, when there is no PAGEMAP_SCAN to tell.
+  /// They are in `pages`.
+  std::map<std::size_t, std::uint64_t> maybe_zero_bytes;
   bool address_space_gone = false;  // the process ended or called exec meanwhile
   int error = 0;                    // errno of a read that failed for another reason; 0: none
 };

@@ -164,7 +164,7 @@ Result<std::vector<Range>> ProcessMemory::walked(int pagemap_fd, std::uint64_t p
   std::vector<PageWalkMapping> plan;
   std::uint64_t span = 0;
   for (const Range range : ranges) {
-    plan.push_back({.range = range, .shared = false, .anonymous = false, .hugetlb = false, .skip = false});
+    plan.push_back(PageWalkMapping::over(range));
     span += range.size();
   }
   const PageWalkOptions options{.pagemap_fd = pagemap_fd,
