@@ -2,7 +2,8 @@
 //   tcache_perthread_struct { counts[bins]; tcache_entry *entries[bins]; }   counts of 1 byte (2.26) or 2 (2.30)
 // Both are lists of blocks, singly linked through their first word; since 2.32 that word is the next address XOR its
 // own address >> 12 ("safe linking"). A cache is believed when a thread's static TLS points to it, or when all of its
-// lists are what they should be.
+// lists are what they should be. A thread that runs takes blocks from its lists and gives them back: a list that was in
+// motion is looked at again.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -18,6 +19,8 @@ constexpr std::size_t tls_bytes = 64 << 10;            // of static TLS, looked 
 constexpr std::uint64_t most_in_thread_list = 0xffff;  // counted in 16 bits
 constexpr std::size_t most_in_list = 1 << 24, most_pointers = 1 << 20;
 constexpr std::size_t lists_at_once = 64;
+constexpr std::size_t most_moving_lists = 4;       // of a cache: its thread takes blocks and gives them back meanwhile
+constexpr int most_looks = 8;                      // at a list in motion
 constexpr std::size_t most_fast_chunks = 1 << 22;  // noted for a walk along free pages
 
 struct CacheLayout {
@@ -118,6 +121,13 @@ class Settler {
     return found;
   }
 
+  /// What stands at the beginning of a block in a list.
+  struct Link {
+    Address chunk = 0;
+    std::uint64_t size = 0, next = 0;  // next as it stands there
+    bool read = false;
+  };
+
   /// The block as a cache: its layout, and its bytes behind the header.
   struct Cache {
     const CacheLayout* layout = nullptr;
@@ -140,57 +150,101 @@ class Settler {
       take(heaps_[place->heap], {chunk, chunk + cache.layout->chunk_size}, std::nullopt);
       heaps_[place->heap].overhead += cache.layout->chunk_size;
     }
-    for (std::size_t bin = 0; bin < cache.layout->bins; ++bin)
-      if (const Address first = entry_of(*cache.layout, walk_.memory, cache.bytes, bin); first != 0)
+    const std::uint64_t places = places_of(cache);
+    for (std::size_t bin = 0; bin < cache.layout->bins; ++bin) {
+      const Address first = entry_of(*cache.layout, walk_.memory, cache.bytes, bin);
+      const auto moving = fits(cache, bin, places) ? std::nullopt : caught(chunk, bin, places);
+      if (moving)
+        for (const Link& link : *moving) take_cached(link);
+      else if (first != 0)
         add_list({.at = first, .into = layout_.header(), .what = "thread cache"});
+    }
   }
 
-  /// Whether every list is as long as its count says and has blocks of its size only. `empty`: all may be empty.
-  bool consistent(Address chunk, bool empty) {
+  void take_cached(const Link& link) {
+    const Place* place = place_of(link.chunk);
+    if (place == nullptr) return;
+    take(heaps_[place->heap], {link.chunk, link.chunk + link.size}, BlockState::Cached);
+    remember(link.chunk, link.size);
+  }
+
+  /// Whether every list is as long as its count says and has blocks of its size only. `thread_points_to_it`: all may be
+  /// empty, and a few may be in motion.
+  bool consistent(Address chunk, bool thread_points_to_it) {
     const Cache cache = read_cache(chunk);
     if (cache.layout == nullptr) return false;
-    const CacheLayout& layout = *cache.layout;
+    const std::uint64_t places = places_of(cache);
     bool any = false;
-    std::optional<std::uint64_t> places;  // of each list
-    for (std::size_t bin = 0; bin < layout.bins; ++bin) {
-      const std::uint64_t count = count_of(layout, cache.bytes, bin);
-      const Address mem = entry_of(layout, walk_.memory, cache.bytes, bin);
-      any |= mem != 0;
-      if (layout.counts_entries && (count == 0) != (mem == 0)) return false;
-      const std::uint64_t size = bin < small_bins ? layout_.least_chunk() + bin * layout_.alignment : 0;
-      const auto length = length_of_list(mem, size, layout.counts_entries ? count : most_in_thread_list);
-      if (!length || (layout.counts_entries && *length != count)) return false;
-      if (!layout.counts_entries && places.value_or(count + *length) != count + *length) return false;
-      places = count + *length;
+    std::size_t moving = 0;
+    for (std::size_t bin = 0; bin < cache.layout->bins; ++bin) {
+      any |= entry_of(*cache.layout, walk_.memory, cache.bytes, bin) != 0;
+      if (fits(cache, bin, places)) continue;
+      if (!live() || ++moving > most_moving_lists) return false;
+      if (!thread_points_to_it && !caught(chunk, bin, places)) return false;
     }
-    return any || empty;
+    return any || thread_points_to_it;
   }
 
-  /// Of a list of blocks of `size` bytes (0: of any); nothing when something is wrong with it, or it is longer than
-  /// `most`.
-  std::optional<std::uint64_t> length_of_list(Address mem, std::uint64_t size, std::uint64_t most) {
-    std::uint64_t length = 0;
-    for (; mem != 0; ++length) {
+  bool live() const { return walk_.memory.facts().target.kind == TargetKind::Process; }
+
+  /// Of each list, used or not, where the cache counts those that are left: what most lists say.
+  std::uint64_t places_of(const Cache& cache) {
+    if (cache.layout->counts_entries) return 0;
+    std::map<std::uint64_t, std::size_t> votes;
+    for (std::size_t bin = 0; bin < cache.layout->bins; ++bin)
+      if (const auto blocks = blocks_of(cache, bin, Links::Noted))
+        ++votes[count_of(*cache.layout, cache.bytes, bin) + blocks->size()];
+    const auto most = std::ranges::max_element(votes, {}, [](const auto& each) { return each.second; });
+    return most == votes.end() ? 0 : most->first;
+  }
+
+  bool fits(const Cache& cache, std::size_t bin, std::uint64_t places) {
+    return has_length(cache, bin, places, blocks_of(cache, bin, Links::Noted));
+  }
+
+  bool has_length(const Cache& cache, std::size_t bin, std::uint64_t places,
+                  const std::optional<std::vector<Link>>& blocks) const {
+    const std::uint64_t count = count_of(*cache.layout, cache.bytes, bin);
+    return blocks && (cache.layout->counts_entries ? blocks->size() == count : blocks->size() + count == places);
+  }
+
+  /// The blocks of a list that its thread changes all the time, as one look found it in order.
+  std::optional<std::vector<Link>> caught(Address chunk, std::size_t bin, std::uint64_t places) {
+    for (int look = 0; look < most_looks && live(); ++look) {
+      const Cache cache = read_cache(chunk);
+      if (cache.layout == nullptr) return std::nullopt;
+      auto blocks = blocks_of(cache, bin, Links::Now);
+      if (has_length(cache, bin, places, blocks)) return blocks;
+    }
+    return std::nullopt;
+  }
+
+  enum class Links : bool { Now, Noted };  // as they stand now, or as the walk has noted them
+
+  /// Of one list; nothing when something is wrong with it, or it is longer than its count.
+  std::optional<std::vector<Link>> blocks_of(const Cache& cache, std::size_t bin, Links links) {
+    const CacheLayout& layout = *cache.layout;
+    const std::uint64_t size = bin < small_bins ? layout_.least_chunk() + bin * layout_.alignment : 0;
+    const std::uint64_t most = layout.counts_entries ? count_of(layout, cache.bytes, bin) : most_in_thread_list;
+    std::vector<Link> blocks;
+    for (Address mem = entry_of(layout, walk_.memory, cache.bytes, bin); mem != 0;) {
       const Address chunk = mem - layout_.header();
-      if (!layout_.aligned(chunk) || place_of(chunk) == nullptr || length >= most) return std::nullopt;
-      const Link link = read_link(chunk);
-      if (size != 0 && link.size != size) return std::nullopt;
-      const auto following = next(link, layout_.header());
+      if (!layout_.aligned(chunk) || place_of(chunk) == nullptr || blocks.size() >= most) return std::nullopt;
+      const Link link = links == Links::Noted ? read_link(chunk) : read_link_now(chunk);
+      const auto following = size == 0 || link.size == size ? next(link, layout_.header()) : std::nullopt;
       if (!following) return std::nullopt;
+      blocks.push_back(link);
       mem = *following;
     }
-    return length;
+    return blocks;
   }
 
-  /// What stands at the beginning of a block in a list.
-  struct Link {
-    Address chunk = 0;
-    std::uint64_t size = 0, next = 0;  // next as it stands there
-    bool read = false;
-  };
   Link read_link(Address chunk) const {
     if (const auto noted = walk_.links.find(chunk))
       return {.chunk = chunk, .size = noted->size, .next = noted->next, .read = true};
+    return read_link_now(chunk);
+  }
+  Link read_link_now(Address chunk) const {
     std::array<std::byte, 16> buffer;
     const auto bytes = std::span(buffer).first(2 * word_);
     Link link{.chunk = chunk};
@@ -306,12 +360,13 @@ std::uint64_t sizes_of_thread_caches(std::size_t word) {
 bool may_be_thread_cache(const GlibcWalk& walk, std::uint64_t size, std::span<const std::byte> bytes) {
   const CacheLayout* layout = layout_of_cache(walk.memory.word_bytes(), size);
   if (layout == nullptr || bytes.empty()) return layout != nullptr;
+  std::size_t moving = 0;
   for (std::size_t bin = 0; bin < layout->bins; ++bin) {
     const Address entry = entry_of(*layout, walk.memory, bytes, bin);
     if (entry != 0 && !walk.heaps.contains(entry)) return false;
-    if (layout->counts_entries && (count_of(*layout, bytes, bin) == 0) != (entry == 0)) return false;
+    if (layout->counts_entries && (count_of(*layout, bytes, bin) == 0) != (entry == 0)) ++moving;
   }
-  return true;
+  return moving <= (walk.memory.facts().target.kind == TargetKind::Process ? most_moving_lists : 0);
 }
 
 void settle_glibc_caches(GlibcWalk& walk, std::vector<HeapTotals>& heaps) {

@@ -124,6 +124,15 @@ class Heap(unittest.TestCase):
         arenas = self.check("blocks_32")
         self.assertGreater(len(arenas[1]["ranges"]), 1)
 
+    def test_the_cache_of_a_thread_that_uses_it(self):
+        """Of glibc 2.26 and later; two lists are in motion all the time."""
+        with vmscan.start("busy_cache") as target:
+            kept, busy = target["cache"].number("kept"), target["cache"].number("busy")
+            for _ in range(12):
+                [arena] = [each for each in heap(target.pid)["heaps"] if each["name"] == "arena 1"]
+                self.assertIn(arena["cached_blocks"], range(kept, kept + busy + 1))
+                self.assertLessEqual(arena["live_blocks"], busy)
+
     def test_the_blocks_of_one_size(self):
         with vmscan.start("blocks", 2, 2000) as target:
             target.step()
