@@ -64,8 +64,29 @@ std::shared_ptr<const GlibcHeaps> find_glibc(const TargetMemory& memory, std::ui
   return std::make_shared<const GlibcHeaps>(find_glibc_heaps(memory, {.bytes = most_bytes}));
 }
 
-void add_jemalloc(PageCache& cache, std::vector<HeapPart>& parts) {
-  const JemallocHeaps found = find_jemalloc(cache);
+/// Whether its own library is loaded: a sign that it is there, where its structures do not say so.
+bool library_loaded(const TargetMemory& memory, std::string_view allocator) {
+  return std::ranges::any_of(memory.mappings(), [&](const Mapping& mapping) {
+    return mapping.execute && file_name(mapping.path).starts_with(fmt::format("lib{}", allocator));
+  });
+}
+
+/// Structures of a process that runs may be in motion: where there must be some, they are looked at again.
+template <class Find>
+auto find_in_motion(const TargetMemory& memory, std::string_view allocator, Find find) {
+  constexpr int most_looks = 3;
+  auto found = find();
+  const bool again = found.root == 0 && memory.facts().target.kind == TargetKind::Process;
+  for (int look = 1; look < most_looks && again && found.root == 0 && library_loaded(memory, allocator); ++look)
+    found = find();
+  return found;
+}
+
+void add_jemalloc(const TargetMemory& memory, std::vector<HeapPart>& parts) {
+  const JemallocHeaps found = find_in_motion(memory, "jemalloc", [&] {
+    PageCache cache(memory);
+    return find_jemalloc(cache);
+  });
   const std::string evidence = fmt::format("jemalloc's tree of extents at {:#x}", found.root);
   add_ranges(ranges_of(found.extents), "jemalloc", evidence, parts);
   add_ranges(found.metadata, "jemalloc metadata", evidence, parts);
@@ -90,8 +111,11 @@ void add_mimalloc(const TargetMemory& memory, std::vector<HeapPart>& parts) {
     add_ranges({arena}, "mimalloc", fmt::format("mi_arena_t at {:#x}", arena.begin), parts);
 }
 
-void add_tcmalloc(PageCache& cache, std::vector<HeapPart>& parts) {
-  const TcmallocHeaps found = find_tcmalloc(cache);
+void add_tcmalloc(const TargetMemory& memory, std::vector<HeapPart>& parts) {
+  const TcmallocHeaps found = find_in_motion(memory, "tcmalloc", [&] {
+    PageCache cache(memory);
+    return find_tcmalloc(cache);
+  });
   const std::string evidence = fmt::format("tcmalloc's page map at {:#x}", found.root);
   add_ranges(ranges_of(found.spans), "tcmalloc", evidence, parts);
   add_ranges(found.metadata, "tcmalloc metadata", evidence, parts);
@@ -117,14 +141,40 @@ struct Others {
   std::vector<Range> loader;
 };
 
+/// Whether private memory can be read at all: a core may hold none of it.
+bool any_contents(const TargetMemory& memory) {
+  constexpr int most_tries = 64;
+  int tries = 0;
+  for (const Mapping& mapping : memory.mappings()) {
+    if (mapping.inode != 0 || mapping.shared || !mapping.read || !mapping.write) continue;
+    std::byte byte{};
+    const std::vector<Range> runs = memory.readable(mapping.range);
+    if (!runs.empty() && memory.read(runs.front().begin, {&byte, 1}) == 1) return true;
+    if (++tries == most_tries) break;
+  }
+  return false;
+}
+
+/// Of a version that is not known, perhaps. Not told where another one was found, which the program may use instead.
+void tell_not_understood(const TargetMemory& memory, std::vector<HeapShortfall>& shortfalls) {
+  for (const std::string_view allocator : {"jemalloc", "mimalloc", "tcmalloc"})
+    if (library_loaded(memory, allocator) && any_contents(memory))
+      shortfalls.push_back({.allocator = std::string(allocator),
+                            .reason = HeapShortfall::Reason::NotUnderstood,
+                            .blocks = {},
+                            .bytes = {}});
+}
+
 Others find_others(const TargetMemory& memory) {
   Others found;
-  PageCache cache(memory);
-  add_jemalloc(cache, found.parts);
+  add_jemalloc(memory, found.parts);
   add_mallocng(memory, found.parts, found.shortfalls);
   add_mimalloc(memory, found.parts);
-  add_tcmalloc(cache, found.parts);
-  if (found.parts.empty()) found.bump = find_musl_bump(memory);
+  add_tcmalloc(memory, found.parts);
+  if (found.parts.empty()) {
+    tell_not_understood(memory, found.shortfalls);
+    found.bump = find_musl_bump(memory);
+  }
   found.loader = find_loader_data(memory);
   return found;
 }
@@ -175,20 +225,6 @@ void tell_swapped(Facts& facts, std::vector<HeapShortfall>& shortfalls) {
                           .reason = HeapShortfall::Reason::SwappedOut,
                           .blocks = {},
                           .bytes = {}});
-}
-
-/// Whether private memory can be read at all: a core may hold none of it.
-bool any_contents(const TargetMemory& memory) {
-  constexpr int most_tries = 64;
-  int tries = 0;
-  for (const Mapping& mapping : memory.mappings()) {
-    if (mapping.inode != 0 || mapping.shared || !mapping.read || !mapping.write) continue;
-    std::byte byte{};
-    const std::vector<Range> runs = memory.readable(mapping.range);
-    if (!runs.empty() && memory.read(runs.front().begin, {&byte, 1}) == 1) return true;
-    if (++tries == most_tries) break;
-  }
-  return false;
 }
 
 }  // namespace

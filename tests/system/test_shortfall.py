@@ -5,6 +5,7 @@ The truth is what the program did to its own blocks (tests/programs/lost_block.c
 
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -92,6 +93,18 @@ class OtherAllocators(programs.StartsPrograms):
             with self.subTest(allocator), vmscan.start("lost_block", 3, prefix=programs.preload(allocator)) as target:
                 for _ in range(LOOKS // 2):
                     self.assertEqual(missing(document("heap", "--json", target.pid)), [])
+
+    def test_a_library_whose_heap_is_not_found(self):
+        """Here by the name alone, as of a version that nobody knows."""
+        with tempfile.TemporaryDirectory(prefix="vmscan-shortfall-", dir="/var/tmp") as home:
+            library = pathlib.Path(home, "libjemalloc.so.9")
+            shutil.copy(next(pathlib.Path("/usr/lib").glob("*-linux-gnu/libm.so.6")), library)
+            with vmscan.start("stacks", prefix=["env", f"LD_PRELOAD={library}"]) as target:
+                found = document("summary", "--json", target.pid)
+                self.assertEqual(missing(found), [("jemalloc", "not_understood", None, None)])
+                self.assertEqual(run("summary", target.pid, "--strict").returncode, PARTIAL)
+                gated = run("diff", target.pid, "--after", "0s", "--fail-on", "heap.private_ws > +1GiB")
+                self.assertEqual(gated.returncode, UNKNOWN, gated.stderr)
 
 
 if __name__ == "__main__":
