@@ -33,6 +33,7 @@ std::uint64_t budget_for(std::uint64_t bytes) {
 TargetMemory::TargetMemory(const Facts& facts, const MemoryReader& reader)
     : facts_(facts), reader_(reader), word_bytes_(facts.target.pointer_bits == 32U ? 4 : 8), budget_(least_budget) {
   mappings_.reserve(facts.mappings.size());
+  mappings_.reserve(facts.mappings.size());
   for (const Mapping& mapping : facts.mappings)
     if (!mapping.range.empty()) mappings_.push_back(&mapping);
   const auto by_address = [](const Mapping* a, const Mapping* b) { return a->range.begin < b->range.begin; };

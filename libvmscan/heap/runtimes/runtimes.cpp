@@ -36,16 +36,13 @@ void keep_apart(std::vector<RuntimePart>& parts) {
 RuntimeScan::RuntimeScan(const TargetMemory& target) : memory(target), images(loaded_images(target)) {
   exported.reserve(images.size());
   for (const LoadedImage& image : images) exported.emplace_back(target, image);
-  for (const Mapping& mapping : target.mappings())
-    if (mapping.inode == 0 && !mapping.shared && mapping.path.empty()) reservations_.push_back(mapping.range);
-  std::size_t last = 0;
-  for (std::size_t i = 1; i < reservations_.size(); ++i) {
-    if (reservations_[i].begin <= reservations_[last].end)
-      reservations_[last].end = std::max(reservations_[last].end, reservations_[i].end);
+  for (const Mapping& mapping : target.mappings()) {
+    if (mapping.inode != 0 || mapping.shared || !mapping.path.empty()) continue;
+    if (!reservations_.empty() && mapping.range.begin <= reservations_.back().end)
+      reservations_.back().end = std::max(reservations_.back().end, mapping.range.end);
     else
-      reservations_[++last] = reservations_[i];
+      reservations_.push_back(mapping.range);
   }
-  if (!reservations_.empty()) reservations_.resize(last + 1);
 }
 
 Range RuntimeScan::reservation_with(Address address) const {

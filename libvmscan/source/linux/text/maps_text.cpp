@@ -127,7 +127,7 @@ Result<Mapping> parse_maps_line(std::string_view line) {
 void MapsParser::add(std::string_view line) {
   // A map that is long may be as long as the system allows (vm.max_map_count): what is not touched of the room for it
   // takes no memory, and nothing is moved again and again.
-  constexpr std::size_t long_map = 4096, usual_limit = 65530;
+  constexpr std::size_t long_map = 1024, usual_limit = 65530;
   std::vector<Mapping>& mappings = map_.mappings;
   if (mappings.size() == long_map) mappings.reserve(usual_limit);
   ++lines_;
