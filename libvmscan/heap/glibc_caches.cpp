@@ -179,8 +179,7 @@ class Settler {
     for (std::size_t bin = 0; bin < cache.layout->bins; ++bin) {
       any |= entry_of(*cache.layout, walk_.memory, cache.bytes, bin) != 0;
       if (fits(cache, bin, places)) continue;
-      if (!live() || ++moving > most_moving_lists) return false;
-      if (!thread_points_to_it && !caught(chunk, bin, places)) return false;
+      if (!live() || !thread_points_to_it || ++moving > most_moving_lists) return false;
     }
     return any || thread_points_to_it;
   }
@@ -360,13 +359,18 @@ std::uint64_t sizes_of_thread_caches(std::size_t word) {
 bool may_be_thread_cache(const GlibcWalk& walk, std::uint64_t size, std::span<const std::byte> bytes) {
   const CacheLayout* layout = layout_of_cache(walk.memory.word_bytes(), size);
   if (layout == nullptr || bytes.empty()) return layout != nullptr;
-  std::size_t moving = 0;
+  const bool live = walk.memory.facts().target.kind == TargetKind::Process;
+  std::size_t used = 0, moving = 0;
   for (std::size_t bin = 0; bin < layout->bins; ++bin) {
     const Address entry = entry_of(*layout, walk.memory, bytes, bin);
     if (entry != 0 && !walk.heaps.contains(entry)) return false;
-    if (layout->counts_entries && (count_of(*layout, bytes, bin) == 0) != (entry == 0)) ++moving;
+    if (!layout->counts_entries) continue;
+    const bool counted = count_of(*layout, bytes, bin) != 0;
+    used += counted && entry != 0;
+    moving += counted != (entry != 0);
+    if (moving > (live ? most_moving_lists : 0)) return false;
   }
-  return moving <= (walk.memory.facts().target.kind == TargetKind::Process ? most_moving_lists : 0);
+  return moving == 0 || used > 0;  // a number in an empty block is no list in motion
 }
 
 void settle_glibc_caches(GlibcWalk& walk, std::vector<HeapTotals>& heaps) {
