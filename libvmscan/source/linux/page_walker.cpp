@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::size_t window_pages = 2048;         // one read: 16 KiB of entries, which stay in a cache
 constexpr std::size_t first_window_pages = 512;    // behind a hole: one page table
+constexpr std::size_t presence_pages = 8192;       // one scan: the kernel holds the target's lock for as long
 constexpr std::size_t large_pages = window_pages;  // mappings with more are walked on their own
 constexpr std::size_t gap_pages = 256;             // holes between small mappings that one read goes over
 constexpr std::size_t sparse_factor = 8;           // fewer than one page in eight in use: look for the next one
@@ -112,7 +113,8 @@ class Walker {
   bool run_presence(const Task& task) {
     std::array<scan::PageRegion, 512> found{};
     for (Address at = task.range.begin; at < task.range.end && !failed();) {
-      const auto step = scan_.find({at, task.range.end}, scan::present | scan::swapped, 0, found, scan::zero_page);
+      const auto step =
+          scan_.find({at, task.range.end}, scan::present | scan::swapped, presence_pages, found, scan::zero_page);
       if (!step) return false;
       for (const scan::PageRegion& region : std::span(found).first(step->regions)) {
         if (region.categories & scan::present)
