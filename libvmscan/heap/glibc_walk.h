@@ -96,11 +96,11 @@ WalkedStretch walk_stretch(const GlibcWalk& walk, const HeapStretch& stretch);
 /// Walks all heaps, on several threads; adds to `walk`. Returns one entry for each arena. (glibc_stretches.cpp)
 std::vector<HeapTotals> walk_arenas(GlibcWalk& walk);
 
-/// For GlibcWalk::cache_sizes. (glibc_caches.cpp)
+/// For GlibcWalk::cache_sizes. (glibc_thread_caches.cpp)
 std::uint64_t sizes_of_thread_caches(std::size_t word);
 
 /// Whether a chunk of this size may hold a tcache_perthread_struct, as far as `bytes` say, which are what it has behind
-/// its header; empty: not known. (glibc_caches.cpp)
+/// its header; empty: not known. (glibc_thread_caches.cpp)
 bool may_be_thread_cache(const GlibcWalk& walk, std::uint64_t size, std::span<const std::byte> bytes);
 
 /// Takes the chunks in thread caches and fast bins out of the live ones (glibc_caches.cpp). `heaps` has one entry for

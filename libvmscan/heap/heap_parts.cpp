@@ -71,22 +71,8 @@ bool library_loaded(const TargetMemory& memory, std::string_view allocator) {
   });
 }
 
-/// Structures of a process that runs may be in motion: where there must be some, they are looked at again.
-template <class Find>
-auto find_in_motion(const TargetMemory& memory, std::string_view allocator, Find find) {
-  constexpr int most_looks = 3;
-  auto found = find();
-  const bool again = found.root == 0 && memory.facts().target.kind == TargetKind::Process;
-  for (int look = 1; look < most_looks && again && found.root == 0 && library_loaded(memory, allocator); ++look)
-    found = find();
-  return found;
-}
-
-void add_jemalloc(const TargetMemory& memory, std::vector<HeapPart>& parts) {
-  const JemallocHeaps found = find_in_motion(memory, "jemalloc", [&] {
-    PageCache cache(memory);
-    return find_jemalloc(cache);
-  });
+void add_jemalloc(PageCache& cache, std::vector<HeapPart>& parts) {
+  const JemallocHeaps found = find_jemalloc(cache);
   const std::string evidence = fmt::format("jemalloc's tree of extents at {:#x}", found.root);
   add_ranges(ranges_of(found.extents), "jemalloc", evidence, parts);
   add_ranges(found.metadata, "jemalloc metadata", evidence, parts);
@@ -111,11 +97,8 @@ void add_mimalloc(const TargetMemory& memory, std::vector<HeapPart>& parts) {
     add_ranges({arena}, "mimalloc", fmt::format("mi_arena_t at {:#x}", arena.begin), parts);
 }
 
-void add_tcmalloc(const TargetMemory& memory, std::vector<HeapPart>& parts) {
-  const TcmallocHeaps found = find_in_motion(memory, "tcmalloc", [&] {
-    PageCache cache(memory);
-    return find_tcmalloc(cache);
-  });
+void add_tcmalloc(PageCache& cache, std::vector<HeapPart>& parts) {
+  const TcmallocHeaps found = find_tcmalloc(cache);
   const std::string evidence = fmt::format("tcmalloc's page map at {:#x}", found.root);
   add_ranges(ranges_of(found.spans), "tcmalloc", evidence, parts);
   add_ranges(found.metadata, "tcmalloc metadata", evidence, parts);
@@ -155,7 +138,8 @@ bool any_contents(const TargetMemory& memory) {
   return false;
 }
 
-/// Of a version that is not known, perhaps. Not told where another one was found, which the program may use instead.
+/// Of a version that is not known, or in motion while it was looked at. Not told where another one was found, which the
+/// program may use instead.
 void tell_not_understood(const TargetMemory& memory, std::vector<HeapShortfall>& shortfalls) {
   for (const std::string_view allocator : {"jemalloc", "mimalloc", "tcmalloc"})
     if (library_loaded(memory, allocator) && any_contents(memory))
@@ -167,10 +151,11 @@ void tell_not_understood(const TargetMemory& memory, std::vector<HeapShortfall>&
 
 Others find_others(const TargetMemory& memory) {
   Others found;
-  add_jemalloc(memory, found.parts);
+  PageCache cache(memory);
+  add_jemalloc(cache, found.parts);
   add_mallocng(memory, found.parts, found.shortfalls);
   add_mimalloc(memory, found.parts);
-  add_tcmalloc(memory, found.parts);
+  add_tcmalloc(cache, found.parts);
   if (found.parts.empty()) {
     tell_not_understood(memory, found.shortfalls);
     found.bump = find_musl_bump(memory);

@@ -135,6 +135,10 @@ class Finder {
     return root;
   }
 
+  /// The extents of a process that maps and unmaps all the time may be others than its map was.
+  bool live() const { return memory_.facts().target.kind == TargetKind::Process; }
+  std::size_t most_wrong(std::size_t seen) const { return live() ? 6 + seen / 2 : 2 + seen / 10; }
+
   /// The root, if `place` holds its pointer to a leaf, or to a node that has a leaf as its `number`: the first extents
   /// in it tell which pointer of the root's it is.
   Address root_of(Range data, Address place, std::uint64_t number, Address leaf) {
@@ -155,15 +159,16 @@ class Finder {
             const auto index = (at + i - leaf) / tree_.entry_bytes;
             if (!judge(data, place, number, index, raw, root, proof, doubt)) ++wrong;
             // Extents that nobody uses, which may be the first thousand, prove nothing.
-            if (++seen >= most_tried_entries || wrong > 2 + seen / 10) return false;
+            if (++seen >= most_tried_entries || wrong > most_wrong(seen)) return false;
             if (*std::max_element(proof.begin(), proof.end()) >= enough_proof) return false;
           }
           return true;
         },
         small_piece);
-    if (root == 0 || wrong * 10 > seen) return 0;
     const auto best = static_cast<std::size_t>(std::max_element(proof.begin(), proof.end()) - proof.begin());
-    if (proof[best] < 2 || proof[best] <= doubt[best]) return 0;
+    const bool much_wrong = wrong * 10 > seen;
+    if (root == 0 || (much_wrong && !(live() && wrong * 2 <= seen))) return 0;
+    if (proof[best] < (much_wrong ? 4U : 2U) || proof[best] <= doubt[best]) return 0;
     layout_ = layouts[best];
     return root;
   }

@@ -21,15 +21,21 @@ inline bool possible_leaf(const TargetMemory& memory, Address leaf, std::uint64_
   return leaf % alignment == 0 && range && memory.writable(leaf) && memory.mapped(*range);
 }
 
-/// False when the first word that is not 0 in the first page of what may be a leaf cannot stand there: most pointers
-/// lead to something else, and are told apart by that without reading more.
+/// False when the first word that is not 0 in the first page of what may be a leaf cannot stand there, of a process
+/// that runs meanwhile the first four: most pointers lead to something else, and are told apart by that without reading
+/// more.
 template <class Plausible>
 bool begins_like_leaf(PageCache& cache, Address leaf, Plausible plausible) {
   const std::uint64_t page_bytes = cache.memory().page_bytes();
   const auto bytes = cache.at(leaf, static_cast<std::size_t>(page_bytes - leaf % page_bytes));
-  for (std::size_t i = 0; i + 8 <= bytes.size(); i += 8)
-    if (const std::uint64_t word = cache.memory().word_at(bytes, i); word != 0) return plausible(i / 8, word);
-  return true;
+  const std::size_t most = cache.memory().facts().target.kind == TargetKind::Process ? 4 : 1;
+  std::size_t refused = 0;
+  for (std::size_t i = 0; i + 8 <= bytes.size() && refused < most; i += 8)
+    if (const std::uint64_t word = cache.memory().word_at(bytes, i); word != 0) {
+      if (plausible(i / 8, word)) return true;
+      ++refused;
+    }
+  return refused == 0;
 }
 
 /// How many words of a root may not be 0 within a page of it. A root is a large array, of which a process uses one word

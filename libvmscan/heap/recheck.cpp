@@ -12,7 +12,7 @@ constexpr std::uint64_t changes_each = 3;
 
 bool passes(const HeapShortfall& shortfall) {
   using Reason = HeapShortfall::Reason;
-  return (shortfall.reason == Reason::NotFound || shortfall.reason == Reason::NotUnderstood) && shortfall.bytes.known();
+  return shortfall.reason == Reason::NotUnderstood || (shortfall.reason == Reason::NotFound && shortfall.bytes.known());
 }
 
 /// Where private memory without a file begins and ends, and with which rights.
@@ -66,7 +66,7 @@ std::vector<HeapShortfall> standing(const std::vector<HeapShortfall>& first, con
       if (shortfall.reason == HeapShortfall::Reason::NotUnderstood && shortfall.bytes != before->bytes) continue;
       shortfall.bytes = smaller(shortfall.bytes, before->bytes);
       shortfall.blocks = smaller(shortfall.blocks, before->blocks);
-      if (*shortfall.bytes / changes_each <= changed) continue;
+      if (shortfall.bytes && *shortfall.bytes / changes_each <= changed) continue;
     }
     result.push_back(std::move(shortfall));
   }

@@ -44,6 +44,9 @@ class Finder {
   Address root_of(Range data, Address place, Address leaf) {
     Address root = 0;
     std::size_t good = 0, bad = 0;  // entries of spans that were joined stay behind
+    // The spans of a process that maps and unmaps all the time may be others than its map was.
+    const bool live = memory_.facts().target.kind == TargetKind::Process;
+    const std::size_t slack = live ? 6 : 0;
     const auto fits = [&](Address span, std::uint64_t index) {
       const auto range = pages_of(span);
       const std::uint64_t number = range ? range->begin / page_bytes / leaf_words : 0;
@@ -57,13 +60,14 @@ class Finder {
         memory_, {leaf, leaf + leaf_bytes},
         [&](Address at, std::span<const std::byte> bytes) {
           tried_bytes_ += bytes.size();
-          for (std::size_t i = 0; i + 8 <= bytes.size() && good < enough_proof && bad <= good; i += 8)
+          for (std::size_t i = 0; i + 8 <= bytes.size() && good < enough_proof && bad <= good + slack; i += 8)
             if (const Address span = memory_.word_at(bytes, i); span != 0)
               ++(fits(span, (at + i - leaf) / 8) ? good : bad);
-          return tried_bytes_ <= most_tried_bytes && good < enough_proof && bad <= good;
+          return tried_bytes_ <= most_tried_bytes && good < enough_proof && bad <= good + slack;
         },
         small_piece);
-    return good >= least_proof && bad <= good / 2 ? root : 0;
+    const bool proved = bad <= good / 2 ? good >= least_proof : live && bad <= good && good >= 2 * least_proof;
+    return proved ? root : 0;
   }
 
   /// The memory of what may be a span.

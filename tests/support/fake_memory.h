@@ -79,6 +79,8 @@ class FakeMemory : public MemoryReader {
     return parts;
   }
 
+  Result<std::vector<Range>> do_stored(std::span<const Range> ranges) const override { return do_present(ranges); }
+
   std::optional<FileBytes> do_mapped_file(const Mapping& mapping) const override {
     return mapping.inode != 0 ? file : std::nullopt;
   }

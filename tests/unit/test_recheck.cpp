@@ -62,6 +62,15 @@ TEST_CASE("broken structures stand when they are the same each time") {
   CHECK(standing({broken}, {other}, 0).empty());
 }
 
+TEST_CASE("structures that are not known at all may be in motion: they stand when no look understood them") {
+  HeapShortfall unknown{.allocator = "jemalloc", .blocks = {}, .bytes = {}};
+  unknown.reason = HeapShortfall::Reason::NotUnderstood;
+  CHECK(may_pass({unknown}));
+  CHECK(standing({unknown}, {unknown}, 1 << 20) == std::vector{unknown});
+  CHECK(standing({unknown}, {}, 0).empty());
+  CHECK(standing({}, {unknown}, 0).empty());
+}
+
 TEST_CASE("what does not pass stays as the last look has it, and needs no other") {
   HeapShortfall swapped = missing(1, 0x1000), unknown{.allocator = "musl", .blocks = {}, .bytes = {}};
   swapped.reason = HeapShortfall::Reason::SwappedOut;

@@ -9,6 +9,7 @@
 #include "libvmscan/source/elf/core_notes.h"
 #include "libvmscan/source/elf/elf_layout.h"
 #include "libvmscan/source/little_endian.h"
+#include "libvmscan/source/repeated_bytes.h"
 
 namespace vmscan {
 namespace {
@@ -138,19 +139,6 @@ void drop_front(CoreSegment& segment, std::uint64_t bytes) {
   segment.held -= std::min(bytes, segment.held);
 }
 void drop_front(CoreFileMapping& mapping, std::uint64_t bytes) { mapping.offset += bytes; }
-
-/// Each byte of a core is one byte of the process: headers that lead to the same bytes again and again would make a
-/// small file as large as one likes. Returns how many bytes are too many.
-std::uint64_t drop_repeated(std::vector<CoreSegment>& segments, std::uint64_t file_bytes) {
-  Bytes dropped = 0;
-  for (CoreSegment& segment : segments) {
-    const std::uint64_t held = std::min(segment.held, file_bytes);
-    dropped += segment.held - held;
-    segment.held = held;
-    file_bytes -= held;
-  }
-  return *dropped;
-}
 
 }  // namespace
 

@@ -8,6 +8,7 @@
 #include "libvmscan/model/range_list.h"
 #include "libvmscan/source/little_endian.h"
 #include "libvmscan/source/minidump/minidump_parts.h"
+#include "libvmscan/source/repeated_bytes.h"
 
 namespace vmscan {
 namespace {
@@ -109,19 +110,6 @@ std::size_t settle_memory(DumpReading& reading) {
   memory.insert(memory.end(), reading.stacks.begin(), reading.stacks.end());
   untangle(memory, drop_front);
   return overlaps;
-}
-
-/// Each byte of a dump is one byte of the process, or records that lead to the same bytes would make a small file as
-/// large as one likes. Returns how many bytes are too many.
-std::uint64_t drop_repeated(std::vector<DumpedMemory>& memory, std::uint64_t file_bytes) {
-  Bytes dropped = 0;
-  for (DumpedMemory& piece : memory) {
-    const std::uint64_t held = std::min(piece.held, file_bytes);
-    dropped += piece.held - held;
-    piece.held = held;
-    file_bytes -= held;
-  }
-  return *dropped;
 }
 
 }  // namespace
