@@ -46,10 +46,10 @@ std::string threshold_sentence(Bytes raised, Units units) {
 /// "300 ended threads were not joined: …"
 std::string unjoined_sentence(const Advice& advice, Units units) {
   const bool one = advice.threads == 1;
-  return fmt::format("{} {} not joined: {} of {}{}, {} lost until pthread_join, or pthread_detach, is called for {}.",
+  return fmt::format("{} {} not joined: {} of {}{} {} lost until pthread_join, or pthread_detach, is called for {}.",
                      plural(advice.threads, "ended thread"), one ? "was" : "were",
                      in_units(advice.committed.value_or(0), units), one ? "a stack" : "stacks",
-                     advice.in_ram ? fmt::format(", {} of it in RAM", in_units(advice.bytes, units)) : std::string(),
+                     advice.in_ram ? fmt::format(", {} of it in RAM,", in_units(advice.bytes, units)) : std::string(),
                      one ? "is" : "are", one ? "it" : "each");
 }
 
@@ -90,11 +90,13 @@ std::string sentence(const Advice& advice, Units units) {
                  size) +
              threshold_sentence(advice.raised, units);
     case AdviceKind::SharedPages:
-      return fmt::format("{} of free and cached blocks would stay: they lie in {} that {} in use share with them.",
-                         size, plural(advice.pages, "page"), plural(advice.blocks, "block"));
+      return fmt::format(
+          "malloc_trim(0) would not give back {} of free and cached blocks: they lie in {} that {} in use "
+          "share with them.",
+          size, plural(advice.pages, "page"), plural(advice.blocks, "block"));
     case AdviceKind::Arenas:
       return fmt::format(
-          "{} of free and cached blocks would stay in {} beside the main one, for {}: with MALLOC_ARENA_MAX=2 in the "
+          "{} of free and cached blocks lie in {} beside the main one, for {}: with MALLOC_ARENA_MAX=2 in the "
           "environment the threads would share arenas.",
           size, plural(advice.arenas, "arena"), plural(advice.threads, "thread"));
     case AdviceKind::HugePages:

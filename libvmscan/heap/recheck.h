@@ -9,8 +9,8 @@ namespace vmscan {
 /// So often a process is looked at before a shortfall is believed.
 inline constexpr int shortfall_looks = 3;
 
-/// Whether any of them may be gone at a second look. Those of a reason that does not pass are not, nor what an allocator
-/// never tells the size of.
+/// Whether any of them may be gone at a second look. Those of a reason that does not pass are not, nor what an
+/// allocator never tells the size of.
 bool may_pass(const std::vector<HeapShortfall>& shortfalls);
 
 /// Bytes of private memory without a file that only one of them has, or has with other rights.

@@ -1,5 +1,6 @@
 """Processes that come, go, change and hide: every look at one ends in a valid document or the right exit code."""
 
+import json
 import os
 import pathlib
 import random
@@ -108,6 +109,24 @@ class Lifecycle(unittest.TestCase):
                 self.assertEqual(looker.returncode, GONE, err)
                 self.assert_one_line(err.decode())
                 self.assertEqual(out, b"", "half a document of a process that is gone")
+
+    def test_a_series_of_a_process_that_ends(self):
+        """Its memory goes before it is a zombie: no line may show that as 0 bytes of a process."""
+        program = "import time; x = bytearray(30_000_000); time.sleep(0.1)"
+        for run in range(20):
+            with tempfile.TemporaryDirectory(prefix="vmscan-lifecycle-") as home:
+                path = pathlib.Path(home, "series.jsonl")
+                target = subprocess.Popen([sys.executable, "-c", program])  # nobody waits for it meanwhile
+                time.sleep(0.02 + 0.002 * run)
+                subprocess.run([vmscan.PROGRAM, "snapshot", str(target.pid), "-q", "--interval", "5ms", "--until-exit",
+                                "-o", path], check=True)
+                target.wait()
+                for line in path.read_text("utf-8").splitlines():
+                    snapshot = json.loads(line)
+                    codes = [note["code"] for note in snapshot["notes"]]
+                    self.assertNotIn("exec_meanwhile", codes)
+                    self.assertNotIn("pages_unknown", codes)
+                    self.assertTrue(snapshot["regions"], codes)
 
     def test_no_such_process(self):
         for command in (["summary"], ["details"], ["snapshot"], ["summary", "--json"]):

@@ -65,7 +65,7 @@ TEST_CASE("threads that nobody joined are told first, with what they take and wh
         std::string::npos);
   SECTION("where nothing tells what is in RAM, nothing is said of it") {
     for (Region& region : given.snapshot.regions) region.usage.total_ws = Bytes{};
-    CHECK(given.text().find("2,457,600 K of stacks, are lost until") != std::string::npos);
+    CHECK(given.text().find("2,457,600 K of stacks are lost until") != std::string::npos);
   }
   SECTION("without a walk over heaps, too") {
     const Waterfall waterfall = explain(given.snapshot, nullptr);

@@ -92,6 +92,8 @@ Result<Facts> LiveProcess::look(const CollectOptions& options) {
     const Result<Outcome> outcome = collect_once(options, facts);
     if (!outcome) return std::unexpected(outcome.error());
     if (*outcome == Outcome::Done) return facts;
+    if (attempt + 1 == exec_tries && facts.mappings.empty())  // its memory is gone before it is a zombie
+      return fail(ErrorCode::Vanished, fmt::format("pid {}: the process is ending", proc_.pid()));
     if (attempt + 1 == exec_tries) {
       facts.consistency = Consistency::Racy;
       facts.notes.push_back({"exec_meanwhile", "the process kept executing other programs while it was read"});
@@ -172,7 +174,7 @@ Result<LiveProcess::Outcome> LiveProcess::collect_memory(const CollectOptions& o
   timer.step("unchanged?");
   const auto now = parse_stat(proc_.read("stat").value_or(""));
   if (!now) return fail(ErrorCode::Vanished, fmt::format("pid {}: the process has ended", proc_.pid()));
-  if (now->start_code != stat.start_code || (facts.mappings.empty() && now->state != 'Z')) return Outcome::Again;
+  if (now->start_code != stat.start_code || facts.mappings.empty()) return Outcome::Again;
   auto [threads, images] = beside.get();
   facts.threads = std::move(threads.threads);
   facts.images = std::move(images.images);
