@@ -163,7 +163,7 @@ class Finder {
     for (const auto& [begin, mapping] : touched_)
       if (mapping->range.size() <= most_stretch_bytes) beside.insert(mapping);
     for (const Address page : pointed_)
-      if (const Mapping* mapping = plain_mapping(page); mapping->range.size() <= most_stretch_bytes)
+      if (const Mapping* mapping = plain_mapping(page); mapping && mapping->range.size() <= most_stretch_bytes)
         beside.insert(mapping);
     for (const Mapping* mapping : beside)
       for (const Range& stretch : stretches_of(*mapping)) prove_unique_symbols(stretch);

@@ -20,8 +20,7 @@ namespace {
 constexpr std::size_t most_arenas = 1 << 20;  // 1 TiB of them
 constexpr std::uint64_t pools_in_arena = 64;
 constexpr std::uint32_t most_size_classes = 64;
-// A table that so many pools prove in a row is one: of the others behind them one in so many is read, which costs a
-// call each.
+// A table that so many pools prove is one: of the others behind them one in so many is read, which costs a call each.
 constexpr std::size_t enough_proofs = 16, one_of = 16;
 
 struct Arena {
