@@ -54,13 +54,6 @@ void claim_parts(Pieces& pieces, const Rule& rule, HeapPart::Kind kind) {
   }
 }
 
-bool has_glibc(const Facts& facts) {
-  return std::ranges::any_of(facts.mappings, [](const Mapping& mapping) {
-    const std::string_view name = std::string_view(mapping.path).substr(mapping.path.rfind('/') + 1);
-    return name.starts_with("libc.so.6") || name.starts_with("libc-2");
-  });
-}
-
 }  // namespace
 
 void claim_arenas(Pieces& pieces, const Rule& rule) { claim_parts(pieces, rule, HeapPart::Kind::Arena); }

@@ -18,11 +18,6 @@ constexpr std::array<std::uint16_t, 48> class_units{
     36,  42,  50,  63,   72,   84,   102,  127,  146,  170,  204,  255,  292,  340,  409,  511,
     584, 682, 818, 1023, 1169, 1364, 1637, 2047, 2340, 2730, 3276, 4095, 4680, 5460, 6552, 8191};
 
-bool is_glibc(std::string_view path) {
-  const std::string_view name = file_name(path);
-  return name == "libc.so.6" || name.starts_with("libc-2.");
-}
-
 bool may_have_malloc(const TargetMemory& memory, std::string_view path) {
   const std::string_view name = file_name(path);
   return name.starts_with("ld-musl") || name.starts_with("libc.") || path == memory.facts().target.executable;
@@ -33,8 +28,7 @@ class Finder {
   explicit Finder(const TargetMemory& memory) : memory_(memory), word_(memory.word_bytes()), cache_(memory) {}
 
   MallocngHeaps find() {
-    if (std::ranges::any_of(memory_.mappings(), [](const Mapping& mapping) { return is_glibc(mapping.path); }))
-      return {};
+    if (has_glibc(memory_.facts())) return {};
     for (const Range& data : memory_.image_data(may_have_malloc)) {
       for_each_piece(memory_, data, [&](Address at, std::span<const std::byte> bytes) {
         for (std::size_t i = 0; i + 16 + 10 * word_ <= bytes.size() && found_.context == 0; i += 4)

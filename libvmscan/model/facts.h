@@ -1,12 +1,14 @@
 // What was found, not judged: the output of every producer and the only input of build_snapshot().
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "libvmscan/model/allocations.h"
@@ -185,6 +187,14 @@ inline std::set<std::uint32_t> threads_with_listed_stack(const Facts& facts) {
   for (const ThreadStack& stack : facts.stacks)
     if (stack.owner == ThreadStack::Owner::Thread) threads.insert(stack.thread);
   return threads;
+}
+
+/// Whether glibc is loaded as a library; a static program may have it all the same.
+inline bool has_glibc(const Facts& facts) {
+  return std::ranges::any_of(facts.mappings, [](const Mapping& mapping) {
+    const std::string_view name = std::string_view(mapping.path).substr(mapping.path.rfind('/') + 1);
+    return name.starts_with("libc.so.6") || name.starts_with("libc-2");
+  });
 }
 
 }  // namespace vmscan
