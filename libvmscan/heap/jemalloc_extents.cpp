@@ -62,6 +62,10 @@ struct RawEntry {
   }
 };
 
+/// What most pointers are, and no entry: its bits beside the extent's address say that this is a slab where its size
+/// class is the smallest, and of the seven below its address the upper two are free.
+bool is_plain_pointer(std::uint64_t word) { return (word & 0x60) != 0 || (word >> 48 == 0 && (word & 1) == 0); }
+
 std::uint64_t state_of(const Layout& layout, std::uint64_t bits) {
   return bits >> layout.state_shift & ((1U << layout.state_bits) - 1);
 }
@@ -92,10 +96,10 @@ class Finder {
     const auto plausible = [&](std::uint64_t, std::uint64_t word) {
       const RawEntry raw{.word = word};
       const auto entry = raw.entry();
-      return raw.empty() || (entry && memory_.writable(entry->edata));
+      return raw.empty() || (entry && !is_plain_pointer(word) && memory_.writable(entry->edata));
     };
     const auto judge = [&](Range data, Address place, Address leaf) { return root_of(data, place, 0, leaf); };
-    return find_root(cache_, tree_.pointers_bytes(), leaf_alignment, tree_.word_span(), plausible, judge,
+    return find_root(memory_, tree_.pointers_bytes(), leaf_alignment, tree_.word_span(), plausible, judge,
                      tree_.leaf_bytes());
   }
 
@@ -108,7 +112,7 @@ class Finder {
       return possible_leaf(memory_, word, leaf_alignment, tree_.leaf_bytes());
     };
     const auto judge = [&](Range data, Address place, Address node) { return root_of_node(data, place, node); };
-    return find_root(cache_, tree_.pointers_bytes(), leaf_alignment, tree_.word_span(), plausible, judge,
+    return find_root(memory_, tree_.pointers_bytes(), leaf_alignment, tree_.word_span(), plausible, judge,
                      tree_.pointers_bytes());
   }
 

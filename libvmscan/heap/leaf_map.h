@@ -3,8 +3,10 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <set>
+#include <span>
 #include <unordered_set>
 #include <utility>
 
@@ -25,13 +27,14 @@ inline bool possible_leaf(const TargetMemory& memory, Address leaf, std::uint64_
 /// that runs meanwhile the first four: most pointers lead to something else, and are told apart by that without reading
 /// more.
 template <class Plausible>
-bool begins_like_leaf(PageCache& cache, Address leaf, Plausible plausible) {
-  const std::uint64_t page_bytes = cache.memory().page_bytes();
-  const auto bytes = cache.at(leaf, static_cast<std::size_t>(page_bytes - leaf % page_bytes));
-  const std::size_t most = cache.memory().facts().target.kind == TargetKind::Process ? 4 : 1;
+bool begins_like_leaf(const TargetMemory& memory, Address leaf, Plausible plausible) {
+  std::array<std::byte, 4096> page;
+  const auto begin = std::span(page).first(static_cast<std::size_t>(page.size() - leaf % page.size()));
+  const std::span<const std::byte> bytes = begin.first(memory.read_once(leaf, begin));
+  const std::size_t most = memory.facts().target.kind == TargetKind::Process ? 4 : 1;
   std::size_t refused = 0;
   for (std::size_t i = 0; i + 8 <= bytes.size() && refused < most; i += 8)
-    if (const std::uint64_t word = cache.memory().word_at(bytes, i); word != 0) {
+    if (const std::uint64_t word = memory.word_at(bytes, i); word != 0) {
       if (plausible(i / 8, word)) return true;
       ++refused;
     }
@@ -52,6 +55,46 @@ inline std::size_t most_words_in_page(const TargetMemory& memory, std::uint64_t 
   constexpr std::size_t had = 64;
   return spans + had;
 }
+
+/// The spans in which the target has memory that it may write to: what a root may hold pointers to leaves for.
+class LeafSpans {
+ public:
+  /// A word of the root stands for `span` bytes of address space, an entry of its leaf for `entry_span` of them.
+  LeafSpans(const TargetMemory& memory, std::uint64_t root_bytes, std::uint64_t span, std::uint64_t entry_span)
+      : memory_(memory), root_bytes_(root_bytes), span_(span), entry_span_(entry_span) {
+    for (const Mapping& mapping : memory.mappings()) {
+      if (!mapping.write) continue;
+      const std::uint64_t last = (mapping.range.end - 1) / span;
+      for (std::uint64_t number = mapping.range.begin / span; number <= last && numbers_.size() < most_numbers;
+           ++number)
+        if (numbers_.empty() || numbers_.back() < number) numbers_.push_back(number);
+    }
+  }
+
+  /// Whether the word at `place` may be of a root within `bss`.
+  bool fit(Range bss, Address place) const {
+    return complete() ? std::ranges::any_of(numbers_, [&](std::uint64_t each) { return fits(bss, place, each); })
+                      : true;
+  }
+  /// Whether its leaf may say anything of the entry: whether there is memory that this stands for.
+  bool fit(Range bss, Address place, std::uint64_t entry) const {
+    return !complete() || std::ranges::any_of(numbers_, [&](std::uint64_t each) {
+      const auto part = Range::make(each * span_ + entry * entry_span_, entry_span_);
+      return part && fits(bss, place, each) && memory_.any_mapped(*part);
+    });
+  }
+
+ private:
+  bool complete() const { return numbers_.size() < most_numbers; }
+  bool fits(Range bss, Address place, std::uint64_t number) const {
+    return number <= (place - bss.begin) / 8 && root_bytes_ <= bss.end - (place - 8 * number);
+  }
+
+  static constexpr std::size_t most_numbers = 1 << 12;  // 4 TiB of jemalloc's spans
+  const TargetMemory& memory_;
+  std::uint64_t root_bytes_, span_, entry_span_;
+  std::vector<std::uint64_t> numbers_;  // ascending
+};
 
 /// How many of the words of the next 4 KiB are not 0, so far as they are among `bytes`; moves on a word at a time.
 class SetWords {
@@ -80,12 +123,12 @@ class SetWords {
 /// root's address or 0. Returns the first; 0 when there is none. A leaf has `bytes_of_leaf`, and a word of the root
 /// stands for `leaf_span` bytes of address space.
 template <class Plausible, class Judge>
-Address find_root(PageCache& cache, std::uint64_t root_bytes, std::uint64_t alignment, std::uint64_t leaf_span,
-                  Plausible plausible, Judge judge, std::uint64_t bytes_of_leaf = leaf_bytes) {
-  const TargetMemory& memory = cache.memory();
+Address find_root(const TargetMemory& memory, std::uint64_t root_bytes, std::uint64_t alignment,
+                  std::uint64_t leaf_span, Plausible plausible, Judge judge, std::uint64_t bytes_of_leaf = leaf_bytes) {
   constexpr std::size_t most_attempts = 1 << 14;
   std::size_t attempts = 0;
   const std::size_t most_words = most_words_in_page(memory, leaf_span);
+  const LeafSpans spans(memory, root_bytes, leaf_span, leaf_span / (bytes_of_leaf / 8));
   std::unordered_set<Address> seen;
   Address root = 0;
   for (const Range& bss : memory.image_bss()) {
@@ -95,8 +138,12 @@ Address find_root(PageCache& cache, std::uint64_t root_bytes, std::uint64_t alig
       for (std::size_t i = 0; i + 8 <= bytes.size() && root == 0 && attempts < most_attempts; i += 8, set.advance()) {
         const Address leaf = memory.word_at(bytes, i);
         if (leaf == 0 || leaf % alignment != 0 || set.count() > most_words) continue;
-        if (!possible_leaf(memory, leaf, alignment, bytes_of_leaf) || !seen.insert(leaf).second) continue;
-        if (!begins_like_leaf(cache, leaf, plausible)) continue;
+        if (!spans.fit(bss, at + i) || !possible_leaf(memory, leaf, alignment, bytes_of_leaf)) continue;
+        if (!seen.insert(leaf).second) continue;
+        const auto fits = [&](std::uint64_t entry, std::uint64_t word) {
+          return spans.fit(bss, at + i, entry) && plausible(entry, word);
+        };
+        if (!begins_like_leaf(memory, leaf, fits)) continue;
         ++attempts;
         root = judge(bss, at + i, leaf);
       }

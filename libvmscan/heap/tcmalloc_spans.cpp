@@ -25,7 +25,7 @@ class Finder {
       return range && (index - first) % leaf_words < range->size() / page_bytes;
     };
     const auto judge = [&](Range in, Address place, Address leaf) { return root_of(in, place, leaf); };
-    const Address root = find_root(cache_, root_bytes, leaf_alignment, page_bytes * leaf_words, plausible, judge);
+    const Address root = find_root(memory_, root_bytes, leaf_alignment, page_bytes * leaf_words, plausible, judge);
     if (root == 0) return {};
     found_.root = root;
     for_each_leaf(memory_, {root, root + root_bytes}, leaf_alignment, [&](std::uint64_t number, Address leaf) {

@@ -56,12 +56,19 @@ struct ElfSection {  // SHF_ALLOC
 };
 
 /// The headers of one ELF file that is mapped, read from the file or from memory.
+/// The Bloom filter of a GNU hash table: names that an image does not export mostly do not pass it.
+struct ExportFilter {
+  std::vector<std::uint64_t> words;  // of as many bits as a pointer; empty: unknown
+  std::uint32_t shift = 0;           // of the hash, for the second bit
+};
+
 struct ElfImage {
   std::vector<ElfSegment> segments;
   std::vector<ElfSection> sections;
   std::optional<Range> relro;    // PT_GNU_RELRO, before relocation
   std::optional<Range> dynamic;  // PT_DYNAMIC, before relocation
   std::string build_id;          // lower-case hex
+  ExportFilter exports;
   unsigned pointer_bits = 64;
 };
 

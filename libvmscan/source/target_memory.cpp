@@ -152,6 +152,12 @@ bool TargetMemory::writable(Address address) const {
          !facts_.pages.present({address, address + 1}).empty();
 }
 
+bool TargetMemory::any_mapped(Range range) const {
+  const auto span =
+      std::partition_point(mapped_.begin(), mapped_.end(), [&](Range each) { return each.end <= range.begin; });
+  return span != mapped_.end() && span->begin < range.end;
+}
+
 bool TargetMemory::mapped(Range range) const {
   const auto span =
       std::partition_point(mapped_.begin(), mapped_.end(), [&](Range each) { return each.end <= range.begin; });

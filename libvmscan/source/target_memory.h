@@ -76,6 +76,8 @@ class TargetMemory {
   bool writable(Address address) const;
   /// Whether all of `range` is mapped, by one mapping or by several that touch.
   bool mapped(Range range) const;
+  /// Whether any of it is.
+  bool any_mapped(Range range) const;
   /// The parts of `range` that can be read without changing the target: pages in RAM where the pages are known, what a
   /// file holds bytes of, otherwise what is mapped readable. What is swapped out is among them where Facts::all_pages
   /// asks for it.

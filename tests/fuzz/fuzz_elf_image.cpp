@@ -42,6 +42,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return n;
   };
   for (const bool sections : {false, true})
-    if (const auto image = read_elf_image(read, sections)) check(*image);
+    if (const auto image = read_elf_image(read, {.sections = sections, .exports = sections})) check(*image);
   return 0;
 }

@@ -88,7 +88,7 @@ Result<ElfImage> read(const std::vector<std::byte>& bytes, bool sections = true)
         std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(offset), n, buffer.begin());
         return n;
       },
-      sections);
+      {.sections = sections, .exports = true});
 }
 
 }  // namespace

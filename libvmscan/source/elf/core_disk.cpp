@@ -40,7 +40,7 @@ std::optional<DiskFile> open_disk_image(const std::string& root, const std::stri
   if (!may_open(path)) return std::nullopt;
   auto file = open_file_below(root, path);
   if (!file) return std::nullopt;
-  auto image = read_elf_image(file->read, sections);
+  auto image = read_elf_image(file->read, {.sections = sections});
   if (!image) return std::nullopt;
   return DiskFile{std::move(*file), std::move(*image)};
 }

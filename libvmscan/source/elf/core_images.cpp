@@ -66,7 +66,7 @@ CoreImages find_core_images(Facts& facts, const MemoryReader& memory, const Coll
       file->image.build_id.clear();  // nobody knows whether it is the process's
       facts.images.emplace(key, std::move(file->image));
       ++found.unverified;
-    } else if (auto image = read_elf_image(in_memory, false)) {
+    } else if (auto image = read_elf_image(in_memory, {})) {
       auto& taken = facts.images.emplace(key, std::move(*image)).first->second;
       if (taken.build_id.empty() || first.deleted) continue;
       auto file = open_disk_image(options.file_root, first.path, options.sections);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "libvmscan/source/elf/elf_layout.h"
+#include "libvmscan/source/elf/export_filter.h"
 
 namespace vmscan {
 namespace {
@@ -130,28 +131,39 @@ void take_sections(const CachedFile& file, const typename Class::Header& header,
 }
 
 template <class Class>
-Result<ElfImage> read_class(const CachedFile& file, unsigned pointer_bits, bool sections) {
+Result<ElfImage> read_class(const CachedFile& file, unsigned pointer_bits, const ElfImageOptions& options) {
   typename Class::Header header;
   if (!file.read(0, std::as_writable_bytes(std::span(&header, 1))))
     return fail(ErrorCode::Truncated, "the ELF file ends inside its header");
   ElfImage image;
   image.pointer_bits = pointer_bits;
   if (const auto taken = take_segments<Class>(file, header, image); !taken) return std::unexpected(taken.error());
-  if (sections) take_sections<Class>(file, header, image);
+  if (options.sections) take_sections<Class>(file, header, image);
+  const auto read = [&](std::uint64_t offset, std::span<std::byte> out) { return file.read(offset, out); };
+  if (options.exports) image.exports = read_export_filter(read, image);
   return image;
 }
 
 }  // namespace
 
-Result<ElfImage> read_elf_image(const ReadAt& read, bool sections) {
+std::optional<std::uint64_t> file_offset(const ElfImage& image, std::uint64_t address, std::uint64_t size) {
+  for (const ElfSegment& segment : image.segments) {
+    if (address < segment.address) continue;
+    const std::uint64_t inside = address - segment.address;
+    if (inside < segment.file_size && size <= segment.file_size - inside) return segment.offset + inside;
+  }
+  return std::nullopt;
+}
+
+Result<ElfImage> read_elf_image(const ReadAt& read, const ElfImageOptions& options) {
   const CachedFile file(read);
   std::array<unsigned char, 16> ident{};
   if (!file.read(0, std::as_writable_bytes(std::span(ident))) ||
       !std::equal(std::begin(elf::magic), std::end(elf::magic), ident.begin()))
     return fail(ErrorCode::Malformed, "not an ELF file");
   if (ident[elf::ident_data] != 1) return fail(ErrorCode::Unsupported, "a big-endian ELF file");
-  if (ident[elf::ident_class] == 1) return read_class<Class32>(file, 32, sections);
-  if (ident[elf::ident_class] == 2) return read_class<Class64>(file, 64, sections);
+  if (ident[elf::ident_class] == 1) return read_class<Class32>(file, 32, options);
+  if (ident[elf::ident_class] == 2) return read_class<Class64>(file, 64, options);
   return fail(ErrorCode::Malformed, "an ELF file of neither 32 nor 64 bits");
 }
 

@@ -8,9 +8,18 @@
 
 namespace vmscan {
 
-/// Reads the headers; section names only when asked, as they cost two more reads.
+/// What costs more reads than the headers.
+struct ElfImageOptions {
+  bool sections = false;  // their names
+  bool exports = false;   // ElfImage::exports; only of a file, not of what a loader made of it
+};
+
+/// Reads the headers, and what `options` asks for.
 /// Errors: Malformed (no ELF file, or headers that contradict themselves), Unsupported (big-endian), Truncated.
 /// Missing or broken section headers and notes leave those fields empty: a stripped file is a good file.
-Result<ElfImage> read_elf_image(const ReadAt& read, bool sections);
+Result<ElfImage> read_elf_image(const ReadAt& read, const ElfImageOptions& options);
+
+/// Where the file holds `size` bytes that its headers put at `address`; nothing where it does not hold them all.
+std::optional<std::uint64_t> file_offset(const ElfImage& image, std::uint64_t address, std::uint64_t size);
 
 }  // namespace vmscan

@@ -5,7 +5,9 @@
 #include <utility>
 #include <vector>
 
+#include "libvmscan/source/elf/elf_image.h"
 #include "libvmscan/source/elf/elf_layout.h"
+#include "libvmscan/source/elf/export_filter.h"
 
 namespace vmscan {
 namespace {
@@ -13,12 +15,6 @@ namespace {
 constexpr std::size_t most_dynamic_bytes = 1 << 14;
 constexpr std::size_t most_chained = 1 << 12;  // symbols in one bucket
 constexpr std::size_t longest_name = 4096;
-
-std::uint32_t gnu_hash_of(std::string_view name) {
-  std::uint32_t hash = 5381;
-  for (const char c : name) hash = hash * 33 + static_cast<unsigned char>(c);
-  return hash;
-}
 
 std::uint32_t sysv_hash_of(std::string_view name) {
   std::uint32_t hash = 0;
@@ -39,16 +35,6 @@ std::vector<LoadedImage> loaded_images(const TargetMemory& memory) {
   return images;
 }
 
-std::optional<std::uint64_t> ImageBytes::file_offset(Address address, std::uint64_t size) const {
-  const Address before = address - loaded_.bias;
-  for (const ElfSegment& segment : loaded_.image->segments) {
-    if (before < segment.address) continue;
-    const std::uint64_t inside = before - segment.address;
-    if (inside < segment.file_size && size <= segment.file_size - inside) return segment.offset + inside;
-  }
-  return std::nullopt;
-}
-
 bool ImageBytes::read(Address address, std::span<std::byte> out) const {
   const auto at = Range::make(address, out.size());
   if (!at || !loaded_.span.contains(*at)) return false;
@@ -59,7 +45,7 @@ bool ImageBytes::read(Address address, std::span<std::byte> out) const {
 
 bool ImageBytes::read_file(Address address, std::span<std::byte> out) const {
   if (!std::exchange(file_asked_, true)) file_ = memory_.mapped_file(*loaded_.mapping);
-  const auto offset = file_ ? file_offset(address, out.size()) : std::nullopt;
+  const auto offset = file_ ? file_offset(*loaded_.image, address - loaded_.bias, out.size()) : std::nullopt;
   return offset && file_->read_whole(*offset, out);
 }
 
@@ -83,9 +69,7 @@ std::optional<std::string> ImageBytes::text(Address address) const {
 }
 
 ImageSymbols::ImageSymbols(const TargetMemory& memory, const LoadedImage& loaded)
-    : bytes_(memory, loaded), word_(loaded.image->pointer_bits == 32U ? 4 : 8) {
-  read_dynamic();
-}
+    : bytes_(memory, loaded), word_(loaded.image->pointer_bits == 32U ? 4 : 8) {}
 
 /// An address of the dynamic section: glibc relocates the section in place, musl does not.
 std::optional<Address> ImageSymbols::relocated(std::uint64_t address) const {
@@ -95,7 +79,7 @@ std::optional<Address> ImageSymbols::relocated(std::uint64_t address) const {
   return std::nullopt;
 }
 
-void ImageSymbols::read_dynamic() {
+void ImageSymbols::read_dynamic() const {
   const LoadedImage& loaded = bytes_.loaded();
   if (!loaded.image->dynamic) return;
   const Range section = *loaded.image->dynamic;
@@ -116,7 +100,9 @@ void ImageSymbols::read_dynamic() {
 }
 
 std::optional<Range> ImageSymbols::find(std::string_view name) const {
-  if (!symbols_ || !names_ || name.empty() || name.size() > longest_name) return std::nullopt;
+  if (name.empty() || name.size() > longest_name || !may_export(*bytes_.loaded().image, name)) return std::nullopt;
+  if (!std::exchange(dynamic_read_, true)) read_dynamic();
+  if (!symbols_ || !names_) return std::nullopt;
   return gnu_hash_ ? find_gnu(name) : find_sysv(name);
 }
 
@@ -126,7 +112,7 @@ std::optional<Range> ImageSymbols::find_gnu(std::string_view name) const {
   const auto part = [&](std::size_t index) { return load_little_endian(gnu_header_, 4 * index, 4); };
   const std::uint64_t buckets = part(0), first = part(1), filter = part(2), shift = part(3), bits = 8 * word_;
   if (buckets == 0 || filter == 0 || shift >= 32) return std::nullopt;
-  const std::uint32_t hash = gnu_hash_of(name);
+  const std::uint32_t hash = gnu_symbol_hash(name);
   const auto passed = bytes_.number(*gnu_hash_ + 16 + hash / bits % filter * word_, word_);
   if (!passed || (*passed >> hash % bits & *passed >> (hash >> shift) % bits & 1) == 0) return std::nullopt;
   const Address table = *gnu_hash_ + 16 + filter * word_, hashes = table + buckets * 4;

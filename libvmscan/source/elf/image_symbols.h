@@ -39,15 +39,13 @@ class ImageBytes {
   std::optional<std::string> text(Address address) const;
 
  private:
-  std::optional<std::uint64_t> file_offset(Address address, std::uint64_t size) const;
-
   const TargetMemory& memory_;
   LoadedImage loaded_;
   mutable bool file_asked_ = false;
   mutable std::optional<FileBytes> file_;
 };
 
-/// Bounded whatever the tables say.
+/// Bounded whatever the tables say. For one thread at a time: the tables are looked for when they are first needed.
 class ImageSymbols {
  public:
   ImageSymbols(const TargetMemory& memory, const LoadedImage& loaded);
@@ -59,7 +57,7 @@ class ImageSymbols {
   std::optional<Range> find(std::string_view name) const;
 
  private:
-  void read_dynamic();
+  void read_dynamic() const;
   std::optional<Address> relocated(std::uint64_t address) const;
   std::optional<Range> find_gnu(std::string_view name) const;
   std::optional<Range> find_sysv(std::string_view name) const;
@@ -68,9 +66,10 @@ class ImageSymbols {
 
   ImageBytes bytes_;
   std::size_t word_;
-  std::optional<Address> symbols_, names_, hash_, gnu_hash_;
-  std::array<std::byte, 16> gnu_header_{};
-  std::uint64_t names_bytes_ = 0;
+  mutable bool dynamic_read_ = false;  // for all that follows
+  mutable std::optional<Address> symbols_, names_, hash_, gnu_hash_;
+  mutable std::array<std::byte, 16> gnu_header_{};
+  mutable std::uint64_t names_bytes_ = 0;
 };
 
 }  // namespace vmscan

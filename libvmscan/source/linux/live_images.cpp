@@ -57,7 +57,7 @@ ImagesFound find_images(const MappedFiles& files, bool sections, const std::vect
       if (candidate.executable) unread.push_back(candidate.mapping->path);
       continue;
     }
-    Result<ElfImage> image = read_elf_image(file->read, sections);
+    Result<ElfImage> image = read_elf_image(file->read, {.sections = sections, .exports = true});
     if (!image) continue;  // a file of another kind
     found.images.emplace(key, std::move(*image));
   }
