@@ -25,6 +25,8 @@ class Settler {
     const std::unordered_set<Address> pointed_to = caches.pointed_to();
     for (const Address chunk : walk_.all.thread_caches)
       if (pointed_to.contains(chunk) || caches.consistent(chunk, false)) settle(chunk, caches.lists_of(chunk));
+    for (const Address chunk : walk_.all.empty_thread_caches)
+      if (pointed_to.contains(chunk)) settle(chunk, caches.lists_of(chunk));
     for (std::size_t i = 0; i < walk_.found.arenas.size(); ++i) {
       const GlibcArena& arena = walk_.found.arenas[i];
       for (std::size_t at = layout_.fastbins; at < layout_.top; at += layout_.word) {
@@ -63,29 +65,31 @@ class Settler {
     std::size_t into = 0;  // from a chunk to what the list points to
     std::string_view what;
     std::size_t length = 0;
-    Address mark = 0;  // Brent's way to notice a circle: a place that is left behind at each power of two
+    NotedLinks::Bucket bucket = {};  // of the chunk at `at`
+    Address mark = 0;                // Brent's way to notice a circle: a place that is left behind at each power of two
     std::size_t next_mark = 1;
   };
 
   void add_list(const List& list) {
     lists_.push_back(list);
+    lists_.back().bucket = walk_.links.bucket_of(list.at - list.into);
     if (lists_.size() >= lists_at_once) settle_lists();
   }
 
   /// A step of each list in turn: each step waits for memory that the one before names, but not for other lists'.
   void settle_lists() {
     while (!lists_.empty()) {
-      for (const List& list : lists_) walk_.links.hurry_on(list.at - list.into);
+      for (const List& list : lists_) walk_.links.prefetch(list.bucket);
       for (List& list : lists_) settle_next(list);
       std::erase_if(lists_, [](const List& list) { return list.at == 0; });
-      for (const List& list : lists_) walk_.links.hurry(list.at - list.into);
+      for (List& list : lists_) list.bucket = walk_.links.bucket_of(list.at - list.into);
     }
   }
 
   void settle_next(List& list) {
     const Address chunk = list.at - list.into;
     const auto* place = links_.place_of(chunk);
-    const GlibcLists::Link link = links_.read(chunk);
+    const GlibcLists::Link link = links_.read(chunk, list.bucket);
     if (place == nullptr || !layout_.aligned(chunk) || !layout_.possible_size(link.size) ||
         link.size > place->range.end - chunk || list.length >= most_in_list || list.at == list.mark)
       return blame(list, list.at);

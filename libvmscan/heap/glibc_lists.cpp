@@ -17,8 +17,10 @@ const GlibcLists::Place* GlibcLists::place_of(Address chunk) const {
   return it != places_.end() && it->range.contains(chunk) ? &*it : nullptr;
 }
 
-GlibcLists::Link GlibcLists::read(Address chunk) const {
-  if (const auto noted = walk_.links.find(chunk))
+GlibcLists::Link GlibcLists::read(Address chunk) const { return read(chunk, walk_.links.bucket_of(chunk)); }
+
+GlibcLists::Link GlibcLists::read(Address chunk, const NotedLinks::Bucket& bucket) const {
+  if (const auto noted = walk_.links.find(chunk, bucket))
     return {.chunk = chunk, .size = noted->size, .next = noted->next, .read = true};
   return read_now(chunk);
 }

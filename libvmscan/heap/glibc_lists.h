@@ -27,6 +27,7 @@ class GlibcLists {
   };
   /// As the walk has noted it, otherwise as it stands there now.
   Link read(Address chunk) const;
+  Link read(Address chunk, const NotedLinks::Bucket& bucket) const;  // of NotedLinks::bucket_of(chunk)
   Link read_now(Address chunk) const;
 
   /// Where a link leads to: past a chunk's header (thread caches: `into` is its size) or to a chunk (fast bins: 0).

@@ -51,7 +51,7 @@ class ArenaWalk {
     }
     at_ = walked.end;
     found_.add(std::move(walked.findings), walk_.options);
-    walk_.links.append(walked.links, !first);
+    walk_.links.append(std::move(walked.links));
   }
 
   const HeapTotals& totals() const { return found_.totals; }
@@ -117,6 +117,7 @@ void GlibcFindings::add(GlibcFindings&& other, const HeapOptions& options) {
     return count == from.size();
   };
   append(thread_caches, other.thread_caches, most_thread_caches);
+  append(empty_thread_caches, other.empty_thread_caches, most_thread_caches);
   append(notes, other.notes, most_notes);
   if (!append(blocks, other.blocks, options.most_blocks)) blocks_complete = false;
   blocks_complete = blocks_complete && other.blocks_complete;

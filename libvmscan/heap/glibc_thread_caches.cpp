@@ -55,21 +55,29 @@ Address entry_of(const TcacheLayout& layout, const TargetMemory& memory, std::sp
 /// Static TLS ends where a thread's own structure begins, on x86. The pointer stands at the same place for every
 /// thread: where most of them have one.
 std::unordered_set<Address> GlibcThreadCaches::pointed_to() {
-  std::unordered_map<Address, bool> possible;
-  for (const Address chunk : walk_.all.thread_caches) possible.emplace(chunk, consistent(chunk, true));
+  std::vector<Address> candidates = walk_.all.thread_caches;
+  candidates.insert(candidates.end(), walk_.all.empty_thread_caches.begin(), walk_.all.empty_thread_caches.end());
+  std::ranges::sort(candidates);
+  std::unordered_map<Address, bool> believed;
+  const auto may_be_one = [&](Address chunk) {
+    if (!walk_.heaps.contains(chunk) || !std::ranges::binary_search(candidates, chunk)) return false;
+    const auto [known, fresh] = believed.try_emplace(chunk, false);
+    if (fresh) known->second = consistent(chunk, true);
+    return known->second;
+  };
   std::map<std::uint64_t, std::size_t> votes;
   std::vector<std::pair<std::uint64_t, Address>> pointers;
   std::vector<std::byte> bytes;
   for (const Thread& thread : walk_.memory.facts().threads) {
-    if (!thread.control_block || possible.empty()) continue;
+    if (!thread.control_block || candidates.empty()) continue;
     const Address end = *thread.control_block;
     for (const Range& run : walk_.memory.readable({end - std::min<Address>(end, tls_bytes), end})) {
       bytes.resize(static_cast<std::size_t>(run.size()));
       bytes.resize(walk_.memory.read(run.begin, bytes));
       for (std::size_t i = 0; i + word_ <= bytes.size(); i += word_) {
-        const auto it = possible.find(walk_.memory.word_at(bytes, i) - layout_.header());
-        if (it == possible.end() || !it->second || pointers.size() >= most_pointers) continue;
-        pointers.emplace_back(end - run.begin - i, it->first);
+        const Address chunk = walk_.memory.word_at(bytes, i) - layout_.header();
+        if (pointers.size() >= most_pointers || !may_be_one(chunk)) continue;
+        pointers.emplace_back(end - run.begin - i, chunk);
         ++votes[end - run.begin - i];
       }
     }
@@ -176,21 +184,24 @@ std::uint64_t sizes_of_thread_caches(std::size_t word) {
   return sizes;
 }
 
-bool may_be_thread_cache(const GlibcWalk& walk, std::uint64_t size, std::span<const std::byte> bytes) {
+CacheGuess guess_thread_cache(const GlibcWalk& walk, std::uint64_t size, std::span<const std::byte> bytes) {
   const TcacheLayout* layout = layout_of_cache(walk.memory.word_bytes(), size);
-  if (layout == nullptr || bytes.empty()) return layout != nullptr;
+  if (layout == nullptr) return CacheGuess::None;
+  if (bytes.empty()) return CacheGuess::Used;
   const bool live = walk.memory.facts().target.kind == TargetKind::Process;
-  std::size_t used = 0, moving = 0;
+  std::size_t entries = 0, used = 0, moving = 0;
   for (std::size_t bin = 0; bin < layout->bins; ++bin) {
     const Address entry = entry_of(*layout, walk.memory, bytes, bin);
-    if (entry != 0 && !walk.heaps.contains(entry)) return false;
+    if (entry != 0 && !walk.heaps.contains(entry)) return CacheGuess::None;
+    entries += entry != 0;
     if (!layout->counts_entries) continue;
     const bool counted = count_of(*layout, bytes, bin) != 0;
     used += counted && entry != 0;
     moving += counted != (entry != 0);
-    if (moving > (live ? most_moving_lists : 0)) return false;
+    if (moving > (live ? most_moving_lists : 0)) return CacheGuess::None;
   }
-  return moving == 0 || used > 0;  // a number in an empty block is no list in motion
+  if (moving > 0 && used == 0) return CacheGuess::None;  // a number in an empty block is no list in motion
+  return entries > 0 ? CacheGuess::Used : CacheGuess::Empty;
 }
 
 }  // namespace vmscan

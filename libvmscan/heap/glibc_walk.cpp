@@ -107,7 +107,7 @@ class StretchWalker {
       pending_ = at;
       pending_size_ = size;
       pending_first_ = first_word(at, size);
-      pending_cache_ = may_be_cache(at, size);
+      pending_cache_ = guess_cache(at, size);
       at += size;
     }
     return end_;
@@ -166,12 +166,12 @@ class StretchWalker {
     return bytes == nullptr ? 0 : walk_.memory.word_at({bytes, layout_.word}, 0);
   }
 
-  bool may_be_cache(Address at, std::uint64_t size) const {
-    if (size >= 64 * 16 || (walk_.cache_sizes >> size / 16 & 1) == 0) return false;
+  CacheGuess guess_cache(Address at, std::uint64_t size) const {
+    if (size >= 64 * 16 || (walk_.cache_sizes >> size / 16 & 1) == 0) return CacheGuess::None;
     const std::size_t bytes = static_cast<std::size_t>(size) - layout_.word;
     const std::byte* content = reader_->inside(at + layout_.header(), bytes);
-    return may_be_thread_cache(walk_, size,
-                               content == nullptr ? std::span<const std::byte>() : std::span(content, bytes));
+    return guess_thread_cache(walk_, size,
+                              content == nullptr ? std::span<const std::byte>() : std::span(content, bytes));
   }
 
   /// Whether the first word of a chunk that a list may hold is a link as safe linking writes them.
@@ -190,7 +190,10 @@ class StretchWalker {
       totals_.live.add(pending_size_);
       if (possible_link()) result_.links.add({pending_, pending_size_, pending_first_});
       if (found_.objects) found_.objects->add(pending_first_, pending_size_);
-      if (pending_cache_ && found_.thread_caches.size() < most_thread_caches) found_.thread_caches.push_back(pending_);
+      if (pending_cache_ != CacheGuess::None) {
+        auto& caches = pending_cache_ == CacheGuess::Used ? found_.thread_caches : found_.empty_thread_caches;
+        if (caches.size() < most_thread_caches) caches.push_back(pending_);
+      }
     } else {
       totals_.free.add(pending_size_);
       totals_.largest_free = std::max(totals_.largest_free, pending_size_);
@@ -294,7 +297,8 @@ class StretchWalker {
   Address end_;  // of the heap
   Address pending_ = 0;
   std::uint64_t pending_size_ = 0, pending_first_ = 0;
-  bool pending_cache_ = false, at_fence_ = false, at_border_ = false, beyond_ = false;
+  CacheGuess pending_cache_ = CacheGuess::None;
+  bool at_fence_ = false, at_border_ = false, beyond_ = false;
   std::size_t far_looks_;  // reads outside the window while a chain is sought: hostile sizes lead anywhere
 };
 

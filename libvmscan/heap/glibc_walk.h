@@ -48,7 +48,8 @@ struct GlibcFindings {
   SizeCounts sizes;
   std::optional<ObjectCounts> objects = {};
   HeapTotals totals = {};
-  std::vector<Address> thread_caches = {};  // chunks in use that may hold a tcache_perthread_struct
+  std::vector<Address> thread_caches = {};        // chunks in use that may hold a tcache_perthread_struct
+  std::vector<Address> empty_thread_caches = {};  // the same, if a thread points to them: all their lists are empty
   std::vector<HeapBlock> blocks = {};
   bool blocks_complete = true;
   std::vector<Note> notes = {};
@@ -101,7 +102,8 @@ std::uint64_t sizes_of_thread_caches(std::size_t word);
 
 /// Whether a chunk of this size may hold a tcache_perthread_struct, as far as `bytes` say, which are what it has behind
 /// its header; empty: not known. (glibc_thread_caches.cpp)
-bool may_be_thread_cache(const GlibcWalk& walk, std::uint64_t size, std::span<const std::byte> bytes);
+enum class CacheGuess : std::uint8_t { None, Empty, Used };
+CacheGuess guess_thread_cache(const GlibcWalk& walk, std::uint64_t size, std::span<const std::byte> bytes);
 
 /// Takes the chunks in thread caches and fast bins out of the live ones (glibc_caches.cpp). `heaps` has one entry for
 /// each arena, in their order.

@@ -16,15 +16,25 @@ struct PossibleLink {
 
 /// Bounded: what it has no room for is left out, and to be read where it is needed.
 class NotedLinks {
+  struct Link {
+    std::uint64_t next;
+    std::uint32_t place, size;  // from the stretch's beginning, and of the chunk, in units
+  };
+  struct Stretch {
+    Range range;
+    std::vector<Link> links = {};
+    unsigned shift = 0;                     // of places, to the index of a bucket
+    std::vector<std::uint32_t> first = {};  // link of each bucket, and the end
+  };
+
  public:
   /// What is added from here on lies in this stretch of a heap, in rising order.
   void begin_stretch(Range stretch);
   void add(const PossibleLink& link);
   /// Nothing of the stretch that was begun last lies behind `end`.
   void end_stretch(Address end) { stretches_.back().range.end = end; }
-  /// Adds one that has a single stretch. Stretches do not overlap, and may come in any order. `goes_on`: it is the end
-  /// of the stretch that was added last.
-  void append(const NotedLinks& other, bool goes_on);
+  /// Takes over what another has noted. Stretches do not overlap, and may come in any order.
+  void append(NotedLinks&& other);
   /// For another attempt at the stretches that were added last: how many there were before.
   std::size_t stretches() const { return stretches_.size(); }
   void keep_stretches(std::size_t count);
@@ -32,27 +42,23 @@ class NotedLinks {
   /// Once, after the last add() and before the first find().
   void finish();
   std::optional<PossibleLink> find(Address chunk) const;
-  /// Brings near what find() will look at first, and then what is behind it.
-  void hurry(Address chunk) const;
-  void hurry_on(Address chunk) const;
+
+  /// Where the links near a chunk begin.
+  struct Bucket {
+    const Stretch* stretch = nullptr;  // null: there are none
+    const std::uint32_t* first = nullptr;
+    std::uint64_t place = 0;  // of the chunk
+  };
+  /// find() in three steps, each of which brings near what the next one looks at: for many chunks in turn.
+  Bucket bucket_of(Address chunk) const;
+  void prefetch(const Bucket& bucket) const;
+  std::optional<PossibleLink> find(Address chunk, const Bucket& bucket) const;
 
  private:
-  struct Link {
-    std::uint64_t next;
-    std::uint32_t place, size;  // from the stretch's beginning, and of the chunk, in units
-  };
-  struct Stretch {
-    Range range;
-    std::size_t begin = 0, end = 0;         // its links
-    unsigned shift = 0;                     // of places, to the index of a bucket
-    std::vector<std::uint32_t> first = {};  // link of each bucket, and the end
-  };
-  /// Where its links are; null: there are none. `place` is the chunk's.
-  const std::uint32_t* bucket_of(Address chunk, std::uint64_t& place) const;
-  void make_buckets(Stretch& stretch) const;
+  static void make_buckets(Stretch& stretch);
 
   std::vector<Stretch> stretches_;
-  std::vector<Link> links_;
+  std::size_t count_ = 0;  // of links
 };
 
 }  // namespace vmscan
