@@ -1,5 +1,6 @@
 #include "cli/heap_look.h"
 
+#include "libvmscan/capture/capture.h"
 #include "libvmscan/classify/build_snapshot.h"
 #include "libvmscan/heap/heap_walk.h"
 #include "libvmscan/heap/recheck.h"
@@ -60,7 +61,7 @@ struct Walk {
 };
 
 Expected<Walk> walk_once(OpenTarget& target, const CollectOptions& collect, const HeapOptions& options) {
-  auto facts = target.source->collect(collect);
+  auto facts = capture(*target.source, collect);
   if (!facts) return failure(facts.error());
   auto report = walk_heaps(*facts, *memory_of(target), options);
   return Walk{std::move(*facts), std::move(report)};

@@ -10,6 +10,7 @@
 
 #include "cli/system.h"
 #include "formats/text.h"
+#include "libvmscan/capture/capture.h"
 #include "libvmscan/classify/build_snapshot.h"
 #include "libvmscan/source/core.h"
 #include "libvmscan/source/minidump.h"
@@ -214,7 +215,7 @@ Expected<Snapshot> take_snapshot(OpenTarget& target, const CollectOptions& optio
   if (target.source == nullptr) {
     snapshot = std::move(target.saved);
   } else {
-    auto facts = target.source->collect(options);
+    auto facts = capture(*target.source, options);
     if (!facts) return failure(facts.error());
     snapshot = build_snapshot(std::move(*facts), options.regions ? Wanted::Regions : Wanted::Sums);
   }

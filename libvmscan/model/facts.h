@@ -176,12 +176,14 @@ struct Facts {
   KernelCounters kernel;
   std::vector<Limit> limits;
   std::vector<Thread> threads;
+  bool stack_pointers_denied = false;  // those of some threads may not be read
   std::vector<ThreadStack> stacks;
   std::vector<SignalStack> signal_stacks;  // sorted, never overlapping, in nobody's heap or stack
   Bytes least_signal_stack;                // AT_MINSIGSTKSZ: what a signal frame takes on this processor
   std::vector<HeapPart> heaps;
   std::shared_ptr<const GlibcHeaps> glibc;     // of which `heaps` tells the ranges; null: not sought
   std::vector<HeapShortfall> heap_shortfalls;  // of `heaps`, against what allocators count; Figures::Regions
+  bool contents_match = true;                  // false: the memory that can be read is another program's by now
   bool contents_known = false;          // owners were sought in the bytes: what only looks like something is not that
   std::optional<HugePages> huge_pages;  // unset: not looked for, or not known
   std::vector<RuntimePart> runtimes;    // sorted, never overlapping

@@ -89,8 +89,11 @@ struct CollectOptions {
 class Source {
  public:
   virtual ~Source() = default;
-  /// Reads what there is. An Error when there is nothing to show; otherwise what is missing is a Note.
+  /// Reads what there is, but not whose memory each part is: see capture(). An Error when there is nothing to show;
+  /// otherwise what is missing is a Note.
   virtual Result<Facts> collect(const CollectOptions& options) = 0;
+  /// Once owners are known: adds what depends on them, and what the source has to say at the end.
+  virtual void complete(const CollectOptions&, Facts&) {}
   /// Null: this source holds no bytes of memory.
   virtual const MemoryReader* memory() const { return nullptr; }
 };

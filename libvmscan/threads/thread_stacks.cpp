@@ -64,4 +64,23 @@ void find_thread_stacks(Facts& facts, const MemoryReader& reader) {
   keep_apart(facts.stacks);
 }
 
+void note_missing_stacks(Facts& facts) {
+  const auto listed = threads_with_listed_stack(facts);
+  const auto missing = std::count_if(facts.threads.begin(), facts.threads.end(), [&](const Thread& thread) {
+    return !listed.contains(thread.id) && !thread.stack_pointer && thread.id != facts.target.pid;
+  });
+  if (missing > 0 && facts.stack_pointers_denied)
+    facts.notes.push_back(
+        {"thread_stacks_denied",
+         fmt::format("the stack pointers of {} threads may not be read: their stacks count as Private Data; "
+                     "run as root or with CAP_SYS_PTRACE to find them",
+                     missing)});
+  else if (missing > 0)
+    facts.notes.push_back(
+        {"threads_running",
+         fmt::format("{} of {} threads were running and in no list of a C library: their stacks could not be found and "
+                     "count as Private Data",
+                     missing, facts.threads.size())});
+}
+
 }  // namespace vmscan

@@ -11,6 +11,9 @@ namespace vmscan {
 /// that the source found, so a structure of the program that only looks like one is not believed.
 void find_thread_stacks(Facts& facts, const MemoryReader& reader);
 
+/// Adds a note when nothing told the stacks of some threads of a live process.
+void note_missing_stacks(Facts& facts);
+
 /// Looks on the stacks of blocked threads for handlers of signals that have not returned (x86 only), and for idle
 /// signal stacks, and fills Facts::signal_stacks. After stacks, heaps and runtimes are known: what lies in them is left
 /// out.

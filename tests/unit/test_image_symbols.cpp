@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
+#include "libvmscan/capture/capture.h"
 #include "libvmscan/source/elf/image_symbols.h"
 #include "libvmscan/source/process.h"
 #include "tests/support/fake_memory.h"
@@ -184,7 +185,7 @@ TEST_CASE("what is not in RAM is read from the file and not in the target") {
 TEST_CASE("the symbols of this program's own C library are where the linker says") {
   auto source = open_process(current_pid());
   REQUIRE(source.has_value());
-  const auto facts = (*source)->collect({});
+  const auto facts = capture(**source, {});
   REQUIRE(facts.has_value());
   const TargetMemory memory(*facts, *(*source)->memory());
   const auto images = loaded_images(memory);

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "libvmscan/capture/capture.h"
 #include "libvmscan/classify/build_snapshot.h"
 #include "libvmscan/model/laws.h"
 #include "libvmscan/source/linux/process_memory.h"
@@ -118,7 +119,7 @@ class Child {
 Summary summary_of(std::uint32_t pid, const CollectOptions& options) {
   auto source = open_process(pid);
   REQUIRE(source);
-  auto facts = (*source)->collect(options);
+  auto facts = capture(**source, options);
   REQUIRE(facts);
   const Snapshot snapshot = build_snapshot(std::move(*facts));
   const auto broken = broken_laws(snapshot);
@@ -136,7 +137,7 @@ TEST_CASE("every way of reading the pages gives the same working set") {
   all.smaps = true;
   auto source = open_process(child.pid());
   REQUIRE(source);
-  const auto facts = (*source)->collect(all);
+  const auto facts = capture(**source, all);
   REQUIRE(facts);
   Bytes expected = 0;  // what smaps says
   for (const Mapping& mapping : facts->mappings) {
@@ -180,7 +181,7 @@ TEST_CASE("what is in RAM is known from the capture, and by a look of its own") 
   const Child child;
   auto source = open_process(child.pid());
   REQUIRE(source);
-  const auto facts = (*source)->collect({});
+  const auto facts = capture(**source, {});
   REQUIRE(facts);
   std::vector<Range> ranges;
   for (const Mapping& mapping : facts->mappings)
@@ -200,7 +201,7 @@ TEST_CASE("a kernel that tells nothing of the zero page is told of in a note") {
   options.features = {.pagemap_scan = false, .page_frames = false, .smaps = false};
   auto source = open_process(child.pid());
   REQUIRE(source);
-  const auto facts = (*source)->collect(options);
+  const auto facts = capture(**source, options);
   REQUIRE(facts);
   const bool told = std::any_of(facts->notes.begin(), facts->notes.end(),
                                 [](const Note& note) { return note.code == "zero_pages_counted"; });
@@ -227,7 +228,7 @@ TEST_CASE("which pages of a heap are huge is known from PAGEMAP_SCAN, and from s
   auto source = open_process(child.pid());
   REQUIRE(source);
   const auto collected = [&](const CollectOptions& options) {
-    auto facts = (*source)->collect(options);
+    auto facts = capture(**source, options);
     REQUIRE(facts);
     return std::move(*facts);
   };
@@ -284,7 +285,7 @@ TEST_CASE("a process that has ended is never read as another one") {
     REQUIRE(opened);
     source = std::move(*opened);
   }
-  const auto facts = source->collect({});
+  const auto facts = capture(*source, {});
   REQUIRE_FALSE(facts);
   CHECK(facts.error().code == ErrorCode::Vanished);
 }

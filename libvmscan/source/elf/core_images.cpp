@@ -78,4 +78,11 @@ CoreImages find_core_images(Facts& facts, const MemoryReader& memory, const Coll
   return found;
 }
 
+void find_images_in_memory(Facts& facts, const MemoryReader& memory) {
+  for (const auto& [key, parts] : find_candidates(facts.mappings)) {
+    if (facts.images.contains(key)) continue;
+    if (auto image = read_elf_image(through_memory(parts, memory), {})) facts.images.emplace(key, std::move(*image));
+  }
+}
+
 }  // namespace vmscan

@@ -18,4 +18,7 @@ struct CoreImages {
 /// ids (CollectOptions::file_root and sections); where memory holds no header, from files of which every segment fits.
 CoreImages find_core_images(Facts& facts, const MemoryReader& memory, const CollectOptions& options);
 
+/// Fills facts.images from the headers in memory alone, where there is none yet.
+void find_images_in_memory(Facts& facts, const MemoryReader& memory);
+
 }  // namespace vmscan

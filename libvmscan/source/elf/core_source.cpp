@@ -1,8 +1,6 @@
-#include "libvmscan/heap/heap_parts.h"
 #include "libvmscan/source/core.h"
 #include "libvmscan/source/elf/core_facts.h"
 #include "libvmscan/source/elf/core_memory.h"
-#include "libvmscan/threads/thread_stacks.h"
 
 namespace vmscan {
 namespace {
@@ -19,9 +17,6 @@ class CoreSource : public Source {
     CoreFacts found = facts_of_core(core_, memory_, options);
     memory_.set_backing(std::move(found.backing));
     memory_.set_files(std::move(found.files));
-    find_thread_stacks(found.facts, memory_);
-    find_owners(found.facts, memory_, options.heap_search_bytes);
-    find_signal_stacks(found.facts, memory_);
     return std::move(found.facts);
   }
   const MemoryReader* memory() const override { return &memory_; }

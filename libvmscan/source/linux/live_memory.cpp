@@ -14,10 +14,10 @@
 #include "libvmscan/model/run_on_threads.h"
 #include "libvmscan/source/linux/pagemap_scan.h"
 #include "libvmscan/source/linux/procmap_query.h"
-#include "libvmscan/source/linux/step_timer.h"
 #include "libvmscan/source/linux/text/maps_text.h"
 #include "libvmscan/source/linux/text/smaps_text.h"
 #include "libvmscan/source/linux/zero_page.h"
+#include "libvmscan/source/step_timer.h"
 
 namespace vmscan {
 namespace {

@@ -8,17 +8,13 @@
 #include <future>
 #include <span>
 
-#include "libvmscan/heap/heap_parts.h"
-#include "libvmscan/heap/recheck.h"
 #include "libvmscan/model/run_on_threads.h"
 #include "libvmscan/source/linux/live_memory.h"
 #include "libvmscan/source/linux/quiet_watch.h"
-#include "libvmscan/source/linux/step_timer.h"
 #include "libvmscan/source/linux/text/address_space.h"
 #include "libvmscan/source/linux/text/maps_text.h"
-#include "libvmscan/source/memory_cache.h"
 #include "libvmscan/source/process.h"
-#include "libvmscan/threads/thread_stacks.h"
+#include "libvmscan/source/step_timer.h"
 
 namespace vmscan {
 namespace {
@@ -76,17 +72,6 @@ Note denied_note(const Facts& facts) {
 }  // namespace
 
 Result<Facts> LiveProcess::collect(const CollectOptions& options) {
-  Result<Facts> facts = look(options);
-  for (int looks = 1; looks < shortfall_looks && facts && may_pass(facts->heap_shortfalls); ++looks) {
-    Result<Facts> again = look(options);
-    if (again)
-      again->heap_shortfalls = standing(facts->heap_shortfalls, again->heap_shortfalls, changed_bytes(*facts, *again));
-    facts = std::move(again);
-  }
-  return facts;
-}
-
-Result<Facts> LiveProcess::look(const CollectOptions& options) {
   for (int attempt = 0;; ++attempt) {
     Facts facts;
     const Result<Outcome> outcome = collect_once(options, facts);
@@ -96,6 +81,7 @@ Result<Facts> LiveProcess::look(const CollectOptions& options) {
       return fail(ErrorCode::Vanished, fmt::format("pid {}: the process is ending", proc_.pid()));
     if (attempt + 1 == exec_tries) {
       facts.consistency = Consistency::Racy;
+      facts.contents_match = false;
       facts.notes.push_back({"exec_meanwhile", "the process kept executing other programs while it was read"});
       return facts;
     }
@@ -104,6 +90,7 @@ Result<Facts> LiveProcess::look(const CollectOptions& options) {
 
 Result<LiveProcess::Outcome> LiveProcess::collect_once(const CollectOptions& options, Facts& facts) {
   StepTimer timer(options.trace);
+  space_.reset();
   const auto stat_text = proc_.read("stat");
   if (!stat_text) return std::unexpected(stat_text.error());
   const auto status_text = proc_.read("status");
@@ -177,22 +164,22 @@ Result<LiveProcess::Outcome> LiveProcess::collect_memory(const CollectOptions& o
   if (now->start_code != stat.start_code || facts.mappings.empty()) return Outcome::Again;
   auto [threads, images] = beside.get();
   facts.threads = std::move(threads.threads);
+  facts.stack_pointers_denied = threads.denied;
   facts.images = std::move(images.images);
   facts.notes.insert(facts.notes.end(), images.notes.begin(), images.notes.end());
   timer.step(fmt::format("{} threads, {} images", facts.threads.size(), facts.images.size()));
-  find_thread_stacks(facts, memory_);
-  note_missing_stacks(threads.denied, facts);
-  timer.step(fmt::format("{} stacks", facts.stacks.size()));
-  const MemoryCache cache(memory_, facts);
-  find_owners(facts, cache, options.heap_search_bytes);
-  timer.step(fmt::format("{} parts of managed runtimes, {} of heaps", facts.runtimes.size(), facts.heaps.size()));
-  find_signal_stacks(facts, cache);
-  timer.step(fmt::format("{} alternate signal stacks", facts.signal_stacks.size()));
+  space_ = std::move(*memory);
+  return Outcome::Done;
+}
+
+void LiveProcess::complete(const CollectOptions& options, Facts& facts) {
+  if (!space_) return;
+  StepTimer timer(options.trace);
   const std::vector<Note> unanswered = memory_.files().notes();
   facts.notes.insert(facts.notes.end(), unanswered.begin(), unanswered.end());
-  memory->find_huge_pages(options, facts);
+  space_->find_huge_pages(options, facts);
+  space_.reset();
   timer.step(fmt::format("{} huge pages", facts.huge_pages ? facts.huge_pages->pages.size() : 0));
-  return Outcome::Done;
 }
 
 Result<std::unique_ptr<Source>> open_process(std::uint32_t pid) {

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "libvmscan/source/linux/live_memory.h"
 #include "libvmscan/source/linux/mapped_files.h"
 #include "libvmscan/source/linux/proc_dir.h"
 #include "libvmscan/source/linux/process_memory.h"
@@ -22,17 +24,19 @@ class LiveProcess : public Source {
   /// Errors: Vanished, AccessDenied (not even /proc/PID/stat may be read), Io. A map that may not be read is not an
   /// error: Facts::mappings_known is false then, with a note.
   Result<Facts> collect(const CollectOptions& options) override;
+  /// Huge pages behind stacks and heaps, and which files did not answer.
+  void complete(const CollectOptions& options, Facts& facts) override;
   const MemoryReader* memory() const override { return &memory_; }
 
  private:
   enum class Outcome { Done, Again };  // Again: another program was executed meanwhile
-  Result<Facts> look(const CollectOptions& options);
   Result<Outcome> collect_once(const CollectOptions& options, Facts& facts);
   Result<Outcome> collect_memory(const CollectOptions& options, const StatText& stat, const StatusText& status,
                                  Facts& facts);
 
   ProcDir proc_;
   ProcessMemory memory_;
+  std::optional<LiveMemory> space_;  // between collect() and complete()
 };
 
 // The steps of a capture; each fills its part of the facts and adds notes for what it may not read.
@@ -49,8 +53,6 @@ struct ThreadsFound {
 /// Threads, their names and stack pointers; their inner ids when the process is in a `nested` pid namespace. Changes
 /// nothing, so it may run beside other steps.
 ThreadsFound find_threads(const ProcDir& proc, bool nested);
-/// Adds a note when nothing told the stacks of some threads.
-void note_missing_stacks(bool denied, Facts& facts);
 /// Finds out which names that end in " (deleted)" really do.
 void settle_deleted_names(const MappedFiles& files, std::vector<Mapping>& mappings);
 

@@ -79,7 +79,7 @@ Facts facts_of_minidump(const MinidumpFile& dump, const MemoryReader& memory, co
   facts.notes.push_back({"minidump_usage",
                          "a minidump has no page tables: Committed and Private follow from states and protections, "
                          "and what was in RAM is unknown"});
-  const bool maps = dump.target.system != "windows" && add_linux_facts(dump, options, facts);
+  const bool maps = dump.target.system != "windows" && add_linux_facts(dump, memory, options, facts);
   if (!maps) add_allocations(dump, memory, facts);
   return facts;
 }

@@ -15,7 +15,7 @@ Facts facts_of_minidump(const MinidumpFile& dump, const MemoryReader& memory, co
 // What it is made of.
 
 /// Mappings, images and the like from LinuxMaps. False when the text holds no mapping.
-bool add_linux_facts(const MinidumpFile& dump, const CollectOptions& options, Facts& facts);
+bool add_linux_facts(const MinidumpFile& dump, const MemoryReader& memory, const CollectOptions& options, Facts& facts);
 
 /// Allocations from MemoryInfoList, or else from what the other lists prove.
 void add_allocations(const MinidumpFile& dump, const MemoryReader& memory, Facts& facts);

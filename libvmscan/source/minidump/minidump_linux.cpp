@@ -5,6 +5,7 @@
 
 #include "libvmscan/model/range_list.h"
 #include "libvmscan/source/elf/core_disk.h"
+#include "libvmscan/source/elf/core_images.h"
 #include "libvmscan/source/linux/text/address_space.h"
 #include "libvmscan/source/linux/text/maps_text.h"
 #include "libvmscan/source/linux/text/proc_text.h"
@@ -67,7 +68,8 @@ void drop_impossible(Facts& facts) {
 
 }  // namespace
 
-bool add_linux_facts(const MinidumpFile& dump, const CollectOptions& options, Facts& facts) {
+bool add_linux_facts(const MinidumpFile& dump, const MemoryReader& memory, const CollectOptions& options,
+                     Facts& facts) {
   if (!dump.linux_maps) return false;
   MapsText maps = parse_maps(*dump.linux_maps);
   facts.notes.insert(facts.notes.end(), maps.notes.begin(), maps.notes.end());
@@ -81,6 +83,7 @@ bool add_linux_facts(const MinidumpFile& dump, const CollectOptions& options, Fa
   facts.entry_point = auxv_value(dump.linux_auxv, bits, at_entry);
   facts.initial_stack = auxv_value(dump.linux_auxv, bits, at_random);
   add_images(dump, options, facts);
+  find_images_in_memory(facts, memory);
   if (dump.linux_maps_whole && maps.notes.empty())  // else what is missing would be taken for free
     facts.address_space = linux_address_space(facts.target, facts.mappings);
   compare_with_memory_info(dump, facts);

@@ -11,6 +11,7 @@
 #include "formats/strings_view.h"
 #include "formats/views.h"
 #include "formats/waterfall_view.h"
+#include "libvmscan/capture/capture.h"
 #include "libvmscan/classify/build_snapshot.h"
 #include "libvmscan/heap/heap_walk.h"
 #include "libvmscan/heap/waterfall.h"
@@ -168,7 +169,7 @@ void run_whole_pipeline(Source& source, std::size_t input_bytes) {
   budget.stage("collect");
   CollectOptions options;
   options.file_root = "/nonexistent";  // an input found by a fuzzer shall not depend on this machine's files
-  const auto facts = source.collect(options);
+  const auto facts = capture(source, options);
   if (facts) run_whole_pipeline(*facts, *source.memory(), budget);
   budget.check(input_bytes);
 }
