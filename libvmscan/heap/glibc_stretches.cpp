@@ -17,6 +17,7 @@ namespace {
 
 constexpr int most_attempts = 3;
 constexpr unsigned most_threads = 8;
+constexpr std::uint64_t most_stretches = 1 << 10;     // of a heap, which may be said to have terabytes
 constexpr std::uint64_t threads_pay_bytes = 4 << 20;  // below, starting them costs more than it saves
 
 unsigned thread_count() { return std::min(processors(), most_threads); }
@@ -26,8 +27,9 @@ void cut_into_stretches(const GlibcArena& arena, std::size_t index, std::uint64_
   for (std::size_t i = 0; i < arena.heaps.size(); ++i) {
     const GlibcHeap& heap = arena.heaps[i];
     HeapStretch stretch{.arena = index, .heap = i, .range = heap.range, .first = heap.first_chunk};
-    while (heap.first_chunk != 0 && heap.range.end - stretch.range.begin > bytes + bytes / 2) {
-      stretch.range.end = stretch.range.begin + bytes;
+    const std::uint64_t each = std::max(bytes, heap.range.size() / most_stretches);
+    while (heap.first_chunk != 0 && heap.range.end - stretch.range.begin > each + each / 2) {
+      stretch.range.end = stretch.range.begin + each;
       stretches.push_back(stretch);
       stretch.range = {stretch.range.end, heap.range.end};
       stretch.first = 0;

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "libvmscan/heap/chunk_reader.h"
 #include "libvmscan/heap/residency.h"
@@ -242,10 +244,20 @@ class StretchWalker {
       }
       if (leads_on(at)) return at;
       const bool there = reader_->inside(at, layout_.header()) != nullptr;
-      at += there ? layout_.alignment : walk_.memory.page_bytes() - at % walk_.memory.page_bytes();
+      const std::uint64_t page = walk_.memory.page_bytes();
+      at = there ? at + layout_.alignment : next_readable(at + page - at % page);
       while (!layout_.aligned(at)) ++at;
     }
     return 0;
+  }
+
+  /// The first address from there on that may be read; the end of the heap where there is none. A heap may be said to
+  /// have terabytes of which a file holds nothing.
+  Address next_readable(Address at) {
+    if (!readable_) readable_ = walk_.memory.readable({stretch_.range.begin, end_});
+    const auto run =
+        std::partition_point(readable_->begin(), readable_->end(), [&](const Range& each) { return each.end <= at; });
+    return run == readable_->end() ? end_ : std::max(at, run->begin);
   }
 
   bool leads_on(Address at) {
@@ -294,7 +306,8 @@ class StretchWalker {
   HeapTotals& totals_;
   std::optional<ChunkReader> reader_;
   ResidencyCounter resident_;
-  Address end_;  // of the heap
+  std::optional<std::vector<Range>> readable_;  // of what is left of the heap, once it is asked for
+  Address end_;                                 // of the heap
   Address pending_ = 0;
   std::uint64_t pending_size_ = 0, pending_first_ = 0;
   CacheGuess pending_cache_ = CacheGuess::None;

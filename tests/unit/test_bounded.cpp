@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "formats/vmmap_cells.h"
+#include "libvmscan/capture/capture.h"
 #include "libvmscan/classify/build_snapshot.h"
 #include "libvmscan/classify/thread_label.h"
 #include "libvmscan/heap/allocator.h"
@@ -14,6 +15,7 @@
 #include "libvmscan/source/target_memory.h"
 #include "libvmscan/strings/extents.h"
 #include "tests/support/fake_allocators.h"
+#include "tests/support/fake_glibc.h"
 #include "tests/unit/core_builder.h"
 
 using namespace vmscan;
@@ -35,7 +37,7 @@ TEST_CASE("of a core only what it holds can be read, and searched for strings, h
       CoreBuilder().load(read_write, begin, Address{1} << 54, std::vector<std::byte>(0x1800)).build();
   const auto source = open_core(bytes_of(bytes));
   REQUIRE(source);
-  const auto facts = (*source)->collect({});
+  const auto facts = capture(**source, {});
   REQUIRE(facts);
   CHECK(has_note(facts->notes, "core_contents_missing"));
   const TargetMemory memory(*facts, *(*source)->memory());
@@ -113,6 +115,20 @@ TEST_CASE("tcmalloc: a span that says it has more blocks than there is memory ta
     CHECK(report->blocks_complete != listed);
     CHECK(report->heaps.size() > 0);
   }
+}
+
+TEST_CASE("glibc: a chain is picked up again where there are bytes, not in every page that a heap says it has") {
+  FakeGlibc glibc(0x8000);
+  for (int i = 0; i < 100; ++i) glibc.chunk(0x50);
+  glibc.finish();
+  FakeMemory& memory = glibc.memory;
+  memory.put_word(FakeGlibc::arena + 0x60, 0x1600000000000000);  // top
+  memory.put_word(FakeGlibc::heap + 0x1bf8, 0x86ff00b8);         // the size of a chunk
+  memory.facts().mappings.back().range.end = FakeGlibc::heap + (Address{1} << 44);
+  Facts& facts = memory.facts();
+  facts.target.kind = TargetKind::Core;
+  find_heap_parts(facts, memory, 0);
+  REQUIRE(walk_heaps(facts, memory, {}));
 }
 
 TEST_CASE("a line of nothing but separators has no more cells than any table") {
