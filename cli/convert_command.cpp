@@ -12,8 +12,8 @@
 #include "formats/mmp.h"
 #include "formats/table.h"
 #include "formats/text.h"
+#include "libvmscan/base/nearest.h"
 #include "libvmscan/model/laws.h"
-#include "libvmscan/model/nearest.h"
 
 namespace vmscan::cli {
 namespace {

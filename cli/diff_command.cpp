@@ -13,7 +13,7 @@
 #include "formats/heap_diff_view.h"
 #include "formats/text.h"
 #include "formats/verdict_view.h"
-#include "libvmscan/model/run_on_threads.h"
+#include "libvmscan/base/run_on_threads.h"
 
 namespace vmscan::cli {
 namespace {

@@ -4,7 +4,7 @@
 #include <expected>
 #include <string>
 
-#include "libvmscan/model/result.h"
+#include "libvmscan/base/result.h"
 
 namespace vmscan::cli {
 

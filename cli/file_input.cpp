@@ -7,7 +7,7 @@
 
 #include "cli/system.h"
 #include "formats/unpacker.h"
-#include "libvmscan/source/spool.h"
+#include "libvmscan/base/spool.h"
 
 namespace vmscan::cli {
 namespace {

@@ -7,8 +7,8 @@
 
 #include "cli/failure.h"
 #include "formats/recognise.h"
+#include "libvmscan/base/file_bytes.h"
 #include "libvmscan/model/target.h"
-#include "libvmscan/source/file_bytes.h"
 
 namespace vmscan::cli {
 

@@ -3,7 +3,7 @@
 #include "libvmscan/capture/capture.h"
 #include "libvmscan/classify/build_snapshot.h"
 #include "libvmscan/heap/heap_walk.h"
-#include "libvmscan/heap/recheck.h"
+#include "libvmscan/owners/recheck.h"
 
 namespace vmscan::cli {
 namespace {

@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "cli/target.h"
-#include "libvmscan/heap/heap_report.h"
+#include "libvmscan/owners/allocators/heap_report.h"
 
 namespace vmscan::cli {
 

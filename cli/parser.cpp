@@ -8,7 +8,7 @@
 #include "cli/failure.h"
 #include "cli/system.h"
 #include "formats/text.h"
-#include "libvmscan/model/nearest.h"
+#include "libvmscan/base/nearest.h"
 
 namespace vmscan::cli {
 

@@ -9,7 +9,7 @@
 #include "cli/system.h"
 #include "cli/view.h"
 #include "formats/text.h"
-#include "libvmscan/model/nearest.h"
+#include "libvmscan/base/nearest.h"
 
 namespace vmscan::cli {
 namespace {

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "cli/failure.h"
-#include "libvmscan/source/file_bytes.h"
+#include "libvmscan/base/file_bytes.h"
 
 namespace vmscan::cli {
 

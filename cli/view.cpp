@@ -11,7 +11,7 @@
 #include "cli/quantities.h"
 #include "cli/system.h"
 #include "formats/text.h"
-#include "libvmscan/model/nearest.h"
+#include "libvmscan/base/nearest.h"
 
 namespace vmscan::cli {
 namespace {

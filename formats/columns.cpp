@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "formats/text.h"
-#include "libvmscan/model/nearest.h"
+#include "libvmscan/base/nearest.h"
 
 namespace vmscan::formats {
 namespace {

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "libvmscan/model/result.h"
+#include "libvmscan/base/result.h"
 #include "libvmscan/model/target.h"
 
 namespace vmscan::formats {

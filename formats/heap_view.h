@@ -2,8 +2,8 @@
 #pragma once
 
 #include "formats/table.h"
-#include "libvmscan/heap/heap_report.h"
 #include "libvmscan/model/snapshot.h"
+#include "libvmscan/owners/allocators/heap_report.h"
 
 namespace vmscan::formats {
 

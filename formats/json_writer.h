@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "libvmscan/model/bytes.h"
-#include "libvmscan/model/range.h"
+#include "libvmscan/base/bytes.h"
+#include "libvmscan/base/range.h"
 
 namespace vmscan::formats {
 

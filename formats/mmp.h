@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "libvmscan/model/result.h"
+#include "libvmscan/base/result.h"
 #include "libvmscan/model/snapshot.h"
 
 namespace vmscan::formats {

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "libvmscan/model/bytes.h"
+#include "libvmscan/base/bytes.h"
 #include "libvmscan/model/region.h"
 
 namespace vmscan::formats {

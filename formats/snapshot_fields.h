@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "libvmscan/model/result.h"
+#include "libvmscan/base/result.h"
 #include "libvmscan/model/snapshot.h"
 
 namespace vmscan::formats {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "formats/compression.h"
-#include "libvmscan/source/file_bytes.h"
+#include "libvmscan/base/file_bytes.h"
 
 namespace vmscan::formats {
 

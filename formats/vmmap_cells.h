@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "libvmscan/model/bytes.h"
-#include "libvmscan/model/range.h"
+#include "libvmscan/base/bytes.h"
+#include "libvmscan/base/range.h"
 
 namespace vmscan::formats {
 

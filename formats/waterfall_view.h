@@ -2,7 +2,7 @@
 #pragma once
 
 #include "formats/table.h"
-#include "libvmscan/heap/waterfall.h"
+#include "libvmscan/breakdown/waterfall.h"
 
 namespace vmscan::formats {
 

@@ -10,7 +10,7 @@
 #include <optional>
 
 #include "cli/posix/interrupts.h"
-#include "libvmscan/source/posix/nameless_file.h"
+#include "libvmscan/base/posix/nameless_file.h"
 
 namespace vmscan::cli {
 namespace {

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 
-#include "libvmscan/heap/heap_parts.h"
-#include "libvmscan/heap/recheck.h"
-#include "libvmscan/source/memory_cache.h"
-#include "libvmscan/source/step_timer.h"
-#include "libvmscan/threads/thread_stacks.h"
+#include "libvmscan/base/step_timer.h"
+#include "libvmscan/memory/memory_cache.h"
+#include "libvmscan/owners/find_owners.h"
+#include "libvmscan/owners/recheck.h"
+#include "libvmscan/owners/threads/thread_stacks.h"
 
 namespace vmscan {
 namespace {

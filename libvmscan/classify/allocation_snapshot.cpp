@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <map>
 
+#include "libvmscan/base/range_list.h"
 #include "libvmscan/classify/allocation_rules.h"
 #include "libvmscan/classify/unusable.h"
-#include "libvmscan/model/range_list.h"
 
 namespace vmscan {
 namespace {

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "libvmscan/model/range.h"
+#include "libvmscan/base/range.h"
 
 namespace vmscan {
 

@@ -7,7 +7,7 @@
 #include <array>
 #include <vector>
 
-#include "libvmscan/model/nearest.h"
+#include "libvmscan/base/nearest.h"
 
 namespace vmscan {
 namespace {

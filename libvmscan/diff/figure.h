@@ -6,7 +6,7 @@
 #include <span>
 #include <string>
 
-#include "libvmscan/model/result.h"
+#include "libvmscan/base/result.h"
 #include "libvmscan/model/snapshot.h"
 
 namespace vmscan {

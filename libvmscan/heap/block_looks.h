@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "libvmscan/heap/heap_report.h"
-#include "libvmscan/heap/objects.h"
+#include "libvmscan/owners/allocators/heap_report.h"
+#include "libvmscan/owners/allocators/objects.h"
 
 namespace vmscan {
 

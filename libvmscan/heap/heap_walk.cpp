@@ -6,13 +6,13 @@
 #include <map>
 
 #include "libvmscan/heap/block_looks.h"
-#include "libvmscan/heap/glibc_places.h"
-#include "libvmscan/heap/glibc_walk.h"
-#include "libvmscan/heap/jemalloc.h"
-#include "libvmscan/heap/mallocng.h"
-#include "libvmscan/heap/mimalloc.h"
-#include "libvmscan/heap/musl_bump.h"
-#include "libvmscan/heap/tcmalloc.h"
+#include "libvmscan/owners/allocators/glibc/glibc_places.h"
+#include "libvmscan/owners/allocators/glibc/glibc_walk.h"
+#include "libvmscan/owners/allocators/jemalloc/jemalloc.h"
+#include "libvmscan/owners/allocators/mimalloc/mimalloc.h"
+#include "libvmscan/owners/allocators/musl/mallocng.h"
+#include "libvmscan/owners/allocators/musl/musl_bump.h"
+#include "libvmscan/owners/allocators/tcmalloc/tcmalloc.h"
 
 namespace vmscan {
 namespace {

@@ -1,8 +1,8 @@
 // The heaps of every allocator that is known, seen from outside.
 #pragma once
 
-#include "libvmscan/heap/heap_report.h"
-#include "libvmscan/source/source.h"
+#include "libvmscan/memory/memory_reader.h"
+#include "libvmscan/owners/allocators/heap_report.h"
 
 namespace vmscan {
 

@@ -5,7 +5,7 @@
 #include <limits>
 #include <optional>
 
-#include "libvmscan/model/bytes.h"
+#include "libvmscan/base/bytes.h"
 
 namespace vmscan {
 

@@ -143,7 +143,7 @@ struct RuntimePart {
   bool native = false;    // of the runtime's allocator for C++, which no collector looks after
 };
 
-struct GlibcHeaps;  // libvmscan/heap/glibc_arenas.h
+struct GlibcHeaps;  // libvmscan/owners/allocators/glibc/glibc_arenas.h
 
 struct Facts {
   Target target;

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "libvmscan/model/bytes.h"
+#include "libvmscan/base/bytes.h"
 
 namespace vmscan {
 

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "libvmscan/model/range.h"
+#include "libvmscan/base/range.h"
 
 namespace vmscan {
 

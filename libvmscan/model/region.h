@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "libvmscan/model/range.h"
+#include "libvmscan/base/range.h"
 #include "libvmscan/model/usage.h"
 
 namespace vmscan {

@@ -4,7 +4,7 @@
 #include <array>
 #include <string_view>
 
-#include "libvmscan/model/bytes.h"
+#include "libvmscan/base/bytes.h"
 
 namespace vmscan {
 

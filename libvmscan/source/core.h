@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "libvmscan/source/file_bytes.h"
+#include "libvmscan/base/file_bytes.h"
 #include "libvmscan/source/source.h"
 
 namespace vmscan {

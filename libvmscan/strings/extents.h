@@ -5,8 +5,8 @@
 #include <optional>
 #include <vector>
 
+#include "libvmscan/memory/memory_reader.h"
 #include "libvmscan/model/snapshot.h"
-#include "libvmscan/source/source.h"
 
 namespace vmscan {
 

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "libvmscan/model/result.h"
+#include "libvmscan/base/result.h"
 #include "libvmscan/strings/string_record.h"
 
 namespace vmscan {

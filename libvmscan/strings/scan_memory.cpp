@@ -7,7 +7,7 @@
 #include <mutex>
 #include <optional>
 
-#include "libvmscan/model/run_on_threads.h"
+#include "libvmscan/base/run_on_threads.h"
 
 namespace vmscan {
 namespace {

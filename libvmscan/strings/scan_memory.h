@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "libvmscan/source/source.h"
+#include "libvmscan/memory/memory_reader.h"
 #include "libvmscan/strings/extents.h"
 #include "libvmscan/strings/find_strings.h"
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "libvmscan/model/range.h"
+#include "libvmscan/base/range.h"
 #include "libvmscan/strings/find_strings.h"
 
 namespace vmscan {

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "libvmscan/heap/heap_parts.h"
+#include "libvmscan/owners/find_owners.h"
 #include "tests/fuzz/require.h"
 #include "tests/fuzz/support/whole_pipeline.h"
 #include "tests/support/fake_allocators.h"

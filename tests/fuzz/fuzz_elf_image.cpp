@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <limits>
 
-#include "libvmscan/source/elf/elf_image.h"
+#include "libvmscan/elf/elf_image.h"
 #include "tests/fuzz/require.h"
 
 using namespace vmscan;

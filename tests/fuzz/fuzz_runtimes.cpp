@@ -3,7 +3,7 @@
 // area 255 make mappings long.
 #include <cstdint>
 
-#include "libvmscan/heap/heap_parts.h"
+#include "libvmscan/owners/find_owners.h"
 #include "tests/fuzz/require.h"
 #include "tests/fuzz/support/whole_pipeline.h"
 #include "tests/support/fake_block_runtimes.h"

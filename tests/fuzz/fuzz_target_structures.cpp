@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "libvmscan/heap/heap_parts.h"
 #include "libvmscan/heap/heap_walk.h"
-#include "libvmscan/threads/thread_stacks.h"
+#include "libvmscan/owners/find_owners.h"
+#include "libvmscan/owners/threads/thread_stacks.h"
 #include "tests/fuzz/require.h"
 #include "tests/fuzz/support/whole_pipeline.h"
 #include "tests/support/fake_glibc.h"

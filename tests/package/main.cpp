@@ -1,6 +1,7 @@
 // Uses something of every part of the installed library.
 #include <cstdio>
 
+#include "libvmscan/capture/capture.h"
 #include "libvmscan/classify/build_snapshot.h"
 #include "libvmscan/model/laws.h"
 #include "libvmscan/source/process.h"
@@ -13,5 +14,6 @@ int main() {
     std::fprintf(stderr, "%s\n", source.error().message.c_str());
     return source.error().code == vmscan::ErrorCode::Unsupported ? 0 : 1;
   }
-  return 0;
+  const auto facts = vmscan::capture(**source, {});
+  return facts && !facts->mappings.empty() ? 0 : 1;
 }

@@ -206,8 +206,28 @@ def modules_of(snapshot):
     return at
 
 
-def dump_of(pid, snapshot):
-    """What Breakpad would write of a stopped process, as far as it is read."""
+def memory_of(pid):
+    """Memory64List of all that can be read, and behind it the bytes."""
+    pieces = []
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps, open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for line in maps:
+            addresses, rights = line.split()[:2]
+            begin, end = (int(each, 16) for each in addresses.split("-"))
+            if rights[0] == "r" and "[v" not in line:
+                with contextlib.suppress(OSError):
+                    memory.seek(begin)
+                    pieces.append((begin, memory.read(end - begin)))
+
+    def at(offset):
+        records = struct.pack("<QQ", len(pieces), offset + 16 + 16 * len(pieces))
+        records += b"".join(struct.pack("<QQ", begin, len(content)) for begin, content in pieces)
+        return records, b"".join(content for _, content in pieces)
+
+    return at
+
+
+def dump_of(pid, snapshot, *more):
+    """What Breakpad would write of a stopped process, as far as it is read, and more streams."""
     proc = pathlib.Path(f"/proc/{pid}")
     machine = {64: 9, 32: 0}[snapshot["target"]["pointer_bits"]]
     return minidump([
@@ -219,6 +239,7 @@ def dump_of(pid, snapshot):
         (0x47670008, (proc / "auxv").read_bytes()),
         (3, threads_of(snapshot)),
         (4, modules_of(snapshot)),
+        *more,
     ])
 
 
@@ -271,6 +292,39 @@ class Linux(unittest.TestCase):
     def test_arenas(self):
         with vmscan.start("heap_arenas") as target:
             self.compare(target.pid)
+
+    def compare_owners(self, pid):
+        """With all memory in it, a dump tells who owns what as the live process does: heaps to the block, and runtimes."""
+        path = f"{self.home}/full.dmp"
+        with vmscan.stopped(pid):
+            live, heaps = vmscan.snapshot(pid), vmscan.document("heap", "--json", "--sizes", pid)
+            pathlib.Path(path).write_bytes(dump_of(pid, live, (9, memory_of(pid))))
+        shown = [self.regions(each) for each in (live, vmscan.snapshot(path))]
+        owned = 0
+        for key, region in shown[0].items():
+            self.assertIn(key, shown[1])
+            self.assertEqual(shown[1][key]["rule"], region["rule"], key)
+            owned += region["type"] in ("heap", "managed_heap")
+        self.assertGreater(owned, 0)
+        of_dump = vmscan.document("heap", "--json", "--sizes", path)
+        for figure in ("live", "cached", "free"):
+            for unit in ("blocks", "bytes"):
+                self.assertEqual(of_dump["total"][f"{figure}_{unit}"], heaps["total"][f"{figure}_{unit}"], f"{figure} {unit}")
+        self.assertEqual([each["live_blocks"] for each in of_dump["sizes"]],
+                         [each["live_blocks"] for each in heaps["sizes"]])
+        print(f"  {self.id().rpartition('.')[2]}: {owned} regions of heaps and runtimes, "
+              f"{of_dump['total']['live_blocks']} blocks in use", flush=True)
+
+    def test_heaps_of_a_full_dump(self):
+        with vmscan.start("heap_arenas") as target:
+            self.compare_owners(target.pid)
+
+    def test_a_runtime_of_a_full_dump(self):
+        command = [sys.executable, "-c", "x = [str(i) for i in range(100_000)]; print(flush=True); open(0).read()"]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.addCleanup(vmscan.end_tree, process)
+        process.stdout.readline()
+        self.compare_owners(process.pid)
 
     def test_memory_without_a_disk(self):
         with vmscan.start("memfd") as target:

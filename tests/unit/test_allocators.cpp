@@ -2,8 +2,8 @@
 #include <catch2/catch.hpp>
 #include <random>
 
-#include "libvmscan/heap/heap_parts.h"
 #include "libvmscan/heap/heap_walk.h"
+#include "libvmscan/owners/find_owners.h"
 #include "tests/support/fake_allocators.h"
 
 using namespace vmscan;

@@ -1,5 +1,5 @@
 // What an image does not export is told by its Bloom filter. Hashes and layout are those that binutils and glibc use.
-#include "libvmscan/source/elf/export_filter.h"
+#include "libvmscan/elf/export_filter.h"
 
 #include <algorithm>
 #include <catch2/catch.hpp>
@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "libvmscan/source/elf/elf_image.h"
+#include "libvmscan/elf/elf_image.h"
 
 using namespace vmscan;
 

@@ -2,8 +2,8 @@
 #include <map>
 #include <random>
 
-#include "libvmscan/heap/heap_parts.h"
 #include "libvmscan/heap/heap_walk.h"
+#include "libvmscan/owners/find_owners.h"
 #include "tests/support/fake_glibc.h"
 
 using namespace vmscan;

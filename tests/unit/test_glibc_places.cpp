@@ -1,7 +1,7 @@
 #include <catch2/catch.hpp>
 
-#include "libvmscan/heap/glibc_arenas.h"
-#include "libvmscan/heap/glibc_places.h"
+#include "libvmscan/owners/allocators/glibc/glibc_arenas.h"
+#include "libvmscan/owners/allocators/glibc/glibc_places.h"
 #include "tests/support/fake_glibc.h"
 
 using namespace vmscan;

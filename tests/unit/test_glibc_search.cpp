@@ -2,9 +2,9 @@
 #include <catch2/catch.hpp>
 
 #include "libvmscan/classify/build_snapshot.h"
-#include "libvmscan/heap/glibc_search.h"
-#include "libvmscan/heap/heap_parts.h"
 #include "libvmscan/heap/heap_walk.h"
+#include "libvmscan/owners/allocators/glibc/glibc_search.h"
+#include "libvmscan/owners/find_owners.h"
 #include "tests/support/fake_glibc.h"
 
 using namespace vmscan;

@@ -1,6 +1,6 @@
 #include <catch2/catch.hpp>
 
-#include "libvmscan/heap/glibc_thresholds.h"
+#include "libvmscan/owners/allocators/glibc/glibc_thresholds.h"
 #include "tests/support/fake_memory.h"
 
 using namespace vmscan;

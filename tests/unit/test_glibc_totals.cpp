@@ -1,6 +1,6 @@
 #include <catch2/catch.hpp>
 
-#include "libvmscan/heap/glibc_walk.h"
+#include "libvmscan/owners/allocators/glibc/glibc_walk.h"
 
 using namespace vmscan;
 

@@ -6,7 +6,7 @@
 #include <catch2/catch.hpp>
 
 #include "libvmscan/capture/capture.h"
-#include "libvmscan/source/elf/image_symbols.h"
+#include "libvmscan/memory/image_symbols.h"
 #include "libvmscan/source/process.h"
 #include "tests/support/fake_memory.h"
 

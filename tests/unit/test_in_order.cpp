@@ -1,5 +1,5 @@
 // Results of tasks on several threads are taken in order, however long each takes.
-#include "libvmscan/heap/in_order.h"
+#include "libvmscan/base/in_order.h"
 
 #include <atomic>
 #include <catch2/catch.hpp>

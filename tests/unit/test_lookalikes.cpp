@@ -6,10 +6,10 @@
 
 #include "libvmscan/classify/build_snapshot.h"
 #include "libvmscan/classify/rules.h"
-#include "libvmscan/heap/heap_parts.h"
-#include "libvmscan/heap/runtimes/runtimes.h"
 #include "libvmscan/model/laws.h"
-#include "libvmscan/threads/thread_stacks.h"
+#include "libvmscan/owners/find_owners.h"
+#include "libvmscan/owners/runtimes/runtimes.h"
+#include "libvmscan/owners/threads/thread_stacks.h"
 #include "tests/support/facts_text.h"
 #include "tests/support/fake_allocators.h"
 #include "tests/support/fake_block_runtimes.h"

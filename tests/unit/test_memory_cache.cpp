@@ -2,7 +2,7 @@
 #include <array>
 #include <catch2/catch.hpp>
 
-#include "libvmscan/source/memory_cache.h"
+#include "libvmscan/memory/memory_cache.h"
 #include "tests/support/fake_memory.h"
 
 using namespace vmscan;

@@ -1,8 +1,8 @@
 #include <catch2/catch.hpp>
 
-#include "libvmscan/heap/heap_parts.h"
 #include "libvmscan/heap/heap_walk.h"
-#include "libvmscan/heap/musl_bump.h"
+#include "libvmscan/owners/allocators/musl/musl_bump.h"
+#include "libvmscan/owners/find_owners.h"
 #include "tests/support/fake_memory.h"
 
 using namespace vmscan;

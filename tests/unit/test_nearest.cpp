@@ -1,7 +1,7 @@
 #include <array>
 #include <catch2/catch.hpp>
 
-#include "libvmscan/model/nearest.h"
+#include "libvmscan/base/nearest.h"
 
 using namespace vmscan;
 

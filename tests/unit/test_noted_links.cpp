@@ -1,5 +1,5 @@
 // Links that are noted while heaps are read are found again, as a map would find them.
-#include "libvmscan/heap/noted_links.h"
+#include "libvmscan/owners/allocators/glibc/noted_links.h"
 
 #include <catch2/catch.hpp>
 #include <map>

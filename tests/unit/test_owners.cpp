@@ -1,12 +1,12 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
+#include "libvmscan/breakdown/waterfall.h"
 #include "libvmscan/classify/build_snapshot.h"
-#include "libvmscan/heap/heap_parts.h"
-#include "libvmscan/heap/loader_data.h"
-#include "libvmscan/heap/runtimes/runtimes.h"
-#include "libvmscan/heap/waterfall.h"
 #include "libvmscan/model/laws.h"
+#include "libvmscan/owners/find_owners.h"
+#include "libvmscan/owners/loader/loader_data.h"
+#include "libvmscan/owners/runtimes/runtimes.h"
 #include "tests/support/fake_image.h"
 #include "tests/support/fake_owners.h"
 

@@ -1,6 +1,6 @@
 #include <catch2/catch.hpp>
 
-#include "libvmscan/heap/recheck.h"
+#include "libvmscan/owners/recheck.h"
 
 using namespace vmscan;
 

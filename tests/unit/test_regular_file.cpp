@@ -11,8 +11,8 @@
 #include <fstream>
 #include <string>
 
-#include "libvmscan/source/file_bytes.h"
-#include "libvmscan/source/posix/regular_file.h"
+#include "libvmscan/base/file_bytes.h"
+#include "libvmscan/base/posix/regular_file.h"
 
 using namespace vmscan;
 namespace fs = std::filesystem;

@@ -2,8 +2,8 @@
 #include <catch2/catch.hpp>
 
 #include "libvmscan/classify/build_snapshot.h"
-#include "libvmscan/heap/runtimes/runtimes.h"
 #include "libvmscan/model/laws.h"
+#include "libvmscan/owners/runtimes/runtimes.h"
 #include "tests/support/fake_block_runtimes.h"
 #include "tests/support/fake_runtimes.h"
 

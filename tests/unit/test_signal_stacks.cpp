@@ -4,7 +4,7 @@
 
 #include "libvmscan/classify/build_snapshot.h"
 #include "libvmscan/model/laws.h"
-#include "libvmscan/threads/thread_stacks.h"
+#include "libvmscan/owners/threads/thread_stacks.h"
 #include "tests/support/fake_memory.h"
 
 using namespace vmscan;

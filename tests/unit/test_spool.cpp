@@ -4,7 +4,7 @@
 #include <random>
 #include <vector>
 
-#include "libvmscan/source/spool.h"
+#include "libvmscan/base/spool.h"
 
 using namespace vmscan;
 

@@ -1,4 +1,4 @@
-#include "libvmscan/source/target_memory.h"
+#include "libvmscan/memory/target_memory.h"
 
 #include <catch2/catch.hpp>
 

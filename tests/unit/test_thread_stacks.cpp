@@ -1,6 +1,6 @@
 #include <catch2/catch.hpp>
 
-#include "libvmscan/threads/thread_stacks.h"
+#include "libvmscan/owners/threads/thread_stacks.h"
 #include "tests/support/fake_memory.h"
 
 using namespace vmscan;

@@ -1,10 +1,10 @@
 #include <catch2/catch.hpp>
 #include <random>
 
+#include "libvmscan/breakdown/waterfall.h"
 #include "libvmscan/classify/build_snapshot.h"
-#include "libvmscan/heap/heap_parts.h"
 #include "libvmscan/heap/heap_walk.h"
-#include "libvmscan/heap/waterfall.h"
+#include "libvmscan/owners/find_owners.h"
 #include "tests/support/fake_glibc.h"
 #include "tests/unit/sample_snapshot.h"
 

@@ -2,7 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "formats/waterfall_view.h"
-#include "libvmscan/heap/waterfall.h"
+#include "libvmscan/breakdown/waterfall.h"
 #include "tests/unit/sample_snapshot.h"
 
 using namespace vmscan;

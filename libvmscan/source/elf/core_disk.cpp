@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 
-#include "libvmscan/source/elf/elf_image.h"
-#include "libvmscan/source/zero_bytes.h"
+#include "libvmscan/base/zero_bytes.h"
+#include "libvmscan/elf/elf_image.h"
 
 namespace vmscan {
 namespace {

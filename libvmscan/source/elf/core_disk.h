@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "libvmscan/base/file_bytes.h"
 #include "libvmscan/model/facts.h"
-#include "libvmscan/source/file_bytes.h"
 #include "libvmscan/source/source.h"
 
 namespace vmscan {

@@ -9,9 +9,9 @@
 #include <string>
 #include <string_view>
 
+#include "libvmscan/elf/elf_layout.h"
 #include "libvmscan/source/elf/core_images.h"
 #include "libvmscan/source/elf/core_mappings.h"
-#include "libvmscan/source/elf/elf_layout.h"
 #include "libvmscan/source/linux/text/address_space.h"
 #include "libvmscan/source/linux/text/proc_text.h"
 

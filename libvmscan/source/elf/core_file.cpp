@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <array>
 
-#include "libvmscan/model/range_list.h"
+#include "libvmscan/base/little_endian.h"
+#include "libvmscan/base/range_list.h"
+#include "libvmscan/base/repeated_bytes.h"
+#include "libvmscan/elf/elf_layout.h"
 #include "libvmscan/source/elf/core_notes.h"
-#include "libvmscan/source/elf/elf_layout.h"
-#include "libvmscan/source/little_endian.h"
-#include "libvmscan/source/repeated_bytes.h"
 
 namespace vmscan {
 namespace {

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "libvmscan/model/range.h"
+#include "libvmscan/base/file_bytes.h"
+#include "libvmscan/base/range.h"
 #include "libvmscan/model/target.h"
-#include "libvmscan/source/file_bytes.h"
 
 namespace vmscan {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "libvmscan/source/elf/elf_image.h"
+#include "libvmscan/elf/elf_image.h"
 
 namespace vmscan {
 namespace {

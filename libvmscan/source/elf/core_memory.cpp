@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "libvmscan/model/range_list.h"
+#include "libvmscan/base/range_list.h"
 
 namespace vmscan {
 namespace {

@@ -4,8 +4,8 @@
 #include <array>
 #include <string_view>
 
-#include "libvmscan/source/elf/elf_layout.h"
-#include "libvmscan/source/little_endian.h"
+#include "libvmscan/base/little_endian.h"
+#include "libvmscan/elf/elf_layout.h"
 
 namespace vmscan {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "libvmscan/source/elf/elf_image.h"
+#include "libvmscan/elf/elf_image.h"
 #include "libvmscan/source/linux/live_process.h"
 #include "libvmscan/source/linux/mapped_files.h"
 

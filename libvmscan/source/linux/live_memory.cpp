@@ -11,13 +11,13 @@
 #include <functional>
 #include <string_view>
 
-#include "libvmscan/model/run_on_threads.h"
+#include "libvmscan/base/run_on_threads.h"
+#include "libvmscan/base/step_timer.h"
 #include "libvmscan/source/linux/pagemap_scan.h"
 #include "libvmscan/source/linux/procmap_query.h"
 #include "libvmscan/source/linux/text/maps_text.h"
 #include "libvmscan/source/linux/text/smaps_text.h"
 #include "libvmscan/source/linux/zero_page.h"
-#include "libvmscan/source/step_timer.h"
 
 namespace vmscan {
 namespace {

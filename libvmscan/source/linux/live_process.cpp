@@ -8,13 +8,13 @@
 #include <future>
 #include <span>
 
-#include "libvmscan/model/run_on_threads.h"
+#include "libvmscan/base/run_on_threads.h"
+#include "libvmscan/base/step_timer.h"
 #include "libvmscan/source/linux/live_memory.h"
 #include "libvmscan/source/linux/quiet_watch.h"
 #include "libvmscan/source/linux/text/address_space.h"
 #include "libvmscan/source/linux/text/maps_text.h"
 #include "libvmscan/source/process.h"
-#include "libvmscan/source/step_timer.h"
 
 namespace vmscan {
 namespace {

@@ -1,9 +1,9 @@
 // The file behind a mapping of a live process, and only if it is still the very file that is mapped.
 #pragma once
 
+#include "libvmscan/base/posix/regular_file.h"
 #include "libvmscan/model/facts.h"
 #include "libvmscan/source/linux/proc_dir.h"
-#include "libvmscan/source/posix/regular_file.h"
 
 namespace vmscan {
 

@@ -12,8 +12,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "libvmscan/base/posix/read_at.h"
 #include "libvmscan/source/linux/mapped_file.h"
-#include "libvmscan/source/posix/read_at.h"
 
 namespace vmscan {
 namespace {

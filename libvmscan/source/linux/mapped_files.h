@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "libvmscan/base/file_bytes.h"
 #include "libvmscan/model/facts.h"
-#include "libvmscan/source/file_bytes.h"
 #include "libvmscan/source/linux/helper_process.h"
 #include "libvmscan/source/linux/text/proc_text.h"
 

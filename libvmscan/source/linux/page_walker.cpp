@@ -9,7 +9,7 @@
 #include <memory>
 #include <span>
 
-#include "libvmscan/model/run_on_threads.h"
+#include "libvmscan/base/run_on_threads.h"
 #include "libvmscan/source/linux/pagemap_scan.h"
 #include "libvmscan/source/linux/text/pagemap_entry.h"
 

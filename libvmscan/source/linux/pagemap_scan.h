@@ -7,7 +7,7 @@
 #include <optional>
 #include <span>
 
-#include "libvmscan/model/range.h"
+#include "libvmscan/base/range.h"
 
 namespace vmscan {
 

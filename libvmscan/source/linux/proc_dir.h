@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "libvmscan/model/result.h"
-#include "libvmscan/source/posix/fd.h"
+#include "libvmscan/base/posix/fd.h"
+#include "libvmscan/base/result.h"
 
 namespace vmscan {
 

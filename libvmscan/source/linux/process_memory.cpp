@@ -11,7 +11,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "libvmscan/model/run_on_threads.h"
+#include "libvmscan/base/run_on_threads.h"
 #include "libvmscan/source/linux/page_walker.h"
 #include "libvmscan/source/linux/pagemap_scan.h"
 #include "libvmscan/source/linux/text/pagemap_entry.h"

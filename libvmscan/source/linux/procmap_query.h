@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "libvmscan/model/range.h"
+#include "libvmscan/base/range.h"
 
 namespace vmscan {
 

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "libvmscan/model/range_list.h"
+#include "libvmscan/base/range_list.h"
 #include "libvmscan/source/minidump/minidump_facts.h"
 #include "libvmscan/source/windows/layout/memory_constants.h"
 #include "libvmscan/source/windows/layout/pe_image.h"

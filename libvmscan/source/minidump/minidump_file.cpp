@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <array>
 
-#include "libvmscan/model/range_list.h"
-#include "libvmscan/source/little_endian.h"
+#include "libvmscan/base/little_endian.h"
+#include "libvmscan/base/range_list.h"
+#include "libvmscan/base/repeated_bytes.h"
 #include "libvmscan/source/minidump/minidump_parts.h"
-#include "libvmscan/source/repeated_bytes.h"
 
 namespace vmscan {
 namespace {

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "libvmscan/base/file_bytes.h"
 #include "libvmscan/model/allocations.h"
 #include "libvmscan/model/target.h"
-#include "libvmscan/source/file_bytes.h"
 
 namespace vmscan {
 

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "libvmscan/model/range_list.h"
+#include "libvmscan/base/range_list.h"
 #include "libvmscan/source/elf/core_disk.h"
 #include "libvmscan/source/elf/core_images.h"
 #include "libvmscan/source/linux/text/address_space.h"

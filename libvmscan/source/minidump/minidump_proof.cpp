@@ -2,7 +2,7 @@
 // thread says, and where bytes were dumped there was memory.
 #include <algorithm>
 
-#include "libvmscan/model/range_list.h"
+#include "libvmscan/base/range_list.h"
 #include "libvmscan/source/minidump/minidump_facts.h"
 #include "libvmscan/source/windows/layout/memory_constants.h"
 

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "libvmscan/model/range_list.h"
+#include "libvmscan/base/range_list.h"
 #include "libvmscan/source/minidump.h"
 #include "libvmscan/source/minidump/minidump_facts.h"
 #include "libvmscan/source/minidump/minidump_memory.h"

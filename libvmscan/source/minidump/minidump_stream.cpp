@@ -4,8 +4,8 @@
 #include <array>
 #include <utility>
 
-#include "libvmscan/source/little_endian.h"
-#include "libvmscan/source/utf16.h"
+#include "libvmscan/base/little_endian.h"
+#include "libvmscan/base/utf16.h"
 
 namespace vmscan {
 namespace {

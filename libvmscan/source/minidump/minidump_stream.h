@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "libvmscan/source/file_bytes.h"
+#include "libvmscan/base/file_bytes.h"
 
 namespace vmscan {
 

@@ -3,8 +3,8 @@
 
 #include <array>
 
+#include "libvmscan/base/little_endian.h"
 #include "libvmscan/source/linux/text/proc_text.h"
-#include "libvmscan/source/little_endian.h"
 #include "libvmscan/source/minidump/minidump_parts.h"
 
 namespace vmscan {

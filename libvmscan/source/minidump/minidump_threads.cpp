@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <array>
 
-#include "libvmscan/source/little_endian.h"
+#include "libvmscan/base/little_endian.h"
 #include "libvmscan/source/minidump/minidump_parts.h"
 
 namespace vmscan {

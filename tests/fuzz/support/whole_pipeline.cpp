@@ -11,10 +11,10 @@
 #include "formats/strings_view.h"
 #include "formats/views.h"
 #include "formats/waterfall_view.h"
+#include "libvmscan/breakdown/waterfall.h"
 #include "libvmscan/capture/capture.h"
 #include "libvmscan/classify/build_snapshot.h"
 #include "libvmscan/heap/heap_walk.h"
-#include "libvmscan/heap/waterfall.h"
 #include "libvmscan/strings/extents.h"
 #include "tests/fuzz/require.h"
 

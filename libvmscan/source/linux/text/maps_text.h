@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "libvmscan/base/result.h"
 #include "libvmscan/model/facts.h"
-#include "libvmscan/model/result.h"
 
 namespace vmscan {
 

@@ -4,8 +4,8 @@
 #include <array>
 #include <limits>
 
+#include "libvmscan/base/little_endian.h"
 #include "libvmscan/source/linux/text/maps_text.h"
-#include "libvmscan/source/little_endian.h"
 
 namespace vmscan {
 namespace {

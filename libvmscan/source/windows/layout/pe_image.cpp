@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "libvmscan/source/little_endian.h"
+#include "libvmscan/base/little_endian.h"
 #include "libvmscan/source/windows/layout/memory_constants.h"
 
 namespace vmscan {

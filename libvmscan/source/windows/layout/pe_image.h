@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "libvmscan/base/result.h"
 #include "libvmscan/model/allocations.h"
-#include "libvmscan/model/result.h"
 #include "libvmscan/source/source.h"
 
 namespace vmscan {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-#include "libvmscan/source/little_endian.h"
+#include "libvmscan/base/little_endian.h"
 
 namespace vmscan {
 namespace {
