@@ -4,7 +4,7 @@
 
 #include <cstdio>
 
-#include "formats/text.h"
+#include "formats/views/text.h"
 
 namespace vmscan::cli {
 

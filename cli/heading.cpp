@@ -8,10 +8,10 @@
 #include <utility>
 #include <vector>
 
-#include "formats/json_writer.h"
-#include "formats/table.h"
-#include "formats/text.h"
-#include "formats/type_colors.h"
+#include "formats/native/json_writer.h"
+#include "formats/views/table.h"
+#include "formats/views/text.h"
+#include "formats/views/type_colors.h"
 
 namespace vmscan::cli {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "formats/table.h"
+#include "formats/views/table.h"
 #include "libvmscan/model/snapshot.h"
 
 namespace vmscan::cli {

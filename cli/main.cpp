@@ -4,10 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "cli/commands.h"
+#include "cli/commands/commands.h"
 #include "cli/failure.h"
-#include "cli/system.h"
-#include "formats/text.h"
+#include "cli/platform/system.h"
+#include "formats/views/text.h"
 #include "libvmscan/base/nearest.h"
 
 namespace vmscan::cli {

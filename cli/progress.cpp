@@ -4,8 +4,8 @@
 
 #include <cstdio>
 
-#include "cli/system.h"
-#include "formats/table.h"
+#include "cli/platform/system.h"
+#include "formats/views/table.h"
 
 namespace vmscan::cli {
 

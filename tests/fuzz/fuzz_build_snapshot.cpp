@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "formats/snapshot_json.h"
+#include "formats/native/snapshot_json.h"
 #include "libvmscan/classify/build_snapshot.h"
 #include "tests/fuzz/require.h"
 #include "tests/support/facts_text.h"

@@ -1,8 +1,8 @@
 // Any bytes: an error, or a snapshot that is sound and comes back the same.
 #include <cstdint>
 
-#include "formats/snapshot_json.h"
-#include "formats/views.h"
+#include "formats/native/snapshot_json.h"
+#include "formats/views/views.h"
 #include "tests/fuzz/require.h"
 
 using namespace vmscan;

@@ -1,10 +1,10 @@
 // Any bytes as VMMap's CSV, TXT or .mmp, packed or not: an error, or a snapshot that is sound and can be written again.
 #include <cstdint>
 
-#include "formats/compression.h"
-#include "formats/convert.h"
-#include "formats/mmp.h"
-#include "formats/vmmap_text.h"
+#include "formats/files/compression.h"
+#include "formats/files/convert.h"
+#include "formats/vmmap/mmp.h"
+#include "formats/vmmap/vmmap_text.h"
 #include "tests/fuzz/require.h"
 
 using namespace vmscan;

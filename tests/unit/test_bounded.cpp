@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
-#include "formats/vmmap_cells.h"
+#include "formats/vmmap/vmmap_cells.h"
 #include "libvmscan/capture/capture.h"
 #include "libvmscan/classify/build_snapshot.h"
 #include "libvmscan/classify/thread_label.h"

@@ -1,6 +1,6 @@
 #include <catch2/catch.hpp>
 
-#include "formats/columns.h"
+#include "formats/views/columns.h"
 
 using namespace vmscan;
 using namespace vmscan::formats;

@@ -1,7 +1,7 @@
 #include <catch2/catch.hpp>
 
-#include "formats/compression.h"
-#include "formats/snapshot_json.h"
+#include "formats/files/compression.h"
+#include "formats/native/snapshot_json.h"
 #include "tests/unit/sample_snapshot.h"
 
 using namespace vmscan;

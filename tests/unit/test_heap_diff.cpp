@@ -1,7 +1,7 @@
 // Sums of heaps in snapshots: saved and read back, compared, and judged by a gate.
 #include <catch2/catch.hpp>
 
-#include "formats/snapshot_json.h"
+#include "formats/native/snapshot_json.h"
 #include "libvmscan/diff/snapshot_diff.h"
 #include "libvmscan/diff/verdict.h"
 #include "tests/unit/sample_snapshot.h"

@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 
-#include "formats/json_writer.h"
+#include "formats/native/json_writer.h"
 
 using namespace vmscan;
 using namespace vmscan::formats;

@@ -4,12 +4,12 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "formats/diff_view.h"
-#include "formats/duplicates_view.h"
-#include "formats/snapshot_json.h"
-#include "formats/trend_view.h"
-#include "formats/views.h"
-#include "formats/waterfall_view.h"
+#include "formats/native/snapshot_json.h"
+#include "formats/views/diff_view.h"
+#include "formats/views/duplicates_view.h"
+#include "formats/views/trend_view.h"
+#include "formats/views/views.h"
+#include "formats/views/waterfall_view.h"
 #include "tests/unit/sample_snapshot.h"
 
 using namespace vmscan;

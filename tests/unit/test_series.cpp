@@ -1,7 +1,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "formats/snapshot_json.h"
+#include "formats/native/snapshot_json.h"
 #include "tests/unit/sample_snapshot.h"
 
 using namespace vmscan;

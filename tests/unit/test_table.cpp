@@ -1,9 +1,9 @@
 #include <catch2/catch.hpp>
 #include <sstream>
 
-#include "formats/table.h"
-#include "formats/text.h"
-#include "formats/views.h"
+#include "formats/views/table.h"
+#include "formats/views/text.h"
+#include "formats/views/views.h"
 #include "tests/unit/sample_snapshot.h"
 
 using namespace vmscan;

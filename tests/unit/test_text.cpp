@@ -1,6 +1,6 @@
 #include <catch2/catch.hpp>
 
-#include "formats/text.h"
+#include "formats/views/text.h"
 
 using namespace vmscan::formats;
 

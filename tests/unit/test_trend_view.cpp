@@ -1,7 +1,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "formats/trend_view.h"
+#include "formats/views/trend_view.h"
 #include "tests/support/noise.h"
 #include "tests/unit/sample_snapshot.h"
 

@@ -1,8 +1,8 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "formats/quantity.h"
-#include "formats/verdict_view.h"
+#include "formats/views/quantity.h"
+#include "formats/views/verdict_view.h"
 
 using namespace vmscan;
 using namespace vmscan::formats;

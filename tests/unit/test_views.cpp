@@ -1,7 +1,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "formats/views.h"
+#include "formats/views/views.h"
 #include "tests/unit/sample_snapshot.h"
 
 using namespace vmscan;

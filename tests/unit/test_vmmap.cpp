@@ -3,13 +3,13 @@
 
 #include <algorithm>
 
-#include "formats/convert.h"
-#include "formats/mmp.h"
-#include "formats/recognise.h"
-#include "formats/snapshot_file.h"
-#include "formats/snapshot_json.h"
-#include "formats/vmmap_cells.h"
-#include "formats/vmmap_text.h"
+#include "formats/files/convert.h"
+#include "formats/files/recognise.h"
+#include "formats/files/snapshot_file.h"
+#include "formats/native/snapshot_json.h"
+#include "formats/vmmap/mmp.h"
+#include "formats/vmmap/vmmap_cells.h"
+#include "formats/vmmap/vmmap_text.h"
 #include "libvmscan/model/laws.h"
 #include "tests/unit/sample_snapshot.h"
 

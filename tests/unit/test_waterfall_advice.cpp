@@ -1,7 +1,7 @@
 // Each advice where it holds, and where it must not appear.
 #include <catch2/catch.hpp>
 
-#include "formats/waterfall_view.h"
+#include "formats/views/waterfall_view.h"
 #include "libvmscan/breakdown/waterfall.h"
 #include "tests/unit/sample_snapshot.h"
 

@@ -3,14 +3,14 @@
 #include <memory>
 #include <utility>
 
-#include "formats/convert.h"
-#include "formats/diff_view.h"
-#include "formats/heap_diff_view.h"
-#include "formats/heap_view.h"
-#include "formats/snapshot_json.h"
-#include "formats/strings_view.h"
-#include "formats/views.h"
-#include "formats/waterfall_view.h"
+#include "formats/files/convert.h"
+#include "formats/native/snapshot_json.h"
+#include "formats/views/diff_view.h"
+#include "formats/views/heap_diff_view.h"
+#include "formats/views/heap_view.h"
+#include "formats/views/strings_view.h"
+#include "formats/views/views.h"
+#include "formats/views/waterfall_view.h"
 #include "libvmscan/breakdown/waterfall.h"
 #include "libvmscan/capture/capture.h"
 #include "libvmscan/classify/build_snapshot.h"

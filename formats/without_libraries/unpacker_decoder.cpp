@@ -1,8 +1,0 @@
-// In a build without libzstd and zlib.
-#include "formats/unpacker_decoder.h"
-
-namespace vmscan::formats {
-
-std::unique_ptr<Unpacker::Decoder> make_decoder(Compression) { return nullptr; }
-
-}  // namespace vmscan::formats
