@@ -71,10 +71,11 @@ Expected<Walk> walk(OpenTarget& target, const CollectOptions& collect, const Hea
   auto walked = walk_once(target, collect, options);
   for (int looks = 1; looks < shortfall_looks && walked && walked->in_doubt(); ++looks) {
     auto again = walk_once(target, collect, options);
-    if (again && again->report)
-      again->report->shortfalls =
-          standing(walked->report->shortfalls, again->report->shortfalls, changed_bytes(walked->facts, again->facts));
+    if (!again || !again->report) return again;
+    const std::uint64_t changed = changed_bytes(walked->facts, again->facts);
+    again->report->shortfalls = standing(walked->report->shortfalls, again->report->shortfalls, changed);
     walked = std::move(again);
+    if (stands_still(walked->report->shortfalls, changed)) break;
   }
   return walked;
 }

@@ -64,9 +64,11 @@ Result<Facts> capture(Source& source, const CollectOptions& options) {
   };
   for (int looks = 1; looks < shortfall_looks && in_doubt(); ++looks) {
     Result<Facts> again = look(source, options);
-    if (again)
-      again->heap_shortfalls = standing(facts->heap_shortfalls, again->heap_shortfalls, changed_bytes(*facts, *again));
+    if (!again) return again;
+    const std::uint64_t changed = changed_bytes(*facts, *again);
+    again->heap_shortfalls = standing(facts->heap_shortfalls, again->heap_shortfalls, changed);
     facts = std::move(again);
+    if (stands_still(facts->heap_shortfalls, changed)) break;
   }
   return facts;
 }

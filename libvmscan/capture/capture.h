@@ -6,8 +6,8 @@
 
 namespace vmscan {
 
-/// The facts of a source, with owners: stacks, heaps, runtimes, signal stacks. A live process is looked at up to three
-/// times, before it is said that a heap is missing. Errors: those of Source::collect().
+/// The facts of a source, with owners: stacks, heaps, runtimes, signal stacks. A live process is looked at up to five
+/// times, before it is said that a part of a heap is missing. Errors: those of Source::collect().
 Result<Facts> capture(Source& source, const CollectOptions& options);
 
 }  // namespace vmscan

@@ -37,6 +37,13 @@ Bytes smaller(Bytes a, Bytes b) { return a && b ? Bytes{std::min(*a, *b)} : Byte
 
 bool may_pass(const std::vector<HeapShortfall>& shortfalls) { return std::ranges::any_of(shortfalls, passes); }
 
+bool stands_still(const std::vector<HeapShortfall>& shortfalls, std::uint64_t changed) {
+  // What an allocator keeps within its memory may be in motion all the same.
+  return changed == 0 && std::ranges::none_of(shortfalls, [](const HeapShortfall& each) {
+           return each.reason == HeapShortfall::Reason::NotUnderstood;
+         });
+}
+
 std::uint64_t changed_bytes(const Facts& before, const Facts& after) {
   std::vector<Edge> edges;
   edges.reserve(2 * (before.mappings.size() + after.mappings.size()));

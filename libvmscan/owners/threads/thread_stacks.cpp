@@ -1,5 +1,7 @@
 #include "libvmscan/owners/threads/thread_stacks.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace vmscan {

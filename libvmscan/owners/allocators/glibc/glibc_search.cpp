@@ -132,8 +132,10 @@ class Search {
   }
 
  private:
+  /// Both counts: a block that was freed since malloc's were read may stand for one that is not found yet.
   bool all_found() const {
-    const bool blocks = found_.mapped && blocks_.size() >= found_.mapped->blocks;
+    const bool blocks =
+        found_.mapped && blocks_.size() >= found_.mapped->blocks && found_bytes_ >= found_.mapped->bytes;
     return blocks && (missing_ == 0 || main_.heaps.size() >= most_pieces);
   }
   bool late() {
@@ -149,6 +151,8 @@ class Search {
     if (2 * short_ones == blocks_.size()) return;  // none, or nobody knows
     left_out_ = 2 * short_ones > blocks_.size() ? layout_.header() : 0;
     std::erase_if(blocks_, [&](const GlibcMappedBlock& each) { return each.left_out != *left_out_; });
+    found_bytes_ = 0;
+    for (const GlibcMappedBlock& block : blocks_) found_bytes_ += block.range.size();
   }
 
   static bool may_be_mallocs(const Mapping& mapping) {
@@ -293,6 +297,7 @@ class Search {
     if (found_.mapped && block.size() > found_.mapped->bytes) return 0;
     if (!blocks_.empty() && blocks_.back().range.overlaps(block)) return 0;
     blocks_.push_back({block, chunk, left_out});
+    found_bytes_ += block.size();
     return block.end;
   }
 
@@ -309,6 +314,7 @@ class Search {
   std::optional<std::uint64_t> left_out_;  // of GlibcMappedBlock; unset: either
   std::vector<Range> taken_;
   std::vector<GlibcMappedBlock> blocks_;
+  std::uint64_t found_bytes_ = 0;  // in these
 };
 
 /// What changes while it is looked at is believed only as far as it stands afterwards.
