@@ -17,21 +17,30 @@ namespace {
 
 constexpr int most_attempts = 3;
 constexpr unsigned most_threads = 8;
-constexpr std::uint64_t most_stretches = 1 << 10;     // of a heap, which may be said to have terabytes
 constexpr std::uint64_t threads_pay_bytes = 4 << 20;  // below, starting them costs more than it saves
 
 unsigned thread_count() { return std::min(processors(), most_threads); }
 
-void cut_into_stretches(const GlibcArena& arena, std::size_t index, std::uint64_t bytes,
+/// Where the next bytes are that can be read, if there are none at `at`; otherwise there.
+Address next_in(const std::vector<Range>& readable, Address at, Address end) {
+  const auto run = std::ranges::partition_point(readable, [&](const Range& each) { return each.end <= at; });
+  return run == readable.end() ? end : std::max(at, run->begin);
+}
+
+/// As many as there are bytes for: a heap may be said to have terabytes of which a file holds nothing.
+void cut_into_stretches(const TargetMemory& memory, const GlibcArena& arena, std::size_t index, std::uint64_t bytes,
                         std::vector<HeapStretch>& stretches) {
   for (std::size_t i = 0; i < arena.heaps.size(); ++i) {
     const GlibcHeap& heap = arena.heaps[i];
+    const Address end = heap.range.end;
     HeapStretch stretch{.arena = index, .heap = i, .range = heap.range, .first = heap.first_chunk};
-    const std::uint64_t each = std::max(bytes, heap.range.size() / most_stretches);
-    while (heap.first_chunk != 0 && heap.range.end - stretch.range.begin > each + each / 2) {
-      stretch.range.end = stretch.range.begin + each;
+    const bool cut = heap.first_chunk != 0 && heap.range.size() > bytes + bytes / 2;
+    const std::vector<Range> readable = cut ? memory.readable(heap.range) : std::vector<Range>();
+    while (cut && end - stretch.range.begin > bytes + bytes / 2) {
+      stretch.range.end = next_in(readable, stretch.range.begin + bytes, end);
+      if (stretch.range.end == end) break;
       stretches.push_back(stretch);
-      stretch.range = {stretch.range.end, heap.range.end};
+      stretch.range = {stretch.range.end, end};
       stretch.first = 0;
     }
     stretches.push_back(stretch);
@@ -90,7 +99,7 @@ HeapTotals finish_arena(GlibcWalk& walk, std::size_t index, ArenaWalk& first) {
     for (const GlibcArena& each : now.arenas)  // pieces that had to be searched for stay as they are
       if (each.address == arena.address && each.heaps.size() >= arena.heaps.size()) arena = each;
     std::vector<HeapStretch> stretches;
-    cut_into_stretches(arena, index, walk.options.stretch_bytes, stretches);
+    cut_into_stretches(walk.memory, arena, index, walk.options.stretch_bytes, stretches);
     ArenaWalk again(walk);
     for_each_in_order(
         stretches.size(), thread_count(), [&](std::size_t i) { return walk_stretch(walk, stretches[i]); },
@@ -129,7 +138,7 @@ std::vector<HeapTotals> walk_arenas(GlibcWalk& walk) {
   std::vector<HeapStretch> stretches;
   std::uint64_t bytes = 0;
   for (std::size_t i = 0; i < walk.found.arenas.size(); ++i)
-    cut_into_stretches(walk.found.arenas[i], i, walk.options.stretch_bytes, stretches);
+    cut_into_stretches(walk.memory, walk.found.arenas[i], i, walk.options.stretch_bytes, stretches);
   for (const HeapStretch& stretch : stretches) bytes += stretch.range.size();
   const unsigned threads = bytes < threads_pay_bytes ? 1 : thread_count();
   std::vector<HeapTotals> heaps;
